@@ -1,4 +1,5 @@
 #!/bin/sh
+# labels: nosan
 # SPDX-License-Identifier: Apache-2.0
 # Every public header compiles alone, as C11 and as C++17.
 set -u

@@ -1,4 +1,5 @@
 #!/bin/sh
+# labels: nosan
 # SPDX-License-Identifier: Apache-2.0
 # The sources speak of the product alone, name their licence, and keep to 100 columns.
 set -u
@@ -21,7 +22,7 @@ code=$(printf '%s\n' "$all" | grep -E '\.(c|h|cc|sv|svh|sh)$')
     complain 'over 100 columns' "$(awk 'length($0) > 100 { print FILENAME ":" FNR }' $code)"
     complain 'a tab or trailing blank' "$(grep -nE '	|[ ]+$' $code | grep -v '^tests/style')"
     complain 'exit or printing below the command line' \
-        "$(grep -nE '(^|[^_a-z])(v?printf|puts|perror|_?exit|fprintf\(std(out|err)).*\(' \
+        "$(grep -nE '(^|[^_a-z])(v?printf *\(|puts *\(|perror *\(|_?exit *\(|fprintf\(std(out|err))' \
             $(printf '%s\n' $code | grep -E '^(isa|kernels|sim)/' | grep -vE '^(sim/cli|isa/gen)/'))"
 }
 exit $bad
