@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A transformer as numbers: what it is (tsr_model), how large (tsr_params), what it computes in
- * one phase (tsr_graph of tsr_op) and whether it fits a chip (tsr_fit). No weights, no values. */
+ * one phase (tsr_graph of tsr_graph_op) and whether it fits a chip (tsr_fit). No weights, no values. */
 #ifndef TESSERA_MODEL_H
 #define TESSERA_MODEL_H
 
@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-enum { TSR_MAX_LAYERS = 1024, TSR_MAX_OPS = 80 };
+enum { TSR_MAX_LAYERS = 1024, TSR_GRAPH_MAX_OPS = 80 };
 
 enum tsr_arch {
     TSR_ARCH_LLAMA,
@@ -151,7 +151,7 @@ enum {
 
 /* One operation. Fields that a kind does not use are 0. Bytes follow the options' formats;
  * elements are those the mathematics needs: no padding, causal half only. */
-struct tsr_op {
+struct tsr_graph_op {
     enum tsr_op_kind kind;
     const char *name;   /* static: "embed" "attn_norm" "qkv" "rope" "kv_append" "attention" ... */
     uint32_t flags;     /* TSR_OPF_* */
@@ -183,7 +183,7 @@ struct tsr_graph_options {
 struct tsr_graph {
     struct tsr_graph_options options;
     uint32_t n_ops;
-    struct tsr_op ops[TSR_MAX_OPS]; /* in the order of one layer; ops that differ between kinds of
+    struct tsr_graph_op ops[TSR_GRAPH_MAX_OPS]; /* in the order of one layer; ops that differ between kinds of
                                        layer (two windows) stand next to each other */
 };
 
