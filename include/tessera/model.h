@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A transformer as numbers: what it is (tsr_model), how large (tsr_params), what it computes in
- * one phase (tsr_graph of tsr_graph_op) and whether it fits a chip (tsr_fit). No weights, no values. */
+ * one phase (tsr_graph) and whether it fits a chip (tsr_fit). No weights, no values. */
 #ifndef TESSERA_MODEL_H
 #define TESSERA_MODEL_H
 
@@ -87,7 +87,7 @@ struct tsr_model {
  * than 16 MiB, no JSON object, unknown architecture, missing key, wrong type or impossible shape:
  * "file:line:column: key: what is wrong, what is allowed"; TSR_INTERNAL out of memory.
  * `out` is untouched on failure. No state; threads may load at once.
- * Source: HF transformers' configuration classes; each family in sim/project/README.md. */
+ * Source: HF transformers' configuration classes; the rule for each key: sim/project/README.md. */
 enum tsr_status tsr_model_load(const char *name_or_file, struct tsr_model *out,
                                struct tsr_error *err);
 
@@ -183,8 +183,9 @@ struct tsr_graph_options {
 struct tsr_graph {
     struct tsr_graph_options options;
     uint32_t n_ops;
-    struct tsr_graph_op ops[TSR_GRAPH_MAX_OPS]; /* in the order of one layer; ops that differ between kinds of
-                                       layer (two windows) stand next to each other */
+    /* In the order of one layer; ops that differ between kinds of layer (two windows, dense and
+     * experts) stand next to each other. */
+    struct tsr_graph_op ops[TSR_GRAPH_MAX_OPS];
 };
 
 /* Builds the operations of one phase. Matrices and lm_head are stored in options->weights (rows
@@ -202,7 +203,7 @@ struct tsr_graph_totals {
 };
 void tsr_graph_sum(const struct tsr_graph *g, struct tsr_graph_totals *out);
 
-/* "qkv", kind, phase as text, for tables and traces. */
+/* The kind as text ("matmul"), for tables and traces. */
 const char *tsr_op_kind_name(enum tsr_op_kind kind);
 
 /* Bytes of `rows` x `cols` elements stored row by row in a format, block scales included, the

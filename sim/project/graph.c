@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tsr_model -> the operations of one phase. One function per operation, in the order of a layer. */
+#include <assert.h>
 #include <string.h>
 
 #include "sim/project/model_priv.h"
@@ -23,8 +24,8 @@ uint64_t tsr_format_bytes(const struct tsr_format *f, uint64_t rows, uint64_t co
 {
     if (f == NULL)
         return tsr_sat_mul3(rows, cols, 2);
-    /* Block counts of 256 do not fit the row's byte and are stored as 0 (ggml's k-quants). */
-    uint64_t block = f->block != 0 ? f->block : 256;
+    assert(f->block != 0);
+    uint64_t block = f->block;
     uint64_t bits = block * f->bits + f->scale_bits;
     if (f->family == TSR_FAMILY_SMX) /* sign and magnitude, one shift bit per pair, exponent */
         bits = block * (1u + f->mbits) + block / 2 + f->scale_bits;
@@ -159,7 +160,8 @@ static void add_attention(struct builder *b, bool sliding, uint32_t layers)
         b->g->ops[last].repeat += layers; /* the window reaches over all keys: the same op */
         return;
     }
-    struct tsr_graph_op *op = add(b, TSR_OP_ATTENTION, window != 0 ? "attention_window" : "attention");
+    const char *name = window != 0 ? "attention_window" : "attention";
+    struct tsr_graph_op *op = add(b, TSR_OP_ATTENTION, name);
     op->repeat = layers;
     set_heads(b, op);
     op->q_len = o->phase == TSR_PREFILL ? o->seq : 1;
