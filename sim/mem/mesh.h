@@ -43,6 +43,8 @@ struct tsr_mesh_link {
 struct tsr_mesh {
     struct tsr_mesh_config config;
     uint32_t clusters;
+    uint64_t column[TSR_MESH_MAX_CLUSTERS]; /* by x: the clusters of that column */
+    uint64_t west[TSR_MESH_MAX_CLUSTERS], north[TSR_MESH_MAX_CLUSTERS]; /* of each cluster */
     struct tsr_mesh_link link[TSR_MESH_MAX_CLUSTERS][TSR_MESH_PORTS];
 };
 
