@@ -1,6 +1,6 @@
 #!/bin/sh
-# labels: nosan
 # SPDX-License-Identifier: Apache-2.0
+# labels: nosan
 # A folder includes only what lies below it: include <- isa <- kernels | sim <- sim/project and
 # sim/cli. kernels and sim never see each other, but the two on top see both. Tests and benchmarks
 # stand outside: nobody includes them.

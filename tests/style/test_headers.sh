@@ -1,6 +1,6 @@
 #!/bin/sh
-# labels: nosan
 # SPDX-License-Identifier: Apache-2.0
+# labels: nosan
 # Every public header compiles alone, as C11 and as C++17.
 set -u
 dir=$TESSERA_SOURCE_DIR/include

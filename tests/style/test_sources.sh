@@ -1,6 +1,6 @@
 #!/bin/sh
-# labels: nosan
 # SPDX-License-Identifier: Apache-2.0
+# labels: nosan
 # The sources speak of the product alone, name their licence, and keep to 100 columns.
 set -u
 cd "${1:-$TESSERA_SOURCE_DIR}" || exit 1

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `loops [--json] OBJECT...`: finds in each Arm object file the innermost loop with the most
+ * multiply-accumulates, lets llvm-mca run it on models of cores, and prints MAC per cycle and the
+ * share of the core's peak. Modelled figures: memory is taken as always in L1. */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TEXT = 96, MAX_INSNS = 200000, MAX_LOOP = 4000 };
+
+struct core {
+    const char *name;
+    unsigned vector_bits;
+    unsigned pipes; /* that take a MAC instruction each cycle */
+};
+/* Pipes: Arm's software optimisation guides of N2 and V2, Fujitsu's A64FX manual. */
+static const struct core cores[] = {
+    {"neoverse-n2", 128, 2}, {"neoverse-v2", 128, 4}, {"a64fx", 512, 2}};
+enum { CORES = sizeof cores / sizeof cores[0] };
+
+/* MACs of one instruction per 128 bits of vector, by element type of the destination. */
+static const struct mac_op {
+    const char *name;
+    const char *type; /* null: any */
+    unsigned macs;
+} mac_ops[] = {
+    {"fmla", "h", 8},      {"fmla", "s", 4},      {"fmla", "d", 2},     {"fmad", "h", 8},
+    {"fmad", "s", 4},      {"fmad", "d", 2},      {"bfmmla", NULL, 16}, {"bfdot", NULL, 8},
+    {"bfmlalb", NULL, 4},  {"bfmlalt", NULL, 4},  {"fmlalb", NULL, 4},  {"fmlalt", NULL, 4},
+    {"smmla", NULL, 32},   {"ummla", NULL, 32},   {"usmmla", NULL, 32}, {"sdot", NULL, 16},
+    {"udot", NULL, 16},    {"usdot", NULL, 16},   {"sudot", NULL, 16},  {"mla", "s", 4},
+};
+enum { MAC_OPS = sizeof mac_ops / sizeof mac_ops[0] };
+
+struct insn {
+    unsigned long address;
+    unsigned function;
+    char text[TEXT]; /* opcode, a space, operands */
+};
+
+struct loop {
+    size_t first, last; /* indices of instructions */
+    unsigned macs;      /* per 128 bits of vector */
+};
+
+static void die(const char *what, const char *which)
+{
+    fprintf(stderr, "loops: %s: %s\n", what, which);
+    exit(70);
+}
+
+/* Starts argv with `in` (may be null) as its input; returns its output. */
+static FILE *start(char *const argv[], FILE *in, pid_t *pid, bool quiet)
+{
+    int fd[2];
+    if (pipe(fd) != 0 || (*pid = fork()) < 0)
+        die("cannot start", argv[0]);
+    if (*pid == 0) {
+        dup2(fd[1], STDOUT_FILENO);
+        close(fd[0]);
+        close(fd[1]);
+        if (in != NULL)
+            dup2(fileno(in), STDIN_FILENO);
+        if (quiet && freopen("/dev/null", "w", stderr) == NULL)
+            _exit(127);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    close(fd[1]);
+    return fdopen(fd[0], "r");
+}
+
+/* Whether it ended well. */
+static bool finish(FILE *out, pid_t pid)
+{
+    int status = 0;
+    fclose(out);
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* An instruction's line "     df0:      \tld1w\t{ z0.s }, p0/z, [x0] // note", its blanks evened. */
+static bool parse_insn(const char *line, unsigned function, struct insn *out)
+{
+    char *end;
+    out->address = strtoul(line, &end, 16);
+    if (end == line || *end++ != ':')
+        return false;
+    size_t n = 0;
+    for (bool gap = true; *end != '\0' && strncmp(end, "//", 2) != 0 && n < TEXT - 1; end++) {
+        bool blank = isspace((unsigned char)*end);
+        if (!blank || !gap)
+            out->text[n++] = blank ? ' ' : *end;
+        gap = blank;
+    }
+    while (n > 0 && out->text[n - 1] == ' ')
+        n--;
+    out->text[n] = '\0';
+    out->function = function;
+    return n > 0;
+}
+
+static size_t disassemble(const char *object, struct insn *insns)
+{
+    char *argv[] = {"llvm-objdump-19", "-d",           "--no-show-raw-insn",
+                    "--mattr=+all",    (char *)object, NULL};
+    pid_t pid;
+    FILE *out = start(argv, NULL, &pid, false);
+    char line[1024];
+    size_t n = 0;
+    unsigned function = 0;
+    while (fgets(line, sizeof line, out) != NULL) {
+        if (strstr(line, ">:\n") != NULL)
+            function++;
+        else if (n < MAX_INSNS && parse_insn(line, function, &insns[n]))
+            n++;
+    }
+    if (!finish(out, pid))
+        die("llvm-objdump-19 failed", object);
+    return n;
+}
+
+static bool opcode_is(const char *text, const char *opcode)
+{
+    size_t n = strlen(opcode);
+    return strncmp(text, opcode, n) == 0 && (text[n] == ' ' || text[n] == '\0');
+}
+
+static unsigned macs_of(const char *text)
+{
+    const char *first = strchr(text, ' ');
+    if (first == NULL || first[1] != 'z')
+        return 0;
+    const char *type = strchr(first, '.');
+    for (int i = 0; i < MAC_OPS; i++)
+        if (opcode_is(text, mac_ops[i].name) &&
+            (mac_ops[i].type == NULL || (type != NULL && type[1] == mac_ops[i].type[0])))
+            return mac_ops[i].macs;
+    return 0;
+}
+
+/* Where a conditional or plain branch goes; 0 for other instructions and calls. */
+static unsigned long branch_target(const char *text)
+{
+    if (!opcode_is(text, "b") && strncmp(text, "b.", 2) != 0 && strncmp(text, "cb", 2) != 0 &&
+        strncmp(text, "tb", 2) != 0)
+        return 0;
+    const char *hex = strstr(text, "0x");
+    for (const char *next = hex; next != NULL; next = strstr(next + 2, ", 0x"))
+        hex = next[0] == ',' ? next + 2 : next;
+    return hex != NULL ? strtoul(hex, NULL, 16) : 0;
+}
+
+/* The innermost loop with the most MACs; macs = 0 where there is none. Loops come out in the order
+ * of their ends, so one that starts before the last found loop encloses it. */
+static struct loop hottest(const struct insn *insns, size_t n)
+{
+    struct loop best = {0, 0, 0};
+    size_t covered = 0; /* no innermost loop starts before this */
+    for (size_t last = 0; last < n; last++) {
+        unsigned long target = branch_target(insns[last].text);
+        if (target == 0 || target > insns[last].address)
+            continue;
+        size_t first = last;
+        while (first > covered && insns[first].address > target &&
+               insns[first - 1].function == insns[last].function)
+            first--;
+        if (insns[first].address != target || last - first >= MAX_LOOP)
+            continue;
+        struct loop l = {first, last, 0};
+        for (size_t i = first; i <= last; i++)
+            l.macs += macs_of(insns[i].text);
+        if (l.macs > best.macs)
+            best = l;
+        covered = last + 1;
+    }
+    return best;
+}
+
+static void write_loop(FILE *f, const struct insn *insns, struct loop l)
+{
+    fputs("again:\n", f);
+    for (size_t i = l.first; i <= l.last; i++) {
+        const char *text = insns[i].text;
+        /* Every branch to the label: llvm-mca assumes straight code, the target is only syntax. */
+        const char *hex = branch_target(text) != 0 ? strstr(text, " 0x") : NULL;
+        const char *comma = branch_target(text) != 0 ? strstr(text, ", 0x") : NULL;
+        const char *cut = comma != NULL ? comma + 1 : hex;
+        if (cut != NULL)
+            fprintf(f, "%.*s again\n", (int)(cut - text), text);
+        else
+            fprintf(f, "%s\n", text);
+    }
+}
+
+/* Total cycles of `iterations` rounds; negative where the model refuses an instruction. */
+static long model_cycles(const struct core *core, const char *iterations, const struct insn *insns,
+                         struct loop l)
+{
+    char cpu[64], rounds[32], line[1024];
+    snprintf(cpu, sizeof cpu, "-mcpu=%s", core->name);
+    snprintf(rounds, sizeof rounds, "-iterations=%s", iterations);
+    char *argv[] = {"llvm-mca-19", "-mtriple=aarch64", cpu, "-mattr=+sve2,+i8mm,+bf16",
+                    rounds,        NULL};
+    FILE *in = tmpfile();
+    if (in == NULL)
+        die("cannot write", "temporary file");
+    write_loop(in, insns, l);
+    fflush(in);
+    rewind(in);
+    pid_t pid;
+    long cycles = -1;
+    FILE *out = start(argv, in, &pid, true);
+    while (fgets(line, sizeof line, out) != NULL)
+        if (strncmp(line, "Total Cycles:", 13) == 0)
+            cycles = strtol(line + 13, NULL, 10);
+    bool good = finish(out, pid);
+    fclose(in);
+    return good ? cycles : -1;
+}
+
+/* MACs per 128 bits of the instruction that makes most of the loop's: the peak is its. */
+static unsigned main_op(const struct insn *insns, struct loop l)
+{
+    unsigned count[65] = {0}, best = 0;
+    for (size_t i = l.first; i <= l.last; i++) {
+        unsigned macs = macs_of(insns[i].text);
+        count[macs] += macs;
+        if (macs > 0 && count[macs] > count[best])
+            best = macs;
+    }
+    return best;
+}
+
+/* {"all": insns / MAC, "OPCODE": ..., ...} in the order of first use. */
+static void print_mix(const struct insn *insns, struct loop l, double macs)
+{
+    printf("{\"all\": %.5f", (double)(l.last - l.first + 1) / macs);
+    for (size_t i = l.first; i <= l.last; i++) {
+        char opcode[TEXT];
+        snprintf(opcode, sizeof opcode, "%.*s", (int)strcspn(insns[i].text, " "), insns[i].text);
+        size_t before = 0, count = 0;
+        for (size_t j = l.first; j <= l.last; j++) {
+            before += j < i && opcode_is(insns[j].text, opcode);
+            count += opcode_is(insns[j].text, opcode);
+        }
+        if (before == 0)
+            printf(", \"%s\": %.5f", opcode, (double)count / macs);
+    }
+    printf("}");
+}
+
+/* One row per core of the loop in `object`; returns whether there was one. */
+static bool report(const char *object, const struct insn *insns, size_t n, bool json, bool first)
+{
+    struct loop l = hottest(insns, n);
+    const char *slash = strrchr(object, '/'), *base = slash != NULL ? slash + 1 : object;
+    int length = (int)strcspn(base, ".");
+    if (l.macs == 0) {
+        fprintf(stderr, "loops: %.*s: no loop with multiply-accumulates\n", length, base);
+        return false;
+    }
+    bool any = false;
+    for (int c = 0; c < CORES; c++) {
+        /* The steady state: what 200 more rounds cost. */
+        long few = model_cycles(&cores[c], "100", insns, l);
+        long many = model_cycles(&cores[c], "300", insns, l);
+        if (few < 0 || many <= few) {
+            fprintf(stderr, "loops: %.*s: no model for %s\n", length, base, cores[c].name);
+            continue;
+        }
+        unsigned vectors = cores[c].vector_bits / 128;
+        double macs = (double)l.macs * vectors, rate = macs * 200 / (double)(many - few);
+        double peak = (double)(main_op(insns, l) * vectors * cores[c].pipes);
+        if (json) {
+            printf("%s\n  {\"kernel\": \"%.*s\", \"target\": \"%s\", \"dim\": 0, "
+                   "\"unit\": \"matmul\", \"mac_per_cycle\": %.2f, \"percent_of_peak\": %.1f, \"insns_per_mac\": ",
+                   first && !any ? "" : ",", length, base, cores[c].name, rate, 100 * rate / peak);
+            print_mix(insns, l, macs);
+            printf("}");
+        } else {
+            printf("%-24.*s %-12s %9.2f %7.1f %9zu %10.4f\n", length, base, cores[c].name, rate,
+                   100 * rate / peak, l.last - l.first + 1,
+                   (double)(l.last - l.first + 1) / macs);
+        }
+        any = true;
+    }
+    return any;
+}
+
+int main(int argc, char **argv)
+{
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    if (argc < 2 + json || argv[1 + json][0] == '-') {
+        fprintf(stderr, "usage: loops [--json] OBJECT...\n");
+        return 2;
+    }
+    struct insn *insns = malloc(MAX_INSNS * sizeof *insns);
+    if (insns == NULL)
+        die("out of memory", argv[1 + json]);
+    if (json)
+        printf("[");
+    else
+        printf("Modelled by llvm-mca, the steady state of the hot loop, data in L1.\n%-24s %-12s %9s "
+               "%7s %9s %10s\n", "kernel", "core", "MAC/cycle", "% peak", "loop insn", "insn/MAC");
+    fflush(stdout);
+    bool first = true;
+    for (int i = 1 + json; i < argc; i++) {
+        size_t n = disassemble(argv[i], insns);
+        if (report(argv[i], insns, n, json, first))
+            first = false;
+    }
+    if (json)
+        printf("\n]\n");
+    free(insns);
+    return 0;
+}

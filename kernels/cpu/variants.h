@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dispatch table of CPU kernels. A kernel is one file and one row of variants.def. */
+#ifndef KERNELS_CPU_VARIANTS_H
+#define KERNELS_CPU_VARIANTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tessera/kernels.h"
+
+/* One operation: the type of its function, called by all variants. */
+typedef void tsr_matmul_f32_fn(size_t m, size_t n, size_t k, const float *a, size_t lda,
+                               const float *b, size_t ldb, float *c, size_t ldc);
+
+enum tsr_op {
+#define TSR_OP(op) TSR_OP_##op,
+#define TSR_VARIANT(op, variant, features, tolerance)
+#include "kernels/cpu/variants.def"
+    TSR_OPS
+};
+
+struct tsr_variant {
+    enum tsr_op op;
+    const char *name;
+    uint32_t features; /* all of them must be in use */
+    double tolerance;  /* in units of the operation's own error bound; 0: the reference's bits */
+    void (*function)(void); /* to be cast to the operation's type */
+};
+
+/* Rows in the file's order: within an operation from the reference to the best. Rows of another
+ * architecture are not there. */
+extern const struct tsr_variant tsr_variants[];
+extern const size_t tsr_variant_count;
+
+const char *tsr_op_name(enum tsr_op op);
+
+/* The variant of `op` that runs: the last row whose features are all in use. Never null. Cached;
+ * threads: any. */
+const struct tsr_variant *tsr_variant_chosen(enum tsr_op op);
+
+/* Forgets the cached choices. */
+void tsr_variants_reset(void);
+
+/* Null, or what is wrong with TESSERA_CPU. */
+const char *tsr_cpu_complaint(void);
+
+#endif
