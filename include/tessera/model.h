@@ -48,6 +48,8 @@ struct tsr_rope_config {
     double factor;                          /* LLAMA3 and YARN */
     double low_freq_factor, high_freq_factor; /* LLAMA3 */
     double beta_fast, beta_slow;            /* YARN */
+    bool truncate;                          /* YARN: the ramp's ends are rounded outwards */
+    double attention_factor; /* on cos and sin; YARN: 0.1 ln(factor) + 1 unless stated; else 1 */
     uint32_t original_context;              /* LLAMA3 and YARN, positions */
 };
 

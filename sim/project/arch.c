@@ -57,6 +57,9 @@ void tsr_arch_apply(struct tsr_model *m)
         m->embed_scale = 1.0;
     if (m->logit_scale == 0)
         m->logit_scale = 1.0;
+    if (m->rope.attention_factor == 0) /* YaRN's own default, arXiv 2309.00071 section 3.4 */
+        m->rope.attention_factor =
+            m->rope.scaling == TSR_ROPE_YARN ? 0.1 * log(m->rope.factor) + 1.0 : 1.0;
     if (m->attn_scale == 0)
         m->attn_scale = 1.0 / sqrt((double)m->head_dim);
 }

@@ -165,6 +165,33 @@ static void read_window(struct tsr_json *j, struct tsr_model *m)
                       "missing, an integer is required where layer_types has sliding_attention");
 }
 
+/* The numbers of the object `in`, whose type is known. */
+static void read_rope_scaling(struct tsr_json *j, struct tsr_model *m, const char *in)
+{
+    struct tsr_rope_config *r = &m->rope;
+    struct tsr_json_key factor = {in, "factor"};
+    if (tsr_json_get(j, factor) == NULL)
+        tsr_json_fail(j, factor, "required but missing, a number from 1 to 1e6 is allowed");
+    r->factor = tsr_json_real(j, factor, 1, 1e6, 1);
+    struct tsr_json_key original = {in, "original_max_position_embeddings"};
+    r->original_context = tsr_json_uint(j, original, 1, DIM_MAX, m->context);
+    if (r->scaling == TSR_ROPE_YARN) {
+        r->beta_fast = tsr_json_real(j, (struct tsr_json_key){in, "beta_fast"}, 0, 1e6, 32);
+        r->beta_slow = tsr_json_real(j, (struct tsr_json_key){in, "beta_slow"}, 0, 1e6, 1);
+        r->truncate = tsr_json_bool(j, (struct tsr_json_key){in, "truncate"}, true);
+        r->attention_factor =
+            tsr_json_real(j, (struct tsr_json_key){in, "attention_factor"}, 1e-6, 1e6, 0);
+        return;
+    }
+    struct tsr_json_key high = {in, "high_freq_factor"};
+    r->low_freq_factor = tsr_json_real(j, (struct tsr_json_key){in, "low_freq_factor"}, 1e-6, 1e6,
+                                       1);
+    r->high_freq_factor = tsr_json_real(j, high, 1e-6, 1e6, 4);
+    if (r->high_freq_factor <= r->low_freq_factor)
+        tsr_json_fail(j, high, "is %g, more than low_freq_factor = %g is allowed",
+                      r->high_freq_factor, r->low_freq_factor);
+}
+
 static void read_rope(struct tsr_json *j, struct tsr_model *m)
 {
     struct tsr_rope_config *r = &m->rope;
@@ -197,24 +224,7 @@ static void read_rope(struct tsr_json *j, struct tsr_model *m)
         return;
     }
     r->scaling = strcmp(type, "yarn") == 0 ? TSR_ROPE_YARN : TSR_ROPE_LLAMA3;
-    struct tsr_json_key factor = {in, "factor"};
-    if (tsr_json_get(j, factor) == NULL)
-        tsr_json_fail(j, factor, "required but missing, a number from 1 to 1e6 is allowed");
-    r->factor = tsr_json_real(j, factor, 1, 1e6, 1);
-    struct tsr_json_key original = {in, "original_max_position_embeddings"};
-    r->original_context = tsr_json_uint(j, original, 1, DIM_MAX, m->context);
-    if (r->scaling == TSR_ROPE_YARN) {
-        r->beta_fast = tsr_json_real(j, (struct tsr_json_key){in, "beta_fast"}, 0, 1e6, 32);
-        r->beta_slow = tsr_json_real(j, (struct tsr_json_key){in, "beta_slow"}, 0, 1e6, 1);
-        return;
-    }
-    struct tsr_json_key high = {in, "high_freq_factor"};
-    r->low_freq_factor = tsr_json_real(j, (struct tsr_json_key){in, "low_freq_factor"}, 1e-6, 1e6,
-                                       1);
-    r->high_freq_factor = tsr_json_real(j, high, 1e-6, 1e6, 4);
-    if (r->high_freq_factor <= r->low_freq_factor)
-        tsr_json_fail(j, high, "is %g, more than low_freq_factor = %g is allowed",
-                      r->high_freq_factor, r->low_freq_factor);
+    read_rope_scaling(j, m, in);
 }
 
 static void read_activation(struct tsr_json *j, struct tsr_model *m)

@@ -72,14 +72,15 @@ static void describe(const struct tsr_model *m, char *s, size_t cap)
     int n = snprintf(
         s, cap,
         "%s %u %u %u %u %u ffn %u %u experts %u %u vocab %u window %u flags %d%d%d%d%d%d%d%d%d%d "
-        "act %d %g %g eps %g scale %.17g %.17g %.17g cap %g rope %d %g %g %g %g %g %g %u ",
+        "act %d %g %g eps %g scale %.17g %.17g %.17g cap %g rope %d %g %g %g %g %g %g %u %d %.17g ",
         tsr_arch_name(m->arch), m->hidden, m->layers, m->heads, m->kv_heads, m->head_dim, m->ffn,
         m->expert_ffn, m->experts, m->top_k, m->vocab, m->window, m->tied, m->qkv_bias, m->o_bias,
         m->ffn_bias, m->router_bias, m->qk_norm, m->sinks, m->router_after_topk, m->router_renorm,
         m->post_norms, m->activation, m->act_limit, m->act_alpha, m->norm_eps, m->embed_scale,
         m->logit_scale, m->attn_scale, m->attn_softcap, m->rope.scaling, m->rope.theta,
         m->rope.factor, m->rope.low_freq_factor, m->rope.high_freq_factor, m->rope.beta_fast,
-        m->rope.beta_slow, m->rope.original_context);
+        m->rope.beta_slow, m->rope.original_context, m->rope.truncate,
+        m->rope.attention_factor);
     for (uint32_t i = 0; i < m->layers; i++)
         s[n++] = (char)('0' + m->layer_kind[i]);
     s[n] = '\0';
