@@ -83,7 +83,7 @@ static bool finish(FILE *out, pid_t pid)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* An instruction's line "     df0:      \tld1w\t{ z0.s }, p0/z, [x0] // note", its blanks evened. */
+/* An instruction's line "   df0:   \tld1w\t{ z0.s }, p0/z, [x0] // note", its blanks evened. */
 static bool parse_insn(const char *line, unsigned function, struct insn *out)
 {
     char *end;
@@ -278,7 +278,8 @@ static bool report(const char *object, const struct insn *insns, size_t n, bool 
         double peak = (double)(main_op(insns, l) * vectors * cores[c].pipes);
         if (json) {
             printf("%s\n  {\"kernel\": \"%.*s\", \"target\": \"%s\", \"dim\": 0, "
-                   "\"unit\": \"matmul\", \"mac_per_cycle\": %.2f, \"percent_of_peak\": %.1f, \"insns_per_mac\": ",
+                   "\"unit\": \"matmul\", \"mac_per_cycle\": %.2f, "
+                   "\"percent_of_peak\": %.1f, \"insns_per_mac\": ",
                    first && !any ? "" : ",", length, base, cores[c].name, rate, 100 * rate / peak);
             print_mix(insns, l, macs);
             printf("}");
@@ -305,8 +306,9 @@ int main(int argc, char **argv)
     if (json)
         printf("[");
     else
-        printf("Modelled by llvm-mca, the steady state of the hot loop, data in L1.\n%-24s %-12s %9s "
-               "%7s %9s %10s\n", "kernel", "core", "MAC/cycle", "% peak", "loop insn", "insn/MAC");
+        printf("Modelled by llvm-mca, the steady state of the hot loop, data in L1.\n"
+               "%-24s %-12s %9s %7s %9s %10s\n",
+               "kernel", "core", "MAC/cycle", "% peak", "loop insn", "insn/MAC");
     fflush(stdout);
     bool first = true;
     for (int i = 1 + json; i < argc; i++) {
