@@ -15,7 +15,7 @@
 #define TSR_NUM_NAN UINT32_C(0x7FC00000) /* the only NaN that arithmetic returns */
 #define TSR_NUM_INF UINT32_C(0x7F800000)
 
-/* ---- codecs of single elements ---------------------------------------------------------------- */
+/* ---- codecs of single elements -------------------------------------------------------------- */
 
 enum tsr_round {
     TSR_ROUND_EVEN, /* nearest, ties to even */
@@ -48,7 +48,7 @@ void tsr_num_encode_array(const struct tsr_format *f, void *codes, const uint32_
 void tsr_num_decode_array(const struct tsr_format *f, uint32_t *f32_bits, const void *codes,
                           size_t n);
 
-/* ---- the tensor unit -------------------------------------------------------------------------- */
+/* ---- the tensor unit ------------------------------------------------------------------------ */
 
 enum tsr_num_kind {
     TSR_NUM_INTEGER, /* int32 accumulators, sums modulo 2^32 */
@@ -62,7 +62,7 @@ struct tsr_num_plan {
     enum tsr_num_kind kind;
     uint32_t r;    /* products per step, 1..64 */
     int32_t unit;  /* EXACT: a step's sum counts 2^unit */
-    uint32_t g;    /* WIDE: bits below the least bit of the largest product, 32 - bits(a) - bits(b) */
+    uint32_t g;    /* WIDE: bits kept below the largest product's lowest, 32 - bits(a) - bits(b) */
     bool narrow;   /* EXACT: sums of a step fit 31 bits and sign */
     bool scaled;   /* operands bring block scales */
 };
@@ -96,7 +96,7 @@ struct tsr_num_panel {
     uint32_t rows, k;  /* as given */
     uint32_t k_padded; /* k rounded up to a multiple of r */
     int32_t *value;      /* INTEGER, EXACT: element in units of its format's least magnitude */
-    int16_t *exponent;   /* WIDE: of the magnitude's lowest bit; zero elements TSR_NUM_ZERO_EXPONENT */
+    int16_t *exponent;   /* WIDE: of the magnitude's lowest bit; zeros: TSR_NUM_ZERO_EXPONENT */
     int16_t *magnitude;  /* WIDE */
     int16_t *sign;       /* WIDE: 0 or -1 */
     uint8_t *special;    /* [rows] whether the row holds a NaN or an infinity */
@@ -130,7 +130,7 @@ void tsr_num_unpack(const struct tsr_num_plan *plan, enum tsr_num_side side,
 void tsr_num_mma(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
                  const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, bool overwrite);
 
-/* c + t * 2^unit, rounded once to f32, nearest even; |t| < 2^62. As tsr_num_mma adds a step. */
+/* c + t * 2^unit, rounded once to f32, nearest even; |t| < 2^60. As tsr_num_mma adds a step. */
 uint32_t tsr_num_accumulate(uint32_t c, int64_t t, int32_t unit);
 
 /* c * 2^-e for any e, nearest even into subnormals; zeros and infinities keep their sign. */
@@ -140,7 +140,7 @@ uint32_t tsr_num_scale_pow2(uint32_t c, int32_t e);
 void tsr_num_scale_block(uint32_t *c, size_t c_stride, uint32_t m, uint32_t n, const int32_t *e,
                          bool per_column);
 
-/* ---- the vector unit -------------------------------------------------------------------------- */
+/* ---- the vector unit ------------------------------------------------------------------------ */
 
 /* d[i] = f(a[i], b[i], c[i]) for n lanes; operands beyond the primitive's count may be null.
  * Aliasing: d may be exactly a, b or c; partial overlap is not allowed. */
@@ -150,7 +150,7 @@ typedef void tsr_num_lanes_fn(uint32_t *d, const uint32_t *a, const uint32_t *b,
 struct tsr_num_primitive {
     char name[16];
     uint8_t operands;  /* 1..3 */
-    uint16_t milliulp; /* worst error in 1/1000 ULP of the result (500: correctly rounded); 0: exact */
+    uint16_t milliulp; /* worst error in 1/1000 ULP; 500: correctly rounded (each step); 0: exact */
     tsr_num_lanes_fn *fn;
     char doc[80];
 };

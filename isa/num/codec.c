@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Codecs of plain float and integer elements: one function each way for all float layouts, from
+ * the columns of the format's row. */
+#include "isa/num/bits.h"
+
+#include <assert.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays of codes are little-endian");
+
+bool tsr_num_has_codec(const struct tsr_format *f)
+{
+    return f->family == TSR_FAMILY_INT || f->ebits > 0;
+}
+
+/* A float layout, derived once per array. */
+struct layout {
+    uint32_t mbits, nan, overflow, truncated; /* codes without sign; overflow: when rounding up */
+    int bias;
+    int sign_shift; /* from bit 31 down to the code's sign bit */
+};
+
+static inline struct layout layout_of(const struct tsr_format *f)
+{
+    uint32_t all = (UINT32_C(1) << (f->ebits + f->mbits)) - 1;
+    uint32_t inf = all >> f->mbits << f->mbits;
+    struct layout l = {.mbits = f->mbits, .bias = f->bias, .sign_shift = 32 - f->bits};
+    switch (f->specials) {
+    case TSR_SPECIALS_IEEE:
+        l.nan = inf | UINT32_C(1) << (f->mbits - 1);
+        l.truncated = inf - 1;
+        /* f8 conversions saturate (OFP8), wider formats go to infinity (IEEE). */
+        l.overflow = f->bits <= 8 ? inf - 1 : inf;
+        break;
+    case TSR_SPECIALS_FN:
+        l.nan = all;
+        l.truncated = l.overflow = all - 1;
+        break;
+    case TSR_SPECIALS_NONE:
+        l.nan = l.truncated = l.overflow = all;
+        break;
+    }
+    return l;
+}
+
+static inline uint32_t encode_float(const struct layout *l, uint32_t x, enum tsr_round round)
+{
+    uint32_t mag = x & NUM_MAGNITUDE;
+    uint32_t sign = (x & NUM_SIGN) >> l->sign_shift;
+    int e;
+    uint32_t m = num_split(mag, &e);
+    /* The source's lowest bit counts 2^e, the target's 2^low; never below its subnormals'. */
+    int floor_low = 1 - l->bias - (int)l->mbits;
+    int low = e + 23 - (int)l->mbits;
+    low = low < floor_low ? floor_low : low;
+    int drop = low - e;
+    drop = drop < 25 ? drop : 25; /* m < 2^24: less than half already */
+    uint32_t kept = m >> drop, rest = m - (kept << drop);
+    uint32_t half = (UINT32_C(1) << drop) >> 1;
+    uint32_t up;
+    if (round == TSR_ROUND_EVEN)
+        up = rest + (kept & 1) > half;
+    else
+        up = round == TSR_ROUND_AWAY && rest >= half;
+    up = drop > 0 ? up : 0;
+    /* Subnormals have field 0; a normal's hidden bit adds the missing one. */
+    uint32_t code = ((uint32_t)(low - floor_low) << l->mbits) + kept + up;
+    uint32_t over = round == TSR_ROUND_ZERO && mag != TSR_NUM_INF ? l->truncated : l->overflow;
+    code = code > l->truncated ? over : code;
+    code = mag == TSR_NUM_INF ? over : code;
+    return mag > TSR_NUM_INF ? l->nan : code | sign;
+}
+
+static uint32_t encode_int(uint32_t bits, uint32_t x, enum tsr_round round)
+{
+    uint32_t mag = x & NUM_MAGNITUDE, mask = bits < 32 ? (UINT32_C(1) << bits) - 1 : UINT32_MAX;
+    bool negative = x >> 31;
+    uint64_t limit = (UINT64_C(1) << (bits - 1)) - !negative;
+    uint64_t v;
+    if (mag > TSR_NUM_INF)
+        return 0;
+    int e;
+    uint64_t m = num_split(mag, &e);
+    if (e >= 0) {
+        v = e < 32 ? m << e : limit;
+    } else {
+        int d = -e < 25 ? -e : 25;
+        uint64_t kept = m >> d, rest = m - (kept << d), half = UINT64_C(1) << (d - 1);
+        v = kept;
+        if (round == TSR_ROUND_EVEN)
+            v += rest + (kept & 1) > half;
+        else if (round == TSR_ROUND_AWAY)
+            v += rest >= half;
+    }
+    v = v < limit ? v : limit;
+    return (uint32_t)(negative ? 0 - v : v) & mask;
+}
+
+uint32_t tsr_num_encode(const struct tsr_format *f, uint32_t f32_bits, enum tsr_round round)
+{
+    assert(tsr_num_has_codec(f));
+    if (f->family == TSR_FAMILY_INT)
+        return encode_int(f->bits, f32_bits, round);
+    struct layout l = layout_of(f);
+    return encode_float(&l, f32_bits, round);
+}
+
+static inline uint32_t decode_float(const struct tsr_format *f, uint32_t code)
+{
+    uint32_t all = (UINT32_C(1) << (f->ebits + f->mbits)) - 1;
+    uint32_t mag = code & all, sign = (code >> (f->ebits + f->mbits) & 1) << 31;
+    uint32_t inf = all >> f->mbits << f->mbits, least = UINT32_C(1) << f->mbits;
+    if (mag - least < inf - least) /* normal, and not of the highest exponent: only a new bias */
+        return sign | ((mag << (23 - f->mbits)) + ((uint32_t)(127 - f->bias) << 23));
+    if (f->specials == TSR_SPECIALS_IEEE && mag >= inf)
+        return mag > inf ? TSR_NUM_NAN : sign | TSR_NUM_INF;
+    if (f->specials == TSR_SPECIALS_FN && mag == all)
+        return TSR_NUM_NAN;
+    if (mag == 0)
+        return sign;
+    uint32_t field = mag >> f->mbits;
+    uint32_t m = (mag & (least - 1)) | (uint32_t)(field > 0) << f->mbits;
+    int e = (int)(field > 0 ? field : 1) - f->bias - f->mbits;
+    return num_round_pack(sign != 0, m, e); /* exact: all formats are subsets of f32 */
+}
+
+uint32_t tsr_num_decode_f32(const struct tsr_format *f, uint32_t code)
+{
+    assert(tsr_num_has_codec(f));
+    if (f->family == TSR_FAMILY_FLOAT || f->ebits > 0)
+        return decode_float(f, code);
+    int64_t v = (int32_t)(code << (32 - f->bits)) >> (32 - f->bits);
+    return v == 0 ? 0 : num_round_pack(v < 0, (uint64_t)(v < 0 ? -v : v), 0);
+}
+
+/* Elements of other widths than whole bytes, the lowest bit first. */
+static void encode_packed(const struct tsr_format *f, uint8_t *out, const uint32_t *in, size_t n,
+                          enum tsr_round round)
+{
+    uint32_t held = 0, bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        held |= tsr_num_encode(f, in[i], round) << bits;
+        for (bits += f->bits; bits >= 8; bits -= 8, held >>= 8)
+            *out++ = (uint8_t)held;
+    }
+    if (bits > 0)
+        *out = (uint8_t)held;
+}
+
+static void decode_packed(const struct tsr_format *f, uint32_t *out, const uint8_t *in, size_t n)
+{
+    uint32_t held = 0, bits = 0;
+    for (size_t i = 0; i < n; i++, held >>= f->bits, bits -= f->bits) {
+        for (; bits < f->bits; bits += 8)
+            held |= (uint32_t)*in++ << bits;
+        out[i] = tsr_num_decode_f32(f, held & ((UINT32_C(1) << f->bits) - 1));
+    }
+}
+
+/* Rounding is a constant in each copy of these loops. */
+static inline void encode_wholes(const struct tsr_format *f, void *codes, const uint32_t *in,
+                                 size_t n, enum tsr_round round)
+{
+    struct layout l = layout_of(f);
+    if (f->bits == 8) {
+        uint8_t *out = codes;
+        for (size_t i = 0; i < n; i++)
+            out[i] = (uint8_t)encode_float(&l, in[i], round);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            uint16_t c = (uint16_t)encode_float(&l, in[i], round);
+            memcpy((char *)codes + 2 * i, &c, 2);
+        }
+    }
+}
+
+void tsr_num_encode_array(const struct tsr_format *f, void *codes, const uint32_t *f32_bits,
+                          size_t n, enum tsr_round round)
+{
+    assert(tsr_num_has_codec(f));
+    if (f->bits == 32) {
+        for (size_t i = 0; i < n; i++) {
+            uint32_t c = tsr_num_encode(f, f32_bits[i], round);
+            memcpy((char *)codes + 4 * i, &c, 4);
+        }
+    } else if (f->family == TSR_FAMILY_INT && f->bits == 8) {
+        for (size_t i = 0; i < n; i++)
+            ((uint8_t *)codes)[i] = (uint8_t)encode_int(8, f32_bits[i], round);
+    } else if (f->bits != 8 && f->bits != 16) {
+        encode_packed(f, codes, f32_bits, n, round);
+    } else if (round == TSR_ROUND_EVEN) {
+        encode_wholes(f, codes, f32_bits, n, TSR_ROUND_EVEN);
+    } else if (round == TSR_ROUND_AWAY) {
+        encode_wholes(f, codes, f32_bits, n, TSR_ROUND_AWAY);
+    } else {
+        encode_wholes(f, codes, f32_bits, n, TSR_ROUND_ZERO);
+    }
+}
+
+void tsr_num_decode_array(const struct tsr_format *f, uint32_t *f32_bits, const void *codes,
+                          size_t n)
+{
+    assert(tsr_num_has_codec(f));
+    if (f->bits == 16) {
+        for (size_t i = 0; i < n; i++) {
+            uint16_t c;
+            memcpy(&c, (const char *)codes + 2 * i, 2);
+            f32_bits[i] = decode_float(f, c);
+        }
+    } else if (f->bits == 32) {
+        for (size_t i = 0; i < n; i++) {
+            uint32_t c;
+            memcpy(&c, (const char *)codes + 4 * i, 4);
+            f32_bits[i] = f->ebits > 0 ? decode_float(f, c) : tsr_num_decode_f32(f, c);
+        }
+    } else if (f->bits == 8) {
+        uint32_t table[256];
+        if (n < 256) {
+            decode_packed(f, f32_bits, codes, n);
+            return;
+        }
+        for (uint32_t c = 0; c < 256; c++)
+            table[c] = tsr_num_decode_f32(f, c);
+        for (size_t i = 0; i < n; i++)
+            f32_bits[i] = table[((const uint8_t *)codes)[i]];
+    } else {
+        decode_packed(f, f32_bits, codes, n);
+    }
+}
