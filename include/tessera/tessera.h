@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All of the library. */
+#ifndef TESSERA_TESSERA_H
+#define TESSERA_TESSERA_H
+
+#include "tessera/chip.h"
+#include "tessera/cpu.h"
+#include "tessera/dtype.h"
+#include "tessera/isa.h"
+#include "tessera/kernels.h"
+#include "tessera/model.h"
+#include "tessera/status.h"
+
+#endif
