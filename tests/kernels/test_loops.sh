@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# labels: nosan
+# bench/loops finds the right loop of an object file and models it; the kernels' loops keep the
+# shares of the peak that they once had.
+set -eu
+if ! command -v llvm-mca-19 >/dev/null; then
+    echo 'llvm-mca-19 not found: install llvm-19' >&2
+    exit 1
+fi
+
+# An outer loop with more fmla than the inner one: the inner one counts. Its chain of one
+# accumulator makes 4 MAC every 4 cycles of latency: 1 MAC/cycle of 8.
+cat >nested.s <<'END'
+nested:
+    mov x3, x0
+inner:
+    fmla z0.s, z1.s, z2.s[0]
+    subs x3, x3, #1
+    b.ne inner
+    fmla z3.s, z1.s, z2.s[0]
+    fmla z4.s, z1.s, z2.s[0]
+    cbnz x0, nested
+    ret
+END
+clang-19 --target=aarch64-linux-gnu -march=armv8.2-a+sve -c -o nested.o nested.s
+"$TESSERA_LOOPS" --json nested.o >nested.json
+grep '"kernel": "nested", "target": "neoverse-n2"' nested.json |
+    grep -q '"mac_per_cycle": 1.00, "percent_of_peak": 12.5'
+
+printf 'nothing:\n ret\n' >nothing.s
+clang-19 --target=aarch64-linux-gnu -c -o nothing.o nothing.s
+"$TESSERA_LOOPS" --json nothing.o >nothing.json 2>nothing.err
+grep -q 'nothing: no loop' nothing.err
+[ "$(tr -d ' \n' <nothing.json)" = '[]' ]
+
+# at_least KERNEL FOLDER MARCH TARGET PERCENT
+at_least() {
+    clang-19 --target=aarch64-linux-gnu -std=c11 -O2 -ffp-contract=off -march="$3" \
+        -mtune=neoverse-n2 -I"$TESSERA_SOURCE_DIR" -I"$TESSERA_SOURCE_DIR/include" \
+        -c -o "$1.o" "$TESSERA_SOURCE_DIR/kernels/$2/$1.c"
+    "$TESSERA_LOOPS" --json "$1.o" | awk -v target="\"$4\"" -v least="$5" -v kernel="$1" '
+        index($0, target) {
+            sub(/.*"percent_of_peak": /, "")
+            got = $0 + 0
+        }
+        END {
+            if (got < least || got > 100.5) {
+                print kernel " on " target ": " got " % of the peak, want " least > "/dev/stderr"
+                exit 1
+            }
+        }'
+}
+at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-n2 99
+at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-v2 99
