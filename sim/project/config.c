@@ -176,8 +176,8 @@ static void read_rope_scaling(struct tsr_json *j, struct tsr_model *m, const cha
     struct tsr_json_key original = {in, "original_max_position_embeddings"};
     r->original_context = tsr_json_uint(j, original, 1, DIM_MAX, m->context);
     if (r->scaling == TSR_ROPE_YARN) {
-        r->beta_fast = tsr_json_real(j, (struct tsr_json_key){in, "beta_fast"}, 0, 1e6, 32);
-        r->beta_slow = tsr_json_real(j, (struct tsr_json_key){in, "beta_slow"}, 0, 1e6, 1);
+        r->beta_fast = tsr_json_real(j, (struct tsr_json_key){in, "beta_fast"}, 1e-6, 1e6, 32);
+        r->beta_slow = tsr_json_real(j, (struct tsr_json_key){in, "beta_slow"}, 1e-6, 1e6, 1);
         r->truncate = tsr_json_bool(j, (struct tsr_json_key){in, "truncate"}, true);
         r->attention_factor =
             tsr_json_real(j, (struct tsr_json_key){in, "attention_factor"}, 1e-6, 1e6, 0);
