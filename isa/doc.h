@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* YAML text as a small tree in which every node knows its line and column. The subset: one
  * document of maps, sequences and scalars; no anchors, aliases, tags or directives; keys are
- * scalars and unique. Bounds: DOC_MAX_BYTES, DOC_MAX_DEPTH, DOC_MAX_NODES, DOC_MAX_KEYS. */
+ * scalars and unique. Bounds: the enum below. */
 #ifndef ISA_DOC_H
 #define ISA_DOC_H
 
@@ -37,8 +37,9 @@ struct tsr_doc {
     struct tsr_doc_chunk *chunks; /* memory of nodes and texts */
 };
 
-/* Reads a document from memory or from a file. Errors: TSR_BAD_INPUT with the position (TSR_INTERNAL
- * when memory runs out). Ownership: free with tsr_doc_free; `*out` is null after an error. */
+/* Reads a document from memory or from a file. Errors: TSR_BAD_INPUT with the position;
+ * TSR_INTERNAL when memory runs out. Ownership: free with tsr_doc_free; *out is null after an
+ * error. */
 enum tsr_status tsr_doc_parse(const char *file, const char *text, size_t bytes,
                               struct tsr_doc **out, struct tsr_error *err);
 enum tsr_status tsr_doc_load(const char *path, struct tsr_doc **out, struct tsr_error *err);

@@ -19,7 +19,7 @@ struct tsr_exec {
     bool sems;   /* the row has the semaphore slots; without: it must not */
     bool memory; /* tvp: it takes the memory slot */
     /* "name:kind ..." of operands that the row must have; kinds x v a (registers), u s (immediate),
-     * f (format), l (label). VALUE and LANES rows may have more, for their expression; others not. */
+     * f (format), l (label). VALUE and LANES rows may have more, for their expression. */
     const char *operands;
 };
 
