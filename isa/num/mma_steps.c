@@ -175,7 +175,7 @@ static void area_portable(const struct tsr_num_plan *plan, const struct area *w)
     any_area(plan, w);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(TSR_NUM_PORTABLE)
 __attribute__((target("avx2,bmi,bmi2,lzcnt"))) static void
 area_avx2(const struct tsr_num_plan *plan, const struct area *w)
 {
