@@ -16,8 +16,8 @@ if grep -rlF "$TESSERA_SOURCE_DIR" moved/include moved/lib*/cmake moved/lib*/pkg
     exit 1
 fi
 
-cmake -S user -B user/build -DCMAKE_C_COMPILER="$TESSERA_CC" -DCMAKE_PREFIX_PATH="$PWD/moved" \
-    >cmake.log
+cmake -G Ninja -S user -B user/build -DCMAKE_C_COMPILER="$TESSERA_CC" \
+    -DCMAKE_PREFIX_PATH="$PWD/moved" >cmake.log
 cmake --build user/build >build.log
 user/build/example >by-cmake.txt
 
