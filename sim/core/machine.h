@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State of the simulated chip: what core, exec, time and mem share. Times are chip cycles. */
+#ifndef TESSERA_SIM_CORE_MACHINE_H
+#define TESSERA_SIM_CORE_MACHINE_H
+
+#include "sim/mem/hbm.h"
+#include "sim/mem/mesh.h"
+#include "sim/time/calendar.h"
+#include "tessera/sim.h"
+
+enum {
+    MAX_QUEUE = 16,       /* places of a unit queue */
+    CHANNELS = 4,         /* DMA channels of a tile */
+    MAX_DESCRIPTORS = 16, /* of one channel that have started and not posted */
+    MAX_REGS = 16,        /* scalar registers a TCP word reads */
+    MAX_IMMS = 8,
+    MAX_LOOPS = 4,
+    MAX_BANKS = 16,
+    NO_REG = 0xFF,
+};
+#define NEVER UINT64_MAX
+
+enum exec_kind {
+    EX_NOP, EX_HALT, EX_WAIT, EX_JUMP, EX_BRANCH, EX_LOOP, EX_ALU, EX_LOAD, EX_STORE,
+    EX_MMA, EX_DRAIN, EX_FILL, EX_VCALL,
+    EX_COPY, EX_GATHER, EX_SCATTER, EX_TRANSPOSE, EX_TO_CONTROL, EX_RPOST,
+    VX_RET, VX_LOOP, VX_AADD, VX_AADDI, VX_ALI, VX_LEN,
+    VX_LD, VX_LDB, VX_ST, VX_LDA, VX_SPLAT, VX_IMM, VX_IDX, VX_LANES, VX_REDUCE,
+};
+
+/* Order of register values and immediates of a unit instruction, by handler (predecode.c). */
+enum { MMA_A, MMA_AS, MMA_B, MMA_BS, MMA_M, MMA_N, MMA_K, MMA_C, MMA_E, MMA_ASC, MMA_BSC };
+enum { MMA_AF, MMA_BF, MMA_AT, MMA_BT, MMA_ACC, MMA_ACROSS, MMA_SC };
+enum { DRAIN_ADDR, DRAIN_STRIDE, DRAIN_M, DRAIN_N, DRAIN_C, DRAIN_BIAS };
+enum { DRAIN_FMT, DRAIN_ACROSS, DRAIN_BI, DRAIN_INT };
+enum { COPY_DST, COPY_SRC, COPY_LEN, COPY_N1, COPY_SS1, COPY_DS1, COPY_N2, COPY_SS2, COPY_DS2,
+       COPY_N3, COPY_SS3, COPY_DS3, COPY_MASK };
+enum { COPY_CH, COPY_MC };
+enum { GATHER_DST, GATHER_SRC, GATHER_LEN, GATHER_IDX, GATHER_N, GATHER_SS, GATHER_DS };
+enum { TRANS_DST, TRANS_SRC, TRANS_ROWS, TRANS_COLS, TRANS_SS, TRANS_DS };
+enum { TRANS_CH, TRANS_SIZE };
+enum { CONTROL_DST, CONTROL_SRC, CONTROL_N };
+enum { CONTROL_CH, CONTROL_ID };
+enum { RPOST_MASK };
+enum { RPOST_CH, RPOST_SEM };
+
+/* A small postfix program: rows' value, occupancy and lane expressions with names resolved. */
+struct xnode {
+    uint8_t kind; /* enum tsr_node_kind */
+    uint8_t fn;   /* CALL: enum scalar_fn, or index of the vector primitive */
+    uint8_t arity;
+    uint8_t slot; /* OPERAND: source slot; PARAM: enum env_name */
+    int64_t value;
+};
+struct xprog {
+    uint8_t n;
+    struct xnode node[TSR_MAX_NODES];
+};
+enum env_name { ENV_K, ENV_M, ENV_N, ENV_R, ENV_TILES, ENV_ACC_LATENCY, ENV_ROWS, ENV_PIPE, ENV_NAMES };
+
+struct sem_slot {
+    uint8_t id, amount; /* amount 0: unused */
+};
+
+/* One TCP word, ready to run. */
+struct uop {
+    uint8_t exec, unit, d, n_regs;
+    uint8_t reg[MAX_REGS];   /* register numbers in the handler's order */
+    uint8_t alu_fn, alu_src[2]; /* EX_ALU, EX_BRANCH of one call: the fast form; alu_fn 0xFF: none */
+    struct sem_slot wait[2], post[2];
+    int64_t imm[MAX_IMMS];
+    uint32_t cycles; /* TCP: occupancy */
+    const struct xprog *expr; /* ALU, BRANCH: value; MMA: occupancy */
+    const struct tsr_op *op;
+};
+
+/* One TVP word, ready to run. */
+struct vop {
+    uint8_t exec, memory, d, a, b, c; /* registers (vector or address); NO_REG: none */
+    uint8_t format, size;             /* of loads and stores; element bytes */
+    uint8_t n_src;
+    uint16_t latency;
+    int64_t imm;
+    const struct xprog *expr;
+    uint16_t primitive; /* REDUCE: index; LANES: index where the expression is one call, else 0xFFFF */
+    const struct tsr_op *op;
+};
+
+struct code {
+    uint32_t n_tcp, n_tvp;
+    struct uop *tcp;
+    struct vop *tvp;
+};
+
+struct unit_insn {
+    const struct uop *u;
+    uint32_t pc;
+    uint64_t queued; /* cycle of the TCP's issue; starts at queued + 1 or later */
+    int64_t r[MAX_REGS];
+    uint32_t *clocks, clock; /* race.c: what it knows, its own number */
+};
+
+struct queue {
+    uint32_t head, count;
+    uint64_t free_at;      /* earliest start of the next instruction, as the unit sees it */
+    uint64_t accounted;    /* cycles before this one have their reason */
+    struct unit_insn slot[MAX_QUEUE];
+    struct unit_insn active[2]; /* TTU: two in flight; others use [0] */
+    uint64_t active_start[2];
+    uint32_t n_active;
+};
+
+struct loop_frame {
+    uint32_t start, end;
+    int64_t left;
+};
+
+struct tcp {
+    uint32_t pc;
+    uint64_t t;      /* issue cycle of the next instruction */
+    bool halted;
+    uint8_t blocked; /* 0 no, 1 queue full, 2 semaphore */
+    uint8_t blocked_queue;
+    uint32_t n_loops;
+    struct loop_frame loop[MAX_LOOPS];
+    int64_t x[32];
+};
+
+struct semaphore {
+    uint32_t count;
+    uint8_t blame;        /* enum tsr_wait of the last poster */
+    uint64_t last_post;   /* cycle of the last post */
+};
+
+/* The kept line of a TSRAM port and the next cycle in which it can ask. */
+struct port {
+    uint64_t line, next;
+};
+
+struct tvp {
+    int64_t a[16];         /* address registers as timing sees them */
+    int64_t fa[16];        /* as the functional run sees them */
+    uint32_t *v;           /* [vregs][lanes] */
+    uint64_t last_acc[MAX_BANKS]; /* last vlda of the running routine on a bank */
+};
+
+enum desc_kind { DESC_READ, DESC_WRITE, DESC_LOCAL, DESC_FORWARD, DESC_CAST, DESC_SINGLE };
+
+struct descriptor {
+    struct unit_insn in;
+    enum desc_kind kind;
+    uint64_t start, first_request; /* cycles */
+    /* Iteration in the far side's order: runs of `run` bytes, each made of pieces of `len`. */
+    uint64_t far, near;
+    int64_t fs[3], ns[3];
+    int64_t n[3];
+    uint64_t len, run;
+    bool merged, indexed;
+    uint64_t index_base;
+    int64_t i[3];
+    uint64_t off;
+    bool all_issued;
+    uint64_t left;         /* bytes whose request has not completed (casts: per destination) */
+    uint64_t mask;
+    uint32_t *cast_left;   /* casts: bytes left per tile */
+    uint64_t requests;
+    uint8_t blame;
+    uint64_t done;         /* cycle of completion; NEVER while open */
+};
+
+struct dma_channel {
+    uint32_t head, count; /* ring of started, unposted descriptors */
+    struct descriptor d[MAX_DESCRIPTORS];
+};
+
+struct dma {
+    struct dma_channel ch[CHANNELS];
+    uint32_t next_channel;      /* round robin */
+    uint64_t next_issue;        /* a request a cycle */
+    uint64_t in_flight;         /* bytes */
+    struct port read, write;    /* TSRAM sides */
+    uint64_t in_free, out_free; /* the tile's port to the cluster */
+    uint32_t control_calls[256];
+};
+
+struct tile {
+    uint32_t id, cluster;
+    struct tcp tcp;
+    struct queue q[TSR_QUEUES];
+    struct semaphore sem[TSR_MAX_SEMAPHORES];
+    struct tvp tvp;
+    struct dma dma;
+    struct port port_a, port_b, port_acc;
+    uint64_t ttu_compute_end; /* of the last mma that started */
+    uint64_t mma_until[MAX_BANKS], acc_until[MAX_BANKS];
+    uint64_t rpost_free;
+    uint64_t wake; /* pending wake-up, or NEVER */
+    bool dirty, tcp_posted;
+    uint8_t *tsram;   /* null in timing-only runs */
+    uint32_t *acc;    /* [banks][4D][4D], null in timing-only runs */
+    uint8_t *control;
+    uint64_t end;     /* cycle of the last effect */
+};
+
+/* What travels: one DMA request. */
+struct packet {
+    uint64_t far, near;
+    uint64_t len;
+    int64_t ns1;       /* near stride of pieces */
+    uint32_t first;    /* bytes left of the first piece */
+    uint32_t bytes;
+    uint16_t tile, target; /* issuing tile; cluster at the far side */
+    uint8_t channel, slot, kind, write;
+    uint64_t clusters; /* casts: destinations of this copy */
+    uint64_t ack;      /* casts, root: the last acknowledgement so far */
+    uint64_t hbm_arrive, hbm_done;
+    uint32_t next_free, copies, root; /* casts: destinations left (in the root), and the root */
+};
+
+struct page_dir;
+
+struct tsr_sim {
+    const struct tsr_chip *chip;
+    const struct tsr_isa *isa;
+    uint32_t n_tiles, n_clusters;
+    struct tile *tile;
+    struct page_dir *hbm_data; /* sparse */
+    uint8_t **csram;           /* per cluster, on demand */
+    /* one run */
+    const struct tsr_program *program;
+    struct tsr_run_options opt;
+    struct code code;
+    struct calendar cal;
+    struct tsr_hbm *hbm;
+    void *hbm_memory;
+    struct tsr_hbm_tables map;
+    struct tsr_mesh mesh;
+    struct packet *packet;
+    uint32_t packets, packet_cap, packet_free;
+    struct tsr_stats stats;
+    struct tsr_fault fault;
+    uint64_t faults; /* raised so far; `fault` is the first in the machine's order */
+    uint32_t *dirty; /* tiles to settle at the end of this cycle */
+    uint32_t n_dirty;
+    uint64_t now;
+    bool values; /* FULL or FUNCTIONAL */
+    struct race *race; /* shadow clocks, or null */
+    struct xprog *exprs;
+    uint32_t n_exprs;
+    /* parameters of the ISA the units use */
+    uint32_t lat_tsram, dma_setup, drain_pipe, branch_taken, pipe;
+    uint32_t line_shift;
+    void *scratch[3]; /* exec_mma: operand panels and the block of C */
+    size_t scratch_bytes[3];
+};
+
+static inline struct unit_insn *queue_head(struct queue *q) { return &q->slot[q->head]; }
+static inline unsigned space_of(uint64_t address) { return (unsigned)(address >> TSR_SPACE_SHIFT); }
+static inline uint64_t offset_of(uint64_t address)
+{
+    return address & (((uint64_t)1 << TSR_SPACE_SHIFT) - 1);
+}
+
+/* predecode.c */
+enum tsr_status predecode(struct tsr_sim *s, const struct tsr_program *p, struct code *out,
+                          struct tsr_error *err);
+void predecode_free(struct tsr_sim *s, struct code *code);
+int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *env);
+
+/* fault.c */
+void raise_fault(struct tsr_sim *s, enum tsr_fault_kind kind, uint64_t cycle, uint32_t tile,
+                 enum tsr_queue queue, uint32_t pc, const char *format, ...)
+    __attribute__((format(printf, 7, 8)));
+void describe_deadlock(struct tsr_sim *s, char *text, size_t cap);
+
+/* tcp.c: runs ahead until it blocks, halts or reaches a semaphore in the future. Returns the cycle
+ * at which it wants to be called again, or NEVER. */
+uint64_t tcp_run(struct tsr_sim *s, struct tile *t, uint64_t now);
+
+/* semaphores (queue.c) */
+bool sems_ready(const struct tile *t, const struct uop *u);
+void sems_consume(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in, uint64_t cycle);
+uint8_t sems_blame(const struct tile *t, const struct uop *u, uint64_t *when);
+/* Instruction `in` of queue q of `from` posts semaphore `id` of tile `to`. */
+void sem_post(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in, struct tile *to,
+              uint32_t id, uint64_t cycle, uint8_t blame);
+void posts(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint64_t cycle,
+           uint8_t blame);
+void account(struct tsr_sim *s, struct queue *q, enum tsr_queue id, uint64_t until, enum tsr_wait why);
+void account_wait(struct tsr_sim *s, struct tile *t, enum tsr_queue id, const struct unit_insn *in,
+                  uint64_t start, uint8_t blame, uint64_t sem_when);
+
+/* memory.c */
+enum tsr_status memory_write(struct tsr_sim *s, uint64_t address, const void *data, uint64_t n);
+enum tsr_status memory_read(const struct tsr_sim *s, uint64_t address, void *data, uint64_t n);
+bool far_range_ok(const struct tsr_sim *s, uint64_t address, uint64_t n);
+void memory_free(struct tsr_sim *s);
+
+/* time/: each starts the instruction `in` in cycle `now` and puts its end into the calendar. */
+void settle(struct tsr_sim *s, struct tile *t, uint64_t now);
+void mark_dirty(struct tsr_sim *s, struct tile *t);
+void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+void start_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+void start_dma(struct tsr_sim *s, struct tile *t, unsigned ch, struct unit_insn *in, uint64_t now);
+uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now);
+void dma_handle(struct tsr_sim *s, const struct event *e);
+/* The checks an instruction's operands must pass before it starts; false after a fault. */
+bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+bool check_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in, struct descriptor *d, uint64_t now);
+
+/* exec/: effects on values. */
+void exec_unit(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in);
+void exec_cast(struct tsr_sim *s, struct tile *from, struct tile *to, const struct unit_insn *in);
+bool exec_control(struct tsr_sim *s, struct tile *t, const struct unit_insn *in);
+void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in);
+void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in);
+void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in);
+void exec_dma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in);
+
+/* sim.c: nothing queued, running or to run */
+bool run_complete(const struct tsr_sim *s);
+/* functional.c: a run without time. */
+void run_functional(struct tsr_sim *s);
+
+#endif

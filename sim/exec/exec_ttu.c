@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of mma, drain and fill; the arithmetic itself is isa/num. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/num/num.h"
+#include "sim/core/machine.h"
+#include "sim/core/race.h"
+
+/* Where element (i, 0) of a rectangle's row lies, for columns of one bank. */
+static uint32_t *acc_at(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across, size_t i, size_t j)
+{
+    size_t d = s->chip->tile.ttu.dim, side = 4 * d;
+    size_t row = (size_t)(c >> 4 & 15) * d + i, col = (size_t)(c & 15) * d + j;
+    size_t bank = (size_t)(c >> 8) + ((row / side) << across) + col / side;
+    return t->acc + (bank * side + row % side) * side + col % side;
+}
+
+/* Copies the rectangle between the banks and a dense m x n block. */
+static void rectangle_copy(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across, size_t m, size_t n,
+                           uint32_t *block, bool out)
+{
+    size_t d = s->chip->tile.ttu.dim, side = 4 * d, first = (size_t)(c & 15) * d;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n;) {
+            size_t left = side - (first + j) % side, step = n - j < left ? n - j : left;
+            uint32_t *at = acc_at(s, t, c, across, i, j);
+            memcpy(out ? block + i * n + j : at, out ? at : block + i * n + j, 4 * step);
+            j += step;
+        }
+}
+
+static void *scratch(struct tsr_sim *s, unsigned which, size_t bytes)
+{
+    if (s->scratch_bytes[which] < bytes) {
+        free(s->scratch[which]);
+        s->scratch[which] = aligned_alloc(64, (bytes + 63) / 64 * 64);
+        s->scratch_bytes[which] = s->scratch[which] ? bytes : 0;
+    }
+    if (!s->scratch[which])
+        s->cal.failed = true;
+    return s->scratch[which];
+}
+
+static void reads(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t address, uint64_t stride,
+                  int64_t rows, uint64_t bytes)
+{
+    for (int64_t i = 0; s->race && i < rows; i++)
+        race_read(s, t, TSR_Q_TTU, in, address + (uint64_t)i * stride, bytes);
+}
+
+void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
+{
+    const struct tsr_ttu_config *cfg = &s->chip->tile.ttu;
+    const int64_t *r = in->r, *im = in->u->imm;
+    const struct tsr_format *fa = &s->isa->formats[im[MMA_AF]], *fb = &s->isa->formats[im[MMA_BF]];
+    uint32_t m = (uint32_t)r[MMA_M], n = (uint32_t)r[MMA_N], k = (uint32_t)r[MMA_K];
+    uint8_t w = fa->width_class > fb->width_class ? fa->width_class : fb->width_class;
+    struct tsr_num_plan plan;
+    struct tsr_error err = {0};
+    if (tsr_num_plan(fa, fb, w == 16 ? cfg->r16 : w == 9 ? cfg->r9 : cfg->r6, &plan, &err)) {
+        raise_fault(s, TSR_FAULT_ILLEGAL, s->cal.now, t->id, TSR_Q_TTU, in->pc, "%.200s", err.message);
+        return;
+    }
+    struct tsr_num_operand a = {.codes = t->tsram + r[MMA_A], .stride_bytes = (ptrdiff_t)r[MMA_AS], .k_strided = im[MMA_AT]};
+    struct tsr_num_operand b = {.codes = t->tsram + r[MMA_B], .stride_bytes = (ptrdiff_t)r[MMA_BS], .k_strided = im[MMA_BT]};
+    reads(s, t, in, (uint64_t)r[MMA_A], (uint64_t)r[MMA_AS], im[MMA_AT] ? k : m, ((im[MMA_AT] ? m : k) * (uint64_t)fa->bits + 7) / 8);
+    reads(s, t, in, (uint64_t)r[MMA_B], (uint64_t)r[MMA_BS], im[MMA_BT] ? k : n, ((im[MMA_BT] ? n : k) * (uint64_t)fb->bits + 7) / 8);
+    void *ma = scratch(s, 0, tsr_num_panel_bytes(&plan, TSR_NUM_A, m, k));
+    void *mb = scratch(s, 1, tsr_num_panel_bytes(&plan, TSR_NUM_B, n, k));
+    uint32_t *c = scratch(s, 2, 4 * (size_t)m * n);
+    if (!ma || !mb || !c)
+        return;
+    struct tsr_num_panel pa, pb;
+    tsr_num_unpack(&plan, TSR_NUM_A, &a, m, k, ma, &pa);
+    tsr_num_unpack(&plan, TSR_NUM_B, &b, n, k, mb, &pb);
+    rectangle_copy(s, t, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c, true);
+    if (im[MMA_SC] && im[MMA_ACC]) {
+        race_read(s, t, TSR_Q_TTU, in, (uint64_t)r[MMA_E], 4 * (uint64_t)(im[MMA_SC] == 1 ? m : n));
+        tsr_num_scale_block(c, n, m, n, (const int32_t *)(const void *)(t->tsram + r[MMA_E]), im[MMA_SC] == 2);
+    }
+    tsr_num_mma(&plan, &pa, &pb, c, n, !im[MMA_ACC]);
+    race_acc(s, t, TSR_Q_TTU, in, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, true);
+    rectangle_copy(s, t, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c, false);
+}
+
+/* One accumulator on its way out: bias, then rounding. Integer accumulators become f32 for float formats. */
+static uint32_t drained(const struct tsr_sim *s, const struct unit_insn *in, uint32_t v, const uint8_t *bias, size_t j)
+{
+    static int add = -1, iadd = -1, to_f = -1;
+    if (add < 0) {
+        iadd = tsr_num_primitive_find("iadd");
+        to_f = tsr_num_primitive_find("cvt_i32_f32");
+        add = tsr_num_primitive_find("add");
+    }
+    const int64_t *im = in->u->imm;
+    if (bias) {
+        uint32_t b;
+        memcpy(&b, bias + 4 * j, 4);
+        v = tsr_num_primitive_apply(im[DRAIN_INT] ? iadd : add, v, b, 0);
+    }
+    if (im[DRAIN_FMT] == TSR_I32)
+        return v;
+    if (im[DRAIN_INT])
+        v = tsr_num_primitive_apply(to_f, v, 0, 0);
+    return tsr_num_encode(&s->isa->formats[im[DRAIN_FMT]], v, TSR_ROUND_EVEN);
+}
+
+void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
+{
+    const int64_t *r = in->r, *im = in->u->imm;
+    const struct tsr_format *f = &s->isa->formats[im[DRAIN_FMT]];
+    bool drain = in->u->exec == EX_DRAIN;
+    uint32_t across = (uint32_t)im[DRAIN_ACROSS];
+    size_t m = (size_t)r[DRAIN_M], n = (size_t)r[DRAIN_N], size = f->bits / 8;
+    const uint8_t *bias = drain && im[DRAIN_BI] ? t->tsram + r[DRAIN_BIAS] : NULL;
+    if (bias)
+        race_read(s, t, TSR_Q_ACC, in, (uint64_t)r[DRAIN_BIAS], 4 * n);
+    race_acc(s, t, TSR_Q_ACC, in, r[DRAIN_C], across, (uint32_t)m, (uint32_t)n, !drain);
+    for (size_t i = 0; i < m; i++) {
+        uint64_t row = (uint64_t)r[DRAIN_ADDR] + i * (uint64_t)r[DRAIN_STRIDE];
+        if (drain)
+            race_write(s, t, TSR_Q_ACC, in, row, n * size);
+        else
+            race_read(s, t, TSR_Q_ACC, in, row, n * size);
+        for (size_t j = 0; j < n; j++) {
+            uint32_t *at = acc_at(s, t, r[DRAIN_C], across, i, j), v = 0;
+            if (drain) {
+                v = drained(s, in, *at, bias, j);
+                memcpy(t->tsram + row + j * size, &v, size);
+            } else {
+                memcpy(&v, t->tsram + row + j * size, size);
+                *at = im[DRAIN_FMT] == TSR_I32 || im[DRAIN_FMT] == TSR_F32 ? v : tsr_num_decode_f32(f, v);
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of vector routines: lane expressions over the primitives of isa/num. */
+#include <string.h>
+
+#include "isa/num/num.h"
+#include "sim/core/machine.h"
+#include "sim/core/race.h"
+
+enum { DEPTH = 8 }; /* of a lane expression's stack; the loader's limit on nesting is lower */
+
+struct vrun {
+    struct tsr_sim *s;
+    struct tile *t;
+    const struct unit_insn *in;
+    uint32_t pc, lanes, n_loops;
+    int64_t active;
+    struct loop_frame loop[MAX_LOOPS];
+};
+
+static uint32_t *vreg(const struct vrun *v, uint8_t reg) { return v->t->tvp.v + (size_t)reg * v->lanes; }
+
+static void lanes_op(struct vrun *v, const struct vop *o)
+{
+    const uint32_t *src[3] = {o->a == NO_REG ? NULL : vreg(v, o->a), o->b == NO_REG ? NULL : vreg(v, o->b),
+                              o->c == NO_REG ? NULL : vreg(v, o->c)};
+    uint32_t *d = vreg(v, o->d);
+    if (o->primitive != 0xFFFF) {
+        tsr_num_primitives[o->primitive].fn(d, src[0], src[1], src[2], v->lanes);
+        return;
+    }
+    uint32_t st[DEPTH][TSR_NUM_MAX_LANES];
+    int n = 0;
+    for (int i = 0; i < o->expr->n && n < DEPTH; i++) {
+        const struct xnode *x = &o->expr->node[i];
+        if (x->kind == TSR_NODE_OPERAND) {
+            memcpy(st[n++], src[x->slot], 4 * v->lanes);
+        } else if (x->kind == TSR_NODE_CALL) {
+            n -= x->arity - 1;
+            tsr_num_primitives[x->fn].fn(st[n - 1], st[n - 1], x->arity > 1 ? st[n] : NULL,
+                                         x->arity > 2 ? st[n + 1] : NULL, v->lanes);
+        } else {
+            for (uint32_t l = 0; l < v->lanes; l++)
+                st[n][l] = (uint32_t)x->value;
+            n++;
+        }
+    }
+    memcpy(d, st[0], 4 * v->lanes);
+}
+
+static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint64_t *n)
+{
+    *address = (uint64_t)v->t->tvp.fa[o->a];
+    *n = o->exec == VX_LDB ? 1 : (uint64_t)v->active;
+    uint64_t bytes = *n * o->size, size = v->s->chip->tile.tsram_bytes;
+    if (*address % o->size || *address > size || bytes > size - *address) {
+        raise_fault(v->s, TSR_FAULT_ADDRESS, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc,
+                    "vector access outside the TSRAM or not aligned (0x%llx)", (unsigned long long)*address);
+        return false;
+    }
+    v->t->tvp.fa[o->a] += o->imm;
+    return true;
+}
+
+static bool load(struct vrun *v, const struct vop *o)
+{
+    uint64_t at, n;
+    uint32_t *d = vreg(v, o->d);
+    if (!access(v, o, &at, &n))
+        return false;
+    const uint8_t *p = v->t->tsram + at;
+    race_read(v->s, v->t, TSR_Q_TVP, v->in, at, n * o->size);
+    memset(d, 0, 4 * v->lanes);
+    if (o->format == TSR_I8)
+        for (uint64_t i = 0; i < n; i++)
+            d[i] = (uint32_t)(int32_t)(int8_t)p[i];
+    else if (o->format == TSR_I32 || o->format == TSR_F32)
+        memcpy(d, p, 4 * n);
+    else
+        tsr_num_decode_array(&v->s->isa->formats[o->format], d, p, n);
+    for (uint32_t i = 1; o->exec == VX_LDB && i < v->lanes; i++)
+        d[i] = d[0];
+    return true;
+}
+
+static bool store(struct vrun *v, const struct vop *o)
+{
+    uint64_t at, n;
+    const uint32_t *x = vreg(v, o->d);
+    if (!access(v, o, &at, &n))
+        return false;
+    uint8_t *p = v->t->tsram + at;
+    race_write(v->s, v->t, TSR_Q_TVP, v->in, at, n * o->size);
+    if (o->format == TSR_I8)
+        for (uint64_t i = 0; i < n; i++) {
+            int32_t w = (int32_t)x[i];
+            p[i] = (uint8_t)(w < -128 ? -128 : w > 127 ? 127 : w);
+        }
+    else if (o->format == TSR_I32 || o->format == TSR_F32)
+        memcpy(p, x, 4 * n);
+    else
+        tsr_num_encode_array(&v->s->isa->formats[o->format], p, x, n, TSR_ROUND_EVEN);
+    return true;
+}
+
+static bool acc_line(struct vrun *v, const struct vop *o)
+{
+    const struct tsr_tile_config *c = &v->s->chip->tile;
+    uint64_t lines = 16 * (uint64_t)c->ttu.dim * c->ttu.dim / v->lanes * c->ttu.acc_banks;
+    uint64_t line = (uint64_t)v->t->tvp.fa[o->a];
+    if (line >= lines) {
+        raise_fault(v->s, TSR_FAULT_ADDRESS, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc,
+                    "no such accumulator line (0x%llx)", (unsigned long long)line);
+        return false;
+    }
+    race_acc_line(v->s, v->t, v->in, line);
+    memcpy(vreg(v, o->d), v->t->acc + line * v->lanes, 4 * v->lanes);
+    v->t->tvp.fa[o->a] += o->imm;
+    return true;
+}
+
+static bool loop(struct vrun *v, const struct vop *o)
+{
+    int64_t n = v->t->tvp.fa[o->d];
+    uint32_t end = (uint32_t)o->imm;
+    if (n <= 0) {
+        v->pc = end - 1;
+        return true;
+    }
+    if (v->n_loops == MAX_LOOPS || end <= v->pc + 1) {
+        raise_fault(v->s, TSR_FAULT_LOOP_DEPTH, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc, "loops nest four deep");
+        return false;
+    }
+    v->loop[v->n_loops++] = (struct loop_frame){.start = v->pc + 1, .end = end, .left = n};
+    return true;
+}
+
+static bool word(struct vrun *v, const struct vop *o)
+{
+    int64_t *a = v->t->tvp.fa;
+    switch (o->exec) {
+    case VX_LOOP: return loop(v, o);
+    case VX_AADD: a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)a[o->b]); break;
+    case VX_AADDI: a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)o->imm); break;
+    case VX_ALI: a[o->d] = o->imm; break;
+    case VX_LEN: v->active = a[o->d] < 0 ? 0 : a[o->d] > v->lanes ? v->lanes : a[o->d]; break;
+    case VX_LD: case VX_LDB: return load(v, o);
+    case VX_ST: return store(v, o);
+    case VX_LDA: return acc_line(v, o);
+    case VX_LANES: lanes_op(v, o); break;
+    case VX_REDUCE: {
+        uint32_t x = tsr_num_reduce_count((enum tsr_num_reduction)o->primitive, vreg(v, o->a), (unsigned)v->active, v->lanes);
+        for (uint32_t i = 0; i < v->lanes; i++)
+            vreg(v, o->d)[i] = x;
+        break;
+    }
+    default: /* vsplat, vimm, vidx */
+        for (uint32_t i = 0; i < v->lanes; i++)
+            vreg(v, o->d)[i] = o->exec == VX_IDX ? i : o->exec == VX_IMM ? (uint32_t)o->imm : (uint32_t)a[o->a];
+    }
+    return true;
+}
+
+static void end_of_word(struct vrun *v)
+{
+    v->pc++;
+    while (v->n_loops && v->pc == v->loop[v->n_loops - 1].end) {
+        struct loop_frame *f = &v->loop[v->n_loops - 1];
+        if (--f->left > 0) {
+            v->pc = f->start;
+            return;
+        }
+        v->n_loops--;
+    }
+}
+
+void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
+{
+    struct vrun v = {.s = s, .t = t, .in = in, .pc = (uint32_t)in->u->imm[0], .lanes = s->chip->tile.tvp.lanes,
+                     .active = s->chip->tile.tvp.lanes};
+    memcpy(t->tvp.fa, in->r, 8 * sizeof t->tvp.fa[0]);
+    for (uint64_t steps = 0;; steps++) {
+        if (v.pc >= s->code.n_tvp || !s->code.tvp[v.pc].op || steps > s->opt.limit_cycles) {
+            raise_fault(s, v.pc >= s->code.n_tvp ? TSR_FAULT_PROGRAM_END : TSR_FAULT_ILLEGAL, s->cal.now, t->id,
+                        TSR_Q_TVP, v.pc, "no legal vector word");
+            return;
+        }
+        const struct vop *o = &s->code.tvp[v.pc];
+        if (o->exec == VX_RET)
+            return;
+        if (!word(&v, o))
+            return;
+        end_of_word(&v);
+    }
+}

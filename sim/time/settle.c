@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can start: called for a tile after the events of cycle now - 1, decides for cycle `now`. */
+#include "sim/core/machine.h"
+
+void mark_dirty(struct tsr_sim *s, struct tile *t)
+{
+    if (!t->dirty) {
+        t->dirty = true;
+        s->dirty[s->n_dirty++] = t->id;
+    }
+}
+
+static uint64_t earliest(const struct queue *q, uint64_t now)
+{
+    const struct unit_insn *in = &q->slot[q->head];
+    uint64_t at = in->queued + 1 > q->free_at ? in->queued + 1 : q->free_at;
+    return at > now ? at : now;
+}
+
+static void pop(struct queue *q)
+{
+    q->head = (q->head + 1) % MAX_QUEUE;
+    q->count--;
+}
+
+static void start_one(struct tsr_sim *s, struct tile *t, enum tsr_queue id, uint64_t now)
+{
+    struct queue *q = &t->q[id];
+    struct unit_insn *in = queue_head(q);
+    if (earliest(q, now) > now || !sems_ready(t, in->u))
+        return;
+    uint64_t when;
+    uint8_t blame = sems_blame(t, in->u, &when);
+    if (id >= TSR_Q_DMA0) {
+        if (t->dma.ch[id - TSR_Q_DMA0].count == MAX_DESCRIPTORS)
+            return;
+        struct unit_insn copy = *in;
+        sems_consume(s, t, id, &copy, now);
+        account_wait(s, t, id, &copy, now, blame, when);
+        pop(q);
+        start_dma(s, t, id - TSR_Q_DMA0, &copy, now);
+        return;
+    }
+    struct unit_insn copy = *in;
+    sems_consume(s, t, id, &copy, now);
+    account_wait(s, t, id, &copy, now, blame, when);
+    pop(q);
+    unsigned slot = q->n_active && id == TSR_Q_TTU && q->active[0].u ? (q->active[1].u ? 0 : 1) : 0;
+    q->active[slot] = copy;
+    q->active_start[slot] = now;
+    q->n_active++;
+    if (id == TSR_Q_TTU)
+        start_mma(s, t, &q->active[slot], now);
+    else if (id == TSR_Q_ACC)
+        start_acc(s, t, &q->active[slot], now);
+    else
+        start_tvp(s, t, &q->active[slot], now);
+}
+
+static void wake_at(struct tsr_sim *s, struct tile *t, uint64_t cycle)
+{
+    if (cycle == NEVER || t->wake <= cycle)
+        return;
+    t->wake = cycle;
+    /* settle for `cycle` follows the events of the cycle before */
+    calendar_put(&s->cal, (struct event){.time = cycle - 1, .key = (uint64_t)EV_WAKE << 56 | t->id,
+                                         .kind = EV_WAKE, .tile = (uint16_t)t->id});
+}
+
+void settle(struct tsr_sim *s, struct tile *t, uint64_t now)
+{
+    for (int q = TSR_Q_TTU; q < TSR_QUEUES; q++)
+        if (t->q[q].count)
+            start_one(s, t, (enum tsr_queue)q, now);
+    uint64_t wake = tcp_run(s, t, now);
+    if (t->tcp_posted) {
+        t->tcp_posted = false;
+        wake = now + 1;
+    }
+    uint64_t pump = dma_pump(s, t, now);
+    if (pump < wake)
+        wake = pump;
+    for (int q = TSR_Q_TTU; q < TSR_QUEUES; q++)
+        if (t->q[q].count) {
+            uint64_t at = earliest(&t->q[q], now);
+            if (at == now)
+                continue; /* waits for a post or a descriptor place: an event will come */
+            if (at < wake)
+                wake = at;
+        }
+    wake_at(s, t, wake);
+}
