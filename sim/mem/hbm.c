@@ -52,7 +52,7 @@ struct tsr_hbm {
     struct tsr_hbm_config c;
     struct tsr_hbm_tables tables;
     uint32_t channels, pairs, capacity, free;
-    uint32_t burst_shift, segment_mask;
+    uint32_t burst_shift, segment_mask, group_mask;
     int64_t period; /* clocks between two refreshes of a pair; 0: none */
     int64_t lead;   /* a decision this long before the pins fall free can fill them */
     struct channel *channel;
@@ -63,7 +63,8 @@ struct tsr_hbm {
 /* When a request would use its banks. */
 struct plan {
     int64_t column; /* clock of its first column command; the rest follow burst by burst */
-    int64_t act[2]; /* in order of bursts; meaning only where `miss` */
+    int64_t act[2];  /* of its banks, in order of bursts */
+    int64_t hold[2]; /* no precharge before, for what an earlier request did to the open row */
     bool miss[2], conflict[2];
     int64_t refresh, refresh_end; /* the pair's, once this request is settled */
 };
@@ -133,6 +134,7 @@ struct tsr_hbm *tsr_hbm_init(void *memory, const struct tsr_hbm_config *c, uint3
         h->burst_shift++;
     assert(1u << h->burst_shift == burst_bytes);
     h->segment_mask = c->segment_bytes - 1;
+    h->group_mask = c->bank_groups / 2 - 1;
     h->period = (int64_t)c->t_refi * h->pairs;
     /* Precharge, both activates, read latency: what lies between the decision and the first beat
      * of a request that finds other rows open. */
@@ -152,22 +154,28 @@ const struct tsr_hbm_tables *tsr_hbm_tables(const struct tsr_hbm *h)
     return &h->tables;
 }
 
+/* A 64-bit division takes several times as long as a 32-bit one, and most fit the latter. */
+static uint64_t divide(uint64_t a, uint32_t b)
+{
+    return a >> 32 ? a / b : (uint32_t)a / b;
+}
+
 /* First clock that does not lie before the cycle. */
 static int64_t clock_of(const struct tsr_hbm *h, uint64_t cycle)
 {
-    return (int64_t)((cycle * h->c.clock_num + h->c.clock_den - 1) / h->c.clock_den);
+    return (int64_t)divide(cycle * h->c.clock_num + h->c.clock_den - 1, h->c.clock_den);
 }
 
 /* First cycle that does not lie before the clock. */
 static uint64_t cycle_from(const struct tsr_hbm *h, int64_t clock)
 {
-    return ((uint64_t)clock * h->c.clock_den + h->c.clock_num - 1) / h->c.clock_num;
+    return divide((uint64_t)clock * h->c.clock_den + h->c.clock_num - 1, h->c.clock_num);
 }
 
 /* Last cycle whose clock_of is not after the clock. */
 static uint64_t cycle_until(const struct tsr_hbm *h, int64_t clock)
 {
-    return clock < 0 ? 0 : (uint64_t)clock * h->c.clock_den / h->c.clock_num;
+    return clock < 0 ? 0 : divide((uint64_t)clock * h->c.clock_den, h->c.clock_num);
 }
 
 uint64_t tsr_hbm_arrive(struct tsr_hbm *h, uint32_t channel, uint64_t cycle,
@@ -213,7 +221,9 @@ static void settle_refresh(const struct tsr_hbm *h, struct pair *p, int64_t now)
 {
     if (now < p->refresh)
         return;
-    int64_t last = p->refresh + (now - p->refresh) / h->period * h->period;
+    int64_t last = p->refresh;
+    if (now - last >= h->period)
+        last += (now - last) / h->period * h->period;
     p->refresh = last + h->period;
     p->refresh_end = last + h->c.t_rfc_pb;
     for (int i = 0; i < 2; i++) {
@@ -238,16 +248,9 @@ static int64_t column_bound(const struct tsr_hbm *h, const struct channel *ch, b
 
 static uint32_t group_of(const struct tsr_hbm *h, uint32_t pair, uint32_t side)
 {
-    return 2 * (pair % (h->c.bank_groups / 2)) + side;
+    return 2 * (pair & h->group_mask) + side;
 }
 
-/* Earliest precharge of a bank after its last column command of a request. */
-static int64_t precharge_after(const struct tsr_hbm_config *c, int64_t act, int64_t column,
-                               bool write)
-{
-    int64_t recovery = write ? (int64_t)c->t_cwl + c->burst_clocks + c->t_wr : c->t_rtp;
-    return later(act + c->t_ras, column + recovery);
-}
 
 /* Clock of the last column command that a request sends to the bank of its burst j (0 or 1). */
 static int64_t last_column(const struct tsr_hbm *h, const struct node *n, int64_t column,
@@ -255,6 +258,16 @@ static int64_t last_column(const struct tsr_hbm *h, const struct node *n, int64_
 {
     uint32_t burst = (n->bursts - 1u - j) / 2 * 2 + j;
     return column + (int64_t)burst * h->c.burst_clocks;
+}
+
+/* Earliest precharge of bank j of a request after its last column command there. */
+static int64_t precharge_after(const struct tsr_hbm *h, const struct node *n,
+                               const struct plan *plan, uint32_t j, bool write)
+{
+    const struct tsr_hbm_config *c = &h->c;
+    int64_t recovery = write ? (int64_t)c->t_cwl + c->burst_clocks + c->t_wr : c->t_rtp;
+    int64_t column = last_column(h, n, plan->column, j);
+    return later(plan->hold[j], later(plan->act[j] + c->t_ras, column + recovery));
 }
 
 /* The plan from clock `now` on, provided that no activate comes before `floor` and, where `closed`,
@@ -270,10 +283,11 @@ static void plan_from(const struct tsr_hbm *h, const struct channel *ch, const s
         column = later(column, ch->column + c->t_ccd_l);
     for (uint32_t j = 0; j < banks; j++) {
         const struct bank *b = &p->bank[side ^ j];
-        bool open = !closed && b->row != NO_ROW && now < b->close;
+        bool open = !closed && b->row != NO_ROW && now <= b->close;
         plan->miss[j] = !(open && b->row == n->row);
         plan->conflict[j] = plan->miss[j] && open;
         int64_t act = b->act;
+        plan->hold[j] = plan->miss[j] ? LONG_AGO : b->precharge;
         if (plan->miss[j]) {
             act = closed ? floor : later(now, b->ready);
             if (open)
@@ -295,8 +309,7 @@ static int64_t release(const struct tsr_hbm *h, const struct node *n, const stru
     const struct tsr_hbm_config *c = &h->c;
     int64_t end = LONG_AGO;
     for (uint32_t j = 0; j < (n->bursts > 1 ? 2u : 1u); j++) {
-        int64_t column = last_column(h, n, plan->column, j);
-        end = later(end, precharge_after(c, plan->act[j], column, write) + c->t_rp);
+        end = later(end, precharge_after(h, n, plan, j, write) + c->t_rp);
         end = later(end, plan->act[j] + c->t_rc);
     }
     return end;
@@ -341,6 +354,21 @@ static bool choose_write(const struct tsr_hbm *h, struct channel *ch)
     return false;
 }
 
+/* A clock before which the request's first column command cannot come when its rows are not open:
+ * the activates of a channel stay in order. Much cheaper than a plan. */
+static int64_t miss_bound(const struct tsr_hbm *h, const struct channel *ch, const struct pair *p,
+                          const struct node *n, int64_t now)
+{
+    const struct tsr_hbm_config *c = &h->c;
+    uint32_t side = n->first & 1u;
+    if (p->bank[side].row == n->row)
+        return now;
+    int64_t act = later(now, later(ch->acts[3] + c->t_rrd, ch->acts[0] + c->t_faw));
+    if (n->bursts > 1 && p->bank[side ^ 1].row != n->row)
+        act = later(act, later(act + c->t_rrd, ch->acts[1] + c->t_faw) - c->burst_clocks);
+    return act + c->t_rcd;
+}
+
 /* Takes the request out of the list that can start earliest among the first `lookahead`, the oldest
  * of equals; the oldest once it has been passed over too often. */
 static uint32_t take(struct tsr_hbm *h, struct channel *ch, struct pair *pairs, bool write,
@@ -355,11 +383,13 @@ static uint32_t take(struct tsr_hbm *h, struct channel *ch, struct pair *pairs, 
         uint32_t previous = best, at = h->node[best].next;
         for (uint32_t i = 1; i < h->c.lookahead && at != NIL && plan->column > bound; i++) {
             const struct node *n = &h->node[at];
-            make_plan(h, ch, &pairs[n->pair], n, write, now, bound, &other);
-            if (other.column < plan->column) {
-                *plan = other;
-                best = at;
-                before = previous;
+            if (miss_bound(h, ch, &pairs[n->pair], n, now) < plan->column) {
+                make_plan(h, ch, &pairs[n->pair], n, write, now, bound, &other);
+                if (other.column < plan->column) {
+                    *plan = other;
+                    best = at;
+                    before = previous;
+                }
             }
             previous = at;
             at = n->next;
@@ -398,7 +428,9 @@ static int64_t commit(struct tsr_hbm *h, struct channel *ch, struct pair *p, con
         struct bank *b = &p->bank[side ^ j];
         int64_t column = last_column(h, n, plan->column, j);
         if (plan->miss[j]) {
-            memmove(ch->acts, ch->acts + 1, 3 * sizeof ch->acts[0]);
+            ch->acts[0] = ch->acts[1];
+            ch->acts[1] = ch->acts[2];
+            ch->acts[2] = ch->acts[3];
             ch->acts[3] = plan->act[j];
             b->row = n->row;
             b->act = plan->act[j];
@@ -406,7 +438,7 @@ static int64_t commit(struct tsr_hbm *h, struct channel *ch, struct pair *p, con
         s->row_hits += !plan->miss[j];
         s->row_conflicts += plan->conflict[j];
         s->row_misses += plan->miss[j] && !plan->conflict[j];
-        b->precharge = precharge_after(c, b->act, column, write);
+        b->precharge = precharge_after(h, n, plan, j, write);
         b->close = later(b->precharge, column + TSR_HBM_OPEN_CLOCKS);
         b->ready = later(b->close + c->t_rp, b->act + c->t_rc);
     }
