@@ -78,6 +78,9 @@ static void test_softmax_extremes_stay_finite(void **state)
     assert_true(none[0] == 0 && none[1] == 0);
     tsr_softmax_ref(1, 2, nan, nan);
     assert_true(isnan(nan[0]) && isnan(nan[1]));
+    nan[1] = -INFINITY;
+    tsr_softmax_ref(1, 2, nan, nan);
+    assert_true(isnan(nan[0]) && isnan(nan[1]));
 }
 
 static void test_softmax_rows_sum_to_one_and_ignore_shifts(void **state)

@@ -204,6 +204,32 @@ static void test_config_without_head_dim_hidden_must_divide(void **state)
                                    "divisor of hidden_size = 100 is allowed");
 }
 
+/* The same key in another object, before or after, is not the one that is meant. */
+static void test_config_places_are_of_the_right_object(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\"q\": {\"hidden_size\": 5, \"a\": [{\"hidden_size\": 1}]},\n"
+         "\"b\": \"\\\"hidden_size: \", \"c\": \"hidden_size\",\n"
+         "\"model_type\": \"llama\", \"hidden_size\" : 0}",
+         "c.json:3:24: hidden_size: is 0"},
+        {"{\"model_type\": \"llama\", \"hidden_size\": 8, \"num_hidden_layers\": 1,\n"
+         "\"num_attention_heads\": 1, \"intermediate_size\": 8, \"vocab_size\": 8,\n"
+         "\"rope_scaling\": {\"rope_type\": \"yarn\"},\n"
+         "\"q\": {\"factor\": 2}}",
+         "c.json:3:1: rope_scaling.factor: required but missing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tsr_model m;
+        struct tsr_error e;
+        assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &m, &e), TSR_BAD_INPUT);
+        if (strncmp(e.message, cases[i].message, strlen(cases[i].message)) != 0)
+            fail_msg("got \"%s\", want \"%s...\"", e.message, cases[i].message);
+    }
+}
+
 static void test_config_absurd_products_are_refused(void **state)
 {
     (void)state;
@@ -235,6 +261,11 @@ static void test_config_broken_json_names_line_and_column(void **state)
         {"{\"a\": \"x\ny\"}", "c.json:1:"},
         {"{\"a\": 1} trailing", "c.json:1:"},
         {"{\"a\": \"\xff\xfe\"}", "c.json:1:"},
+        {"{\"a\": tr\x01ue}", "c.json:1:"},
+        {"{\"a\x01\": 1}", "c.json:1:"},
+        {"{\x01}", "c.json:1:"},
+        {"{\"a\x7f\" 1}", "c.json:1:"},
+        {"{\"a\x7f\": 1, \"a\x7f\": 1}", "c.json:1:"},
         {"{\"a\": NaN}", "c.json:1:"},
         {"\xef\xbb\xbf{}", "c.json:1:"},
         {"{\"a\\u0000b\": 1}", "c.json:1:"},
@@ -246,7 +277,7 @@ static void test_config_broken_json_names_line_and_column(void **state)
         if (strncmp(e.message, bad[i].message, strlen(bad[i].message)) != 0)
             fail_msg("case %zu: got \"%s\", want \"%s...\"", i, e.message, bad[i].message);
         for (const char *c = e.message; *c != '\0'; c++)
-            assert_true((unsigned char)*c >= 0x20);
+            assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
     }
     /* Nesting without end must not exhaust the stack. */
     size_t n = 1 << 20;
@@ -345,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_config_base_is_read_as_written),
         cmocka_unit_test(test_config_wrong_values_name_place_and_key),
         cmocka_unit_test(test_config_without_head_dim_hidden_must_divide),
+        cmocka_unit_test(test_config_places_are_of_the_right_object),
         cmocka_unit_test(test_config_absurd_products_are_refused),
         cmocka_unit_test(test_config_broken_json_names_line_and_column),
         cmocka_unit_test(test_config_truncated_anywhere_is_refused),

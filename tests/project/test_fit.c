@@ -80,6 +80,7 @@ static void test_fit_refuses_with_sizes_and_chips(void **state)
     struct tsr_chip chip = chip64;
     chip.hbm.bytes = f.total_bytes;
     assert_int_equal(tsr_model_fit(&m, &o, &chip, &f, NULL), TSR_OK);
+    assert_int_equal(f.chips, 1);
     chip.hbm.bytes--;
     assert_int_equal(tsr_model_fit(&m, &o, &chip, &f, NULL), TSR_BAD_INPUT);
     assert_int_equal(f.chips, 2);
