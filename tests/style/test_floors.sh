@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # labels: nosan
 # A folder includes only what lies below it: include <- isa <- kernels | sim <- sim/project and
-# sim/cli. kernels and sim never see each other, but the two on top see both. Tests and benchmarks
-# stand outside: nobody includes them.
+# sim/suite <- sim/cli. kernels and sim never see each other, but the top sees both. Tests and
+# benchmarks stand outside: nobody includes them.
 set -u
 cd "${1:-$TESSERA_SOURCE_DIR}" || exit 1
 # shellcheck disable=SC2046
@@ -14,6 +14,7 @@ function floor_of(path) {
     if (path ~ /^kernels\//) return "kernels"
     if (path ~ /^sim\/cli\//) return "cli"
     if (path ~ /^sim\/project\//) return "project"
+    if (path ~ /^sim\/suite\//) return "suite"
     if (path ~ /^sim\//) return "sim"
     return "outside"
 }
@@ -23,7 +24,8 @@ BEGIN {
     below["kernels"] = " include isa kernels "
     below["sim"] = " include isa sim "
     below["project"] = " include isa kernels sim project "
-    below["cli"] = " include isa kernels sim project cli "
+    below["suite"] = " include isa kernels sim suite "
+    below["cli"] = " include isa kernels sim project suite cli "
 }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
     split($0, part, "\"")

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of checked kernels: one row here, one prototype in suite.h, one file. */
+#include "sim/suite/suite.h"
+
+const struct suite_kernel suite_kernels[] = {
+    {"matmul", "C[m,n] = A[m,k] x B[n,k]^T with its epilogues; --shape is m x n x k", suite_matmul},
+    {NULL, NULL, NULL},
+};
