@@ -19,6 +19,11 @@ bool tsr_test_nightly(void)
     return v != NULL && strcmp(v, "1") == 0;
 }
 
+bool tsr_test_emulated(void)
+{
+    return getenv("TESSERA_EMULATOR") != NULL;
+}
+
 uint64_t tsr_test_seed(const char *what, uint64_t fallback)
 {
     const char *v = getenv("TESSERA_SEED");

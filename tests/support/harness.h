@@ -17,6 +17,10 @@
 /* Whether the long settings are asked for (TESSERA_NIGHTLY=1). */
 bool tsr_test_nightly(void);
 
+/* Whether the test runs on an emulated processor, some ten times slower: exhaustive tests that say
+ * nothing new there may take a sample. */
+bool tsr_test_emulated(void);
+
 /* The seed of a random test: TESSERA_SEED where set, else `fallback`. Prints it. */
 uint64_t tsr_test_seed(const char *what, uint64_t fallback);
 
