@@ -62,7 +62,7 @@ struct tsr_hbm {
 
 /* When a request would use its banks. */
 struct plan {
-    int64_t column; /* clock of its first column command; the rest follow burst by burst */
+    int64_t column;  /* clock of its first column command; the rest follow burst by burst */
     int64_t act[2];  /* of its banks, in order of bursts */
     int64_t hold[2]; /* no precharge before, for what an earlier request did to the open row */
     bool miss[2], conflict[2];
@@ -251,7 +251,6 @@ static uint32_t group_of(const struct tsr_hbm *h, uint32_t pair, uint32_t side)
     return 2 * (pair & h->group_mask) + side;
 }
 
-
 /* Clock of the last column command that a request sends to the bank of its burst j (0 or 1). */
 static int64_t last_column(const struct tsr_hbm *h, const struct node *n, int64_t column,
                            uint32_t j)
@@ -273,8 +272,8 @@ static int64_t precharge_after(const struct tsr_hbm *h, const struct node *n,
 /* The plan from clock `now` on, provided that no activate comes before `floor` and, where `closed`,
  * that a refresh has closed both banks until `floor`. */
 static void plan_from(const struct tsr_hbm *h, const struct channel *ch, const struct pair *p,
-                      const struct node *n, int64_t now, int64_t floor, bool closed,
-                      int64_t bound, struct plan *plan)
+                      const struct node *n, int64_t now, int64_t floor, bool closed, int64_t bound,
+                      struct plan *plan)
 {
     const struct tsr_hbm_config *c = &h->c;
     uint32_t side = n->first & 1u, banks = n->bursts > 1 ? 2 : 1, acts = 0;
@@ -473,8 +472,8 @@ uint64_t tsr_hbm_next(struct tsr_hbm *h, uint32_t channel, uint64_t cycle,
         ch->waited = ch->list[1].count ? ch->waited + 1 : 0;
     }
     ch->stats.last_clock = (uint64_t)end;
-    *done = (struct tsr_hbm_done){cycle_from(h, end) + h->c.controller_cycles, n->id, n->bytes,
-                                  write};
+    *done =
+        (struct tsr_hbm_done){cycle_from(h, end) + h->c.controller_cycles, n->id, n->bytes, write};
     n->next = h->free;
     h->free = at;
 

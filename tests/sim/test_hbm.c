@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HBM model: its address map, its times against the ticking oracle, its bandwidths. */
+/* The HBM model: its address map, its times against the ticking oracle, its bandwidths. In one file
+ * (over 600 lines) because they share configurations and drivers that nothing else needs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A slow second opinion on sim/mem/hbm.c: one channel, ticked clock by clock, command by command
  * (PRE, ACT, RD, WR, REF), each issued when the timing rules allow it. Which request comes next is
- * found by trying: the device is copied, given the request, and ticked until its data have moved. */
+ * found by trying: a copy of the device gets the request and is ticked until its data have moved.
+ */
 #ifndef TESTS_SUPPORT_HBM_ORACLE_H
 #define TESTS_SUPPORT_HBM_ORACLE_H
 
