@@ -41,7 +41,9 @@ typedef uint32_t ulanes32 __attribute__((vector_size(32)));
 
 typedef int32_t loads32 __attribute__((vector_size(32), aligned(4), may_alias));
 
-enum { HALF = 8 };
+enum {
+    HALF = 8
+};
 
 /* A macro, since a function that returns a 32-byte vector has no agreed calling convention. */
 #define WIDEN(p) __builtin_convertvector(*(const lanes16 *)(p), lanes32)
@@ -89,8 +91,8 @@ INLINE void wide_area(const struct tsr_num_plan *plan, const struct area *w)
             uint32_t *row = w->c + i * w->c_stride;
             for (uint32_t j0 = 0; j0 < w->width; j0 += HALF) {
                 uint32_t width = w->width - j0 < HALF ? w->width - j0 : HALF;
-                struct wide_step s = {a->exponent + at,      a->magnitude + at,
-                                      a->sign + at,          b->exponent + bt + j0,
+                struct wide_step s = {a->exponent + at,       a->magnitude + at,
+                                      a->sign + at,           b->exponent + bt + j0,
                                       b->magnitude + bt + j0, b->sign + bt + j0};
                 int32_t top[HALF];
                 int64_t t[HALF];
@@ -195,7 +197,9 @@ static area_fn *choose(void)
 }
 #endif
 
-enum { CHUNK = 64 }; /* rows at a time: bounds what is kept of C for special rows and columns */
+enum {
+    CHUNK = 64 /* rows at a time: bounds what is kept of C for special rows and columns */
+};
 
 /* The loops know nothing of NaN and infinity; outputs that meet one are computed again. */
 static void run_with_specials(area_fn *run, const struct tsr_num_plan *plan, const struct area *w)
@@ -208,8 +212,8 @@ static void run_with_specials(area_fn *run, const struct tsr_num_plan *plan, con
         for (uint32_t j = 0; j < w->width; j++) {
             uint32_t row = w->row + i, column = w->column + j;
             if (w->a->special[row] != 0 || w->b->special[column] != 0)
-                w->c[i * w->c_stride + j] = num_special_chain(plan, w->a, w->b, row, column,
-                                                              before[i * NUM_BLOCK + j]);
+                w->c[i * w->c_stride + j] =
+                    num_special_chain(plan, w->a, w->b, row, column, before[i * NUM_BLOCK + j]);
         }
     }
 }

@@ -39,12 +39,11 @@ static inline __attribute__((always_inline)) uint32_t num_accumulate(uint32_t c,
     if ((c & NUM_MAGNITUDE) >= TSR_NUM_INF || d < -20 || d > 37)
         return num_accumulate_far(c, t, unit);
     mc = c >> 31 ? -mc : mc;
-    int64_t sum = (int64_t)((uint64_t)mc << (d > 0 ? d : 0)) +
-                  (int64_t)((uint64_t)t << (d < 0 ? -d : 0));
+    int64_t sum =
+        (int64_t)((uint64_t)mc << (d > 0 ? d : 0)) + (int64_t)((uint64_t)t << (d < 0 ? -d : 0));
     if (sum == 0)
         return 0;
-    return num_round_pack(sum < 0, sum < 0 ? 0 - (uint64_t)sum : (uint64_t)sum,
-                          d < 0 ? ec : unit);
+    return num_round_pack(sum < 0, sum < 0 ? 0 - (uint64_t)sum : (uint64_t)sum, d < 0 ? ec : unit);
 }
 
 /* C[i,j] after the whole chain of A's row i and B's column j, any elements, from c. WIDE and EXACT

@@ -60,11 +60,11 @@ enum tsr_num_kind {
 struct tsr_num_plan {
     const struct tsr_format *a, *b; /* borrowed */
     enum tsr_num_kind kind;
-    uint32_t r;    /* products per step, 1..64 */
-    int32_t unit;  /* EXACT: a step's sum counts 2^unit */
-    uint32_t g;    /* WIDE: bits kept below the largest product's lowest, 32 - bits(a) - bits(b) */
-    bool narrow;   /* EXACT: sums of a step fit 31 bits and sign */
-    bool scaled;   /* operands bring block scales */
+    uint32_t r;   /* products per step, 1..64 */
+    int32_t unit; /* EXACT: a step's sum counts 2^unit */
+    uint32_t g;   /* WIDE: bits kept below the largest product's lowest, 32 - bits(a) - bits(b) */
+    bool narrow;  /* EXACT: sums of a step fit 31 bits and sign */
+    bool scaled;  /* operands bring block scales */
 };
 
 /* Fills `plan` for mma of format a by format b with r products per step.
@@ -87,19 +87,22 @@ struct tsr_num_operand {
     uint32_t group;                        /* integer groups: elements per scale; 0 otherwise */
 };
 
-enum tsr_num_side { TSR_NUM_A, TSR_NUM_B };
+enum tsr_num_side {
+    TSR_NUM_A,
+    TSR_NUM_B
+};
 
 /* An operand taken apart for the inner loop. The arrays lie in the caller's memory. Layouts:
  * A: [rows][k_padded]; B: [ceil(rows/16)][k_padded][16]. Padding holds zeros. */
 struct tsr_num_panel {
     enum tsr_num_side side;
-    uint32_t rows, k;  /* as given */
-    uint32_t k_padded; /* k rounded up to a multiple of r */
-    int32_t *value;      /* INTEGER, EXACT: element in units of its format's least magnitude */
-    int16_t *exponent;   /* WIDE: of the magnitude's lowest bit; zeros: TSR_NUM_ZERO_EXPONENT */
-    int16_t *magnitude;  /* WIDE */
-    int16_t *sign;       /* WIDE: 0 or -1 */
-    uint8_t *special;    /* [rows] whether the row holds a NaN or an infinity */
+    uint32_t rows, k;   /* as given */
+    uint32_t k_padded;  /* k rounded up to a multiple of r */
+    int32_t *value;     /* INTEGER, EXACT: element in units of its format's least magnitude */
+    int16_t *exponent;  /* WIDE: of the magnitude's lowest bit; zeros: TSR_NUM_ZERO_EXPONENT */
+    int16_t *magnitude; /* WIDE */
+    int16_t *sign;      /* WIDE: 0 or -1 */
+    uint8_t *special;   /* [rows] whether the row holds a NaN or an infinity */
     bool any_special;
 };
 
@@ -178,7 +181,9 @@ enum tsr_num_reduction {
 /* The reduction whose primitive has this name (add max min iadd imax imin), or -1. */
 int tsr_num_reduction_find(const char *name);
 
-enum { TSR_NUM_MAX_LANES = 256 };
+enum {
+    TSR_NUM_MAX_LANES = 256
+};
 
 /* Reduces the active lanes of v[0..lanes), lanes <= TSR_NUM_MAX_LANES, over a balanced tree: lanes
  * 2i and 2i+1 first, their results pairwise, and so on; an inactive lane (or a pair of them) is

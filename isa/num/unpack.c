@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <string.h>
 
-enum { PIECE = 64 }; /* elements of a run taken at a time */
+enum {
+    PIECE = 64 /* elements of a run taken at a time */
+};
 
 struct piece {
     uint16_t code[PIECE];

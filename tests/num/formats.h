@@ -10,15 +10,36 @@
 #include "isa/num/num.h"
 
 #define NUM_FLOAT(name_, code_, specials_, bits_, ebits_, mbits_, bias_, class_)                   \
-    {.name = name_, .code = code_, .family = TSR_FAMILY_FLOAT, .specials = specials_,              \
-     .bits = bits_, .ebits = ebits_, .mbits = mbits_, .bias = bias_, .block = 1,                   \
-     .width_class = class_}
+    {                                                                                              \
+        .name = name_, .code = code_, .family = TSR_FAMILY_FLOAT, .specials = specials_,           \
+        .bits = bits_, .ebits = ebits_, .mbits = mbits_, .bias = bias_, .block = 1,                \
+        .width_class = class_                                                                      \
+    }
 #define NUM_INT(name_, code_, bits_, class_)                                                       \
-    {.name = name_, .code = code_, .family = TSR_FAMILY_INT, .bits = bits_, .block = 1,            \
-     .width_class = class_}
+    {                                                                                              \
+        .name = name_, .code = code_, .family = TSR_FAMILY_INT, .bits = bits_, .block = 1,         \
+        .width_class = class_                                                                      \
+    }
 
-enum { N_F32, N_F16, N_BF16, N_E4M3, N_E5M2, N_E3M2, N_E2M3, N_E2M1, N_I8, N_I4, N_I32, N_FORMATS };
-enum { N_FIRST_TENSOR = N_F16, N_FIRST_INT = N_I8, N_END_TENSOR = N_I32 };
+enum {
+    N_F32,
+    N_F16,
+    N_BF16,
+    N_E4M3,
+    N_E5M2,
+    N_E3M2,
+    N_E2M3,
+    N_E2M1,
+    N_I8,
+    N_I4,
+    N_I32,
+    N_FORMATS
+};
+enum {
+    N_FIRST_TENSOR = N_F16,
+    N_FIRST_INT = N_I8,
+    N_END_TENSOR = N_I32
+};
 
 /* The small floats stand here without the scales of their blocks. */
 static const struct tsr_format num_formats[N_FORMATS] = {

@@ -13,7 +13,10 @@
 
 /* Two's complement, lowest limb first; the lowest bit counts 2^-SLOW_POINT. bf16 products reach
  * from 2^-282 (with the window) to 2^257. */
-enum { SLOW_LIMBS = 32, SLOW_POINT = 448 };
+enum {
+    SLOW_LIMBS = 32,
+    SLOW_POINT = 448
+};
 
 struct slow_fixed {
     uint32_t limb[SLOW_LIMBS];

@@ -63,8 +63,8 @@ static uint32_t oracle_float(const struct tsr_format *f, float x, enum tsr_round
     }
     bool last = lo == largest(f);
     /* The place after the largest finite, as if the format went on. */
-    double below = num_value(f, lo), above = last ? 2 * top - num_value(f, lo - 1)
-                                                  : num_value(f, lo + 1);
+    double below = num_value(f, lo),
+           above = last ? 2 * top - num_value(f, lo - 1) : num_value(f, lo + 1);
     if (f->specials != TSR_SPECIALS_IEEE && last)
         return sign | lo; /* saturates */
     double d0 = v - below, d1 = above - v;
@@ -109,9 +109,9 @@ static void test_codec_all_codes_come_back(void **state)
             if (got != want)
                 fail_msg("%s code %x: %08x, not %08x", f->name, c, got, want);
             assert_int_equal(tsr_num_decode_f32(f, c | 1u << f->bits), want);
-            uint32_t back = isnan(v)                          ? nan_code(f)
+            uint32_t back = isnan(v)                   ? nan_code(f)
                             : isinf(v) && f->bits == 8 ? (c & sign_bit(f)) | largest(f)
-                                                              : c;
+                                                       : c;
             for (int round = 0; round < 3; round++)
                 assert_int_equal(tsr_num_encode(f, got, (enum tsr_round)round), back);
         }
@@ -132,9 +132,9 @@ static void test_codec_midpoints_round_as_named(void **state)
         check_around(f, top);
         check_around(f, top + ulp / 2);
         check_around(f, top + ulp);
-        check_around(f, ldexp(1, 1 - f->bias));                   /* smallest normal */
-        check_around(f, ldexp(1, 1 - f->bias - f->mbits));        /* smallest */
-        check_around(f, ldexp(1, -f->bias - f->mbits));           /* half of it */
+        check_around(f, ldexp(1, 1 - f->bias));            /* smallest normal */
+        check_around(f, ldexp(1, 1 - f->bias - f->mbits)); /* smallest */
+        check_around(f, ldexp(1, -f->bias - f->mbits));    /* half of it */
         check_around(f, 0);
     }
 }
@@ -160,21 +160,34 @@ static void test_codec_overflow_by_name(void **state)
         enum tsr_round round;
         uint32_t code;
     } rows[] = {
-        {N_F16, 65519.996f, TSR_ROUND_EVEN, 0x7BFF}, {N_F16, 65520, TSR_ROUND_EVEN, 0x7C00},
-        {N_F16, 65520, TSR_ROUND_AWAY, 0x7C00},      {N_F16, 1e9f, TSR_ROUND_ZERO, 0x7BFF},
-        {N_F16, -INFINITY, TSR_ROUND_ZERO, 0xFC00},  {N_BF16, 3.4e38f, TSR_ROUND_EVEN, 0x7F80},
-        {N_BF16, -3.4e38f, TSR_ROUND_ZERO, 0xFF7F},  {N_E4M3, 448, TSR_ROUND_EVEN, 0x7E},
-        {N_E4M3, 464, TSR_ROUND_EVEN, 0x7E},         {N_E4M3, -1e30f, TSR_ROUND_EVEN, 0xFE},
-        {N_E4M3, INFINITY, TSR_ROUND_EVEN, 0x7E},    {N_E5M2, 61440, TSR_ROUND_EVEN, 0x7B},
-        {N_E5M2, -INFINITY, TSR_ROUND_AWAY, 0xFB},   {N_E2M1, 7, TSR_ROUND_EVEN, 0x7},
-        {N_E2M1, -NAN, TSR_ROUND_EVEN, 0x7},         {N_E4M3, -NAN, TSR_ROUND_EVEN, 0x7F},
-        {N_E4M3, -0.f, TSR_ROUND_EVEN, 0x80},        {N_BF16, -1e-45f, TSR_ROUND_EVEN, 0x8000},
-        {N_I8, 127.5f, TSR_ROUND_EVEN, 0x7F},        {N_I8, -128.5f, TSR_ROUND_EVEN, 0x80},
-        {N_I8, NAN, TSR_ROUND_EVEN, 0},              {N_I8, -INFINITY, TSR_ROUND_EVEN, 0x80},
-        {N_I4, 7.5f, TSR_ROUND_EVEN, 7},             {N_I4, -0.5f, TSR_ROUND_AWAY, 0xF},
+        {N_F16, 65519.996f, TSR_ROUND_EVEN, 0x7BFF},
+        {N_F16, 65520, TSR_ROUND_EVEN, 0x7C00},
+        {N_F16, 65520, TSR_ROUND_AWAY, 0x7C00},
+        {N_F16, 1e9f, TSR_ROUND_ZERO, 0x7BFF},
+        {N_F16, -INFINITY, TSR_ROUND_ZERO, 0xFC00},
+        {N_BF16, 3.4e38f, TSR_ROUND_EVEN, 0x7F80},
+        {N_BF16, -3.4e38f, TSR_ROUND_ZERO, 0xFF7F},
+        {N_E4M3, 448, TSR_ROUND_EVEN, 0x7E},
+        {N_E4M3, 464, TSR_ROUND_EVEN, 0x7E},
+        {N_E4M3, -1e30f, TSR_ROUND_EVEN, 0xFE},
+        {N_E4M3, INFINITY, TSR_ROUND_EVEN, 0x7E},
+        {N_E5M2, 61440, TSR_ROUND_EVEN, 0x7B},
+        {N_E5M2, -INFINITY, TSR_ROUND_AWAY, 0xFB},
+        {N_E2M1, 7, TSR_ROUND_EVEN, 0x7},
+        {N_E2M1, -NAN, TSR_ROUND_EVEN, 0x7},
+        {N_E4M3, -NAN, TSR_ROUND_EVEN, 0x7F},
+        {N_E4M3, -0.f, TSR_ROUND_EVEN, 0x80},
+        {N_BF16, -1e-45f, TSR_ROUND_EVEN, 0x8000},
+        {N_I8, 127.5f, TSR_ROUND_EVEN, 0x7F},
+        {N_I8, -128.5f, TSR_ROUND_EVEN, 0x80},
+        {N_I8, NAN, TSR_ROUND_EVEN, 0},
+        {N_I8, -INFINITY, TSR_ROUND_EVEN, 0x80},
+        {N_I4, 7.5f, TSR_ROUND_EVEN, 7},
+        {N_I4, -0.5f, TSR_ROUND_AWAY, 0xF},
         {N_I32, 2147483648.f, TSR_ROUND_EVEN, 0x7FFFFFFF},
         {N_I32, -2147483648.f, TSR_ROUND_EVEN, 0x80000000u},
-        {N_F32, -NAN, TSR_ROUND_EVEN, TSR_NUM_NAN},  {N_F32, INFINITY, TSR_ROUND_EVEN, TSR_NUM_INF},
+        {N_F32, -NAN, TSR_ROUND_EVEN, TSR_NUM_NAN},
+        {N_F32, INFINITY, TSR_ROUND_EVEN, TSR_NUM_INF},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -228,7 +241,8 @@ static void test_codec_arrays_equal_single_elements(void **state)
             uint32_t *in = tsr_test_guarded(n * 4), *out = tsr_test_guarded(n * 4);
             uint8_t *codes = tsr_test_guarded(bytes);
             for (size_t j = 0; j < n; j++)
-                in[j] = j % 3 ? num_bits(tsr_test_random_f32(&s) * 8) : (uint32_t)tsr_test_random(&s);
+                in[j] =
+                    j % 3 ? num_bits(tsr_test_random_f32(&s) * 8) : (uint32_t)tsr_test_random(&s);
             for (int round = 0; round < 3; round++) {
                 memset(codes, 0xFF, bytes);
                 tsr_num_encode_array(f, codes, in, n, (enum tsr_round)round);
