@@ -57,8 +57,9 @@ void tsr_operand_complain(const struct tsr_isa *isa, const struct tsr_operand *o
         const char *comma = "";
         for (int code = 0; code < TSR_DTYPE_MAX && used < cap; code++)
             if (o->formats >> code & 1) {
-                used += (size_t)snprintf(out + used, cap - used, "%s %s", comma,
-                                         isa != NULL ? isa->formats[code].name : "?");
+                used += (size_t)snprintf(out + used, cap - used, "%s %d%s%s", comma, code,
+                                         isa != NULL ? " " : "",
+                                         isa != NULL ? isa->formats[code].name : "");
                 comma = ",";
             }
     } else if (o->kind == TSR_KIND_WAIT || o->kind == TSR_KIND_POST) {

@@ -128,7 +128,8 @@ enum tsr_status tsr_isa_load(const char *const *overlays, size_t n_overlays, str
                              struct tsr_error *err);
 void tsr_isa_free(struct tsr_isa *isa);
 
-const struct tsr_op *tsr_isa_find(const struct tsr_isa *isa, enum tsr_stream s, const char *mnemonic);
+const struct tsr_op *tsr_isa_find(const struct tsr_isa *isa, enum tsr_stream s,
+                                  const char *mnemonic);
 const struct tsr_format *tsr_isa_format(const struct tsr_isa *isa, const char *name); /* or null */
 int64_t tsr_isa_param(const struct tsr_isa *isa, const char *name, int64_t absent);
 int tsr_op_operand(const struct tsr_op *op, const char *name); /* index, or -1 */
@@ -179,16 +180,24 @@ struct tsr_program {
 };
 
 /* Assembles `text` (file name only for messages). Ownership: free with tsr_program_free. */
-enum tsr_status tsr_assemble(const struct tsr_isa *isa, const char *file, const char *text, size_t bytes,
-                             struct tsr_program *out, struct tsr_error *err);
-/* Appends the text of one instruction to `out` (cap bytes, always ended); labels as numbers. */
-size_t tsr_disassemble_insn(const struct tsr_isa *isa, const struct tsr_insn *in, char *out, size_t cap);
+enum tsr_status tsr_assemble(const struct tsr_isa *isa, const char *file, const char *text,
+                             size_t bytes, struct tsr_program *out, struct tsr_error *err);
+/* Writes the text of one instruction to `out` (cap bytes, always ended); labels as numbers.
+ * Returns its whole length without the null, as snprintf does. */
+size_t tsr_disassemble_insn(const struct tsr_isa *isa, const struct tsr_insn *in, char *out,
+                            size_t cap);
 /* A whole program as text that assembles to the same program. Caller frees *text with free(). */
 enum tsr_status tsr_disassemble(const struct tsr_isa *isa, const struct tsr_program *p, char **text,
                                 struct tsr_error *err);
-/* Binary container, as `tessera asm` writes and `tessera dis|run` read. The caller frees *bytes. */
-enum tsr_status tsr_program_write(const struct tsr_program *p, uint8_t **bytes, size_t *n,
-                                  struct tsr_error *err);
+/* Binary container, as `tessera asm` writes and `tessera dis|run` read. The caller frees *bytes.
+ * Besides the program it holds the version and digest of `isa` (which made the program) and a
+ * digest of each row and format in use.
+ * Reading accepts a program of the same digest; of another one where the major version is the same,
+ * the program's minor is not above the ISA's, and every row and format in use means and encodes the
+ * same, so that only additions (and times) differ. Else, and for every word that does not decode:
+ * TSR_BAD_INPUT "file: what is wrong". */
+enum tsr_status tsr_program_write(const struct tsr_isa *isa, const struct tsr_program *p,
+                                  uint8_t **bytes, size_t *n, struct tsr_error *err);
 enum tsr_status tsr_program_read(const struct tsr_isa *isa, const char *file, const uint8_t *bytes,
                                  size_t n, struct tsr_program *out, struct tsr_error *err);
 void tsr_program_free(struct tsr_program *p);
