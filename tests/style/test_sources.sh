@@ -11,9 +11,11 @@ complain() {
         bad=1
     fi
 }
-all=$(find include isa kernels sim rtl tests bench run .ci README.md CMakeLists.txt CMakePresets.json \
-    -type f ! -name '*.npy' 2>/dev/null)
+all=$(find include isa kernels sim rtl tests bench run .ci README.md CMakeLists.txt \
+    CMakePresets.json -type f ! -name '*.npy' 2>/dev/null)
 code=$(printf '%s\n' "$all" | grep -E '\.(c|h|cc|sv|svh|sh)$')
+below=$(printf '%s\n' "$code" | grep -E '^(isa|kernels|sim)/' | grep -vE '^(sim/cli|isa/gen)/')
+calls='(^|[^_a-z])(v?printf *\(|puts *\(|perror *\(|_?exit *\(|fprintf\(std(out|err))'
 # shellcheck disable=SC2086
 {
     complain 'a path of somebody'"'"'s machine' \
@@ -21,8 +23,6 @@ code=$(printf '%s\n' "$all" | grep -E '\.(c|h|cc|sv|svh|sh)$')
     complain 'no SPDX line' "$(grep -L 'SPDX-License-Identifier: Apache-2.0' $code)"
     complain 'over 100 columns' "$(awk 'length($0) > 100 { print FILENAME ":" FNR }' $code)"
     complain 'a tab or trailing blank' "$(grep -nE '	|[ ]+$' $code | grep -v '^tests/style')"
-    complain 'exit or printing below the command line' \
-        "$(grep -nE '(^|[^_a-z])(v?printf *\(|puts *\(|perror *\(|_?exit *\(|fprintf\(std(out|err))' \
-            $(printf '%s\n' $code | grep -E '^(isa|kernels|sim)/' | grep -vE '^(sim/cli|isa/gen)/'))"
+    complain 'exit or printing below the command line' "$(grep -nE "$calls" $below)"
 }
 exit $bad
