@@ -27,14 +27,18 @@ struct suite_result {
     uint64_t programs, instructions, cycles, mismatches;
 };
 
+struct suite_shape {
+    uint64_t m, n, k;
+};
+
 struct suite {
     /* Set by the caller of suite_run. */
     const struct tsr_isa *isa;
     const struct tsr_chip *chip;
     const struct tsr_format *format; /* null: the kernel's own list */
-    uint64_t m, n, k;                /* 0: the kernel's own shapes; each kernel's doc says what */
-    uint64_t seed;                   /* m, n and k mean for it */
-    bool thorough;                   /* the kernel's long list of shapes, where it has one */
+    struct suite_shape shape; /* m = 0: the kernel's own; each kernel's doc says what m n k are */
+    uint64_t seed;
+    bool thorough; /* the kernel's long list of shapes, where it has one */
     void (*report)(void *self, const struct suite_result *r); /* may be null */
     void *report_self;
     /* Sums over all cases. */
@@ -61,10 +65,6 @@ extern const struct suite_kernel suite_kernels[];
 enum tsr_status suite_run(struct suite *s, const char *name, struct tsr_error *err);
 
 /* ---- for the kernels' files ----------------------------------------------------------------- */
-
-struct suite_shape {
-    uint64_t m, n, k;
-};
 
 /* The shapes to run: the user's one, or the kernel's own. Returns how many; *out is borrowed. */
 size_t suite_shapes(struct suite *s, const struct suite_shape *own, size_t n_own,
