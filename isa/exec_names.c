@@ -25,6 +25,7 @@ static const struct tsr_exec execs[] = {
     UNIT("mma", TSR_UNIT_TTU,
          "a:x as:x b:x bs:x m:x n:x k:x c:x e:x asc:x bsc:x "
          "af:f bf:f at:u bt:u acc:u across:u sc:u"),
+    UNIT("sync", TSR_UNIT_TTU, ""),
     UNIT("drain", TSR_UNIT_ACC, "dst:x ds:x m:x n:x c:x bias:x fmt:f across:u bi:u int:u"),
     UNIT("fill", TSR_UNIT_ACC, "src:x ss:x m:x n:x c:x fmt:f across:u"),
     UNIT("vcall", TSR_UNIT_TVP, "routine:l r0:x r1:x r2:x r3:x r4:x r5:x r6:x r7:x"),

@@ -65,7 +65,7 @@ struct tsr_hbm_config {
     uint32_t bank_groups, banks_per_group, row_bytes;
     uint32_t t_rcd, t_rp, t_ras, t_rc, t_rrd, t_faw, t_ccd_s, t_ccd_l, t_rtp, t_wr, t_wtr, t_rtw;
     uint32_t t_cl, t_cwl; /* read and write latency */
-    uint32_t t_refi, t_rfc_pb; /* per-bank refresh: one bank every t_refi, busy t_rfc_pb */
+    uint32_t t_refi, t_rfc_pb; /* per-bank refresh: one bank pair every t_refi (0: none), busy t_rfc_pb */
     uint32_t write_drain; /* queued write segments that start a drain */
     uint32_t lookahead;   /* queued reads the scheduler may choose from */
     uint32_t controller_cycles; /* fixed latency of controller and PHY, chip cycles, both ways */
@@ -94,7 +94,11 @@ struct tsr_chip {
     uint32_t n_assumed;
 };
 
-static inline uint32_t tsr_chip_clusters(const struct tsr_chip *c) { return c->mesh.x * c->mesh.y; }
+static inline uint32_t tsr_chip_clusters(const struct tsr_chip *c)
+{
+    return c->mesh.x * c->mesh.y;
+}
+
 static inline uint32_t tsr_chip_tiles(const struct tsr_chip *c)
 {
     return tsr_chip_clusters(c) * c->tiles_per_cluster;

@@ -21,8 +21,9 @@ extern "C" {
 #define TSR_SPACE_CSRAM 1u
 #define TSR_SPACE_HBM 2u
 #define TSR_HBM(offset) (((uint64_t)TSR_SPACE_HBM << TSR_SPACE_SHIFT) + (uint64_t)(offset))
-#define TSR_CSRAM(cluster, offset) \
-    (((uint64_t)TSR_SPACE_CSRAM << TSR_SPACE_SHIFT) + ((uint64_t)(cluster) << 32) + (uint64_t)(offset))
+#define TSR_CSRAM(cluster, offset)                                                                 \
+    (((uint64_t)TSR_SPACE_CSRAM << TSR_SPACE_SHIFT) + ((uint64_t)(cluster) << 32) +                \
+     (uint64_t)(offset))
 
 enum tsr_mode {
     TSR_MODE_FULL,       /* values and cycles */
@@ -68,19 +69,19 @@ struct tsr_fault {
     uint64_t cycle;
     uint32_t tile;
     enum tsr_queue queue;
-    uint32_t pc;       /* word of the TCP program (for routines: of the TVP stream) */
-    char text[1024];   /* one line; of a deadlock, who waits for what */
+    uint32_t pc;     /* word of the TCP program (for routines: of the TVP stream) */
+    char text[1024]; /* one line; of a deadlock, who waits for what */
 };
 
 /* Sums over tiles. For every queue the reasons add up to tiles * cycles. */
 struct tsr_stats {
     uint64_t cycles; /* launch to the last effect */
     uint64_t unit[TSR_QUEUES][TSR_WAITS];
-    uint64_t instructions[TSR_QUEUES]; /* vector instructions for TSR_Q_TVP */
-    uint64_t macs;                     /* of the issued mma blocks, padding left out */
-    uint64_t ttu_cycles;               /* cycles a TTU computed */
+    uint64_t instructions[TSR_QUEUES];        /* vector instructions for TSR_Q_TVP */
+    uint64_t macs;                            /* of the issued mma blocks, padding left out */
+    uint64_t ttu_cycles;                      /* cycles a TTU computed */
     uint64_t hbm_read_bytes, hbm_write_bytes; /* at the pins, whole bursts */
-    uint64_t mesh_bytes;               /* bytes times links */
+    uint64_t mesh_bytes;                      /* bytes times links */
     uint64_t tile_in_bytes, tile_out_bytes, csram_bytes;
     uint64_t tsram_read_bytes, tsram_write_bytes;
     uint64_t hbm_row_hits, hbm_row_misses;
@@ -100,34 +101,36 @@ struct tsr_trace; /* what to_control read in a full or functional run */
 
 struct tsr_run_options {
     enum tsr_mode mode;
-    bool check_races;      /* shadow clocks; FULL only */
-    uint64_t limit_cycles; /* fault TSR_FAULT_LIMIT beyond; 0: 10^12 */
+    bool check_races;               /* shadow clocks; FULL only */
+    uint64_t limit_cycles;          /* fault TSR_FAULT_LIMIT beyond; 0: 10^12 */
     const struct tsr_trace *replay; /* TIMING: control data of an earlier run */
     struct tsr_trace *record;       /* FULL, FUNCTIONAL: where to put control data; may be null */
     const struct tsr_control_source *sources;
     size_t n_sources;
     /* Called at each retired instruction of full and timing runs; may be null. */
-    void (*retired)(void *self, uint32_t tile, enum tsr_queue q, uint32_t pc, uint64_t start, uint64_t end);
+    void (*retired)(void *self, uint32_t tile, enum tsr_queue q, uint32_t pc, uint64_t start,
+                    uint64_t end);
     void *retired_self;
 };
 
 struct tsr_sim;
 
 /* A chip with empty memories. The chip and isa are borrowed until tsr_sim_destroy.
- * Errors: TSR_INTERNAL out of memory; TSR_BAD_INPUT an ISA row whose handler's operands are missing. */
+ * Errors: TSR_INTERNAL out of memory; TSR_BAD_INPUT an ISA row whose handler's operands are
+ * missing. */
 enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa *isa,
                                struct tsr_sim **out, struct tsr_error *err);
 void tsr_sim_destroy(struct tsr_sim *sim);
 
 /* Host access to HBM or CSRAM. Errors: TSR_BAD_INPUT outside the memory. */
-enum tsr_status tsr_sim_write(struct tsr_sim *sim, uint64_t address, const void *data, uint64_t bytes,
-                              struct tsr_error *err);
-enum tsr_status tsr_sim_read(const struct tsr_sim *sim, uint64_t address, void *data, uint64_t bytes,
-                             struct tsr_error *err);
+enum tsr_status tsr_sim_write(struct tsr_sim *sim, uint64_t address, const void *data,
+                              uint64_t bytes, struct tsr_error *err);
+enum tsr_status tsr_sim_read(const struct tsr_sim *sim, uint64_t address, void *data,
+                             uint64_t bytes, struct tsr_error *err);
 
-/* Runs a program to its end from cycle 0. HBM and CSRAM keep their contents between runs, tiles start
- * anew. Errors: TSR_FAULT (fault says which; err has the one-line message), TSR_BAD_INPUT a program
- * that does not fit the chip. `fault` may be null. */
+/* Runs a program to its end from cycle 0. HBM and CSRAM keep their contents between runs, tiles
+ * start anew. Errors: TSR_FAULT (fault says which; err has the one-line message), TSR_BAD_INPUT a
+ * program that does not fit the chip. `fault` may be null. */
 enum tsr_status tsr_sim_run(struct tsr_sim *sim, const struct tsr_program *program,
                             const struct tsr_run_options *options, struct tsr_stats *stats,
                             struct tsr_fault *fault, struct tsr_error *err);

@@ -38,11 +38,13 @@ void tsr_text_line(struct tsr_text *t, const char *format, ...)
     t->text[t->n] = 0;
 }
 
-enum tsr_status tsr_text_program(struct tsr_text *t, const struct tsr_isa *isa, const char *name, uint32_t tiles,
-                                 const int64_t (*args)[TSR_LAUNCH_REGS], struct tsr_program *out,
-                                 struct tsr_error *err)
+enum tsr_status tsr_text_program(struct tsr_text *t, const struct tsr_isa *isa, const char *name,
+                                 uint32_t tiles, const int64_t (*args)[TSR_LAUNCH_REGS],
+                                 struct tsr_program *out, struct tsr_error *err)
 {
-    enum tsr_status st = t->failed || !t->text ? tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", name) : TSR_OK;
+    enum tsr_status st = t->failed || !t->text
+                             ? tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", name)
+                             : TSR_OK;
     if (st == TSR_OK)
         st = tsr_assemble(isa, name, t->text, t->n, out, err);
     if (st == TSR_OK) {

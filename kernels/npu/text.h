@@ -14,12 +14,13 @@ struct tsr_text {
 };
 
 /* Appends a formatted line (the newline is added). */
-void tsr_text_line(struct tsr_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tsr_text_line(struct tsr_text *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Assembles the text, sets the program's tiles and their launch arguments, and frees the text.
  * args: [tiles][TSR_LAUNCH_REGS], copied; x1 is args[tile][0]. May be null. */
-enum tsr_status tsr_text_program(struct tsr_text *t, const struct tsr_isa *isa, const char *name, uint32_t tiles,
-                                 const int64_t (*args)[TSR_LAUNCH_REGS], struct tsr_program *out,
-                                 struct tsr_error *err);
+enum tsr_status tsr_text_program(struct tsr_text *t, const struct tsr_isa *isa, const char *name,
+                                 uint32_t tiles, const int64_t (*args)[TSR_LAUNCH_REGS],
+                                 struct tsr_program *out, struct tsr_error *err);
 
 #endif

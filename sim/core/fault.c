@@ -7,12 +7,25 @@
 
 const char *const tsr_wait_name[TSR_WAITS] = {"busy", "semaphore", "queue_full", "operand_port",
                                               "hbm",  "mesh",      "drained"};
-const char *const tsr_queue_name[TSR_QUEUES] = {"tcp", "ttu", "acc", "tvp", "dma0", "dma1", "dma2", "dma3"};
-const char *const tsr_fault_name[TSR_FAULT_KINDS] = {
-    "none", "address", "operand_line", "shape", "acc_conflict", "semaphore_overflow", "semaphore_consumer",
-    "illegal", "loop_depth", "control_address", "program_end", "race", "deadlock", "limit"};
+const char *const tsr_queue_name[TSR_QUEUES] = {"tcp",  "ttu",  "acc",  "tvp",
+                                                "dma0", "dma1", "dma2", "dma3"};
+const char *const tsr_fault_name[TSR_FAULT_KINDS] = {"none",
+                                                     "address",
+                                                     "operand_line",
+                                                     "shape",
+                                                     "acc_conflict",
+                                                     "semaphore_overflow",
+                                                     "semaphore_consumer",
+                                                     "illegal",
+                                                     "loop_depth",
+                                                     "control_address",
+                                                     "program_end",
+                                                     "race",
+                                                     "deadlock",
+                                                     "limit"};
 
-/* Of several faults the one of the earliest cycle is kept, then the lowest tile, then the lowest unit. */
+/* Of several faults the one of the earliest cycle is kept, then the lowest tile, then the lowest
+ * unit. */
 static bool earlier(const struct tsr_fault *f, uint64_t cycle, uint32_t tile, enum tsr_queue queue)
 {
     if (f->kind == TSR_FAULT_NONE)
@@ -36,15 +49,16 @@ void raise_fault(struct tsr_sim *s, enum tsr_fault_kind kind, uint64_t cycle, ui
     va_end(ap);
 }
 
-static size_t describe_wait(const struct tile *t, enum tsr_queue q, const struct uop *u, uint32_t pc, char *text,
-                            size_t cap)
+static size_t describe_wait(const struct tile *t, enum tsr_queue q, const struct uop *u,
+                            uint32_t pc, char *text, size_t cap)
 {
     size_t n = 0;
     for (int i = 0; i < 2; i++)
         if (u->wait[i].amount && n + 1 < cap)
-            n += (size_t)snprintf(text + n, cap - n, "tile %u %s word %u waits for s%u (%u of %u); ", t->id,
-                                  tsr_queue_name[q], pc, u->wait[i].id, t->sem[u->wait[i].id].count,
-                                  u->wait[i].amount);
+            n +=
+                (size_t)snprintf(text + n, cap - n, "tile %u %s word %u waits for s%u (%u of %u); ",
+                                 t->id, tsr_queue_name[q], pc, u->wait[i].id,
+                                 t->sem[u->wait[i].id].count, u->wait[i].amount);
     return n < cap ? n : cap - 1;
 }
 

@@ -12,6 +12,7 @@ enum {
     MAX_QUEUE = 16,       /* places of a unit queue */
     CHANNELS = 4,         /* DMA channels of a tile */
     MAX_DESCRIPTORS = 16, /* of one channel that have started and not posted */
+    MAX_ACTIVE = 8,       /* of a unit: two mma and the tsync between and behind them */
     MAX_REGS = 16,        /* scalar registers a TCP word reads */
     MAX_IMMS = 8,
     MAX_LOOPS = 4,
@@ -21,28 +22,136 @@ enum {
 #define NEVER UINT64_MAX
 
 enum exec_kind {
-    EX_NOP, EX_HALT, EX_WAIT, EX_JUMP, EX_BRANCH, EX_LOOP, EX_ALU, EX_LOAD, EX_STORE,
-    EX_MMA, EX_DRAIN, EX_FILL, EX_VCALL,
-    EX_COPY, EX_GATHER, EX_SCATTER, EX_TRANSPOSE, EX_TO_CONTROL, EX_RPOST,
-    VX_RET, VX_LOOP, VX_AADD, VX_AADDI, VX_ALI, VX_LEN,
-    VX_LD, VX_LDB, VX_ST, VX_LDA, VX_SPLAT, VX_IMM, VX_IDX, VX_LANES, VX_REDUCE,
+    EX_NOP,
+    EX_HALT,
+    EX_WAIT,
+    EX_JUMP,
+    EX_BRANCH,
+    EX_LOOP,
+    EX_ALU,
+    EX_LOAD,
+    EX_STORE,
+    EX_MMA,
+    EX_SYNC,
+    EX_DRAIN,
+    EX_FILL,
+    EX_VCALL,
+    EX_COPY,
+    EX_GATHER,
+    EX_SCATTER,
+    EX_TRANSPOSE,
+    EX_TO_CONTROL,
+    EX_RPOST,
+    VX_RET,
+    VX_LOOP,
+    VX_AADD,
+    VX_AADDI,
+    VX_ALI,
+    VX_LEN,
+    VX_LD,
+    VX_LDB,
+    VX_ST,
+    VX_LDA,
+    VX_SPLAT,
+    VX_IMM,
+    VX_IDX,
+    VX_LANES,
+    VX_REDUCE,
 };
 
 /* Order of register values and immediates of a unit instruction, by handler (predecode.c). */
-enum { MMA_A, MMA_AS, MMA_B, MMA_BS, MMA_M, MMA_N, MMA_K, MMA_C, MMA_E, MMA_ASC, MMA_BSC };
-enum { MMA_AF, MMA_BF, MMA_AT, MMA_BT, MMA_ACC, MMA_ACROSS, MMA_SC };
-enum { DRAIN_ADDR, DRAIN_STRIDE, DRAIN_M, DRAIN_N, DRAIN_C, DRAIN_BIAS };
-enum { DRAIN_FMT, DRAIN_ACROSS, DRAIN_BI, DRAIN_INT };
-enum { COPY_DST, COPY_SRC, COPY_LEN, COPY_N1, COPY_SS1, COPY_DS1, COPY_N2, COPY_SS2, COPY_DS2,
-       COPY_N3, COPY_SS3, COPY_DS3, COPY_MASK };
-enum { COPY_CH, COPY_MC };
-enum { GATHER_DST, GATHER_SRC, GATHER_LEN, GATHER_IDX, GATHER_N, GATHER_SS, GATHER_DS };
-enum { TRANS_DST, TRANS_SRC, TRANS_ROWS, TRANS_COLS, TRANS_SS, TRANS_DS };
-enum { TRANS_CH, TRANS_SIZE };
-enum { CONTROL_DST, CONTROL_SRC, CONTROL_N };
-enum { CONTROL_CH, CONTROL_ID };
-enum { RPOST_MASK };
-enum { RPOST_CH, RPOST_SEM };
+enum {
+    MMA_A,
+    MMA_AS,
+    MMA_B,
+    MMA_BS,
+    MMA_M,
+    MMA_N,
+    MMA_K,
+    MMA_C,
+    MMA_E,
+    MMA_ASC,
+    MMA_BSC
+};
+enum {
+    MMA_AF,
+    MMA_BF,
+    MMA_AT,
+    MMA_BT,
+    MMA_ACC,
+    MMA_ACROSS,
+    MMA_SC
+};
+enum {
+    DRAIN_ADDR,
+    DRAIN_STRIDE,
+    DRAIN_M,
+    DRAIN_N,
+    DRAIN_C,
+    DRAIN_BIAS
+};
+enum {
+    DRAIN_FMT,
+    DRAIN_ACROSS,
+    DRAIN_BI,
+    DRAIN_INT
+};
+enum {
+    COPY_DST,
+    COPY_SRC,
+    COPY_LEN,
+    COPY_N1,
+    COPY_SS1,
+    COPY_DS1,
+    COPY_N2,
+    COPY_SS2,
+    COPY_DS2,
+    COPY_N3,
+    COPY_SS3,
+    COPY_DS3,
+    COPY_MASK
+};
+enum {
+    COPY_CH,
+    COPY_MC
+};
+enum {
+    GATHER_DST,
+    GATHER_SRC,
+    GATHER_LEN,
+    GATHER_IDX,
+    GATHER_N,
+    GATHER_SS,
+    GATHER_DS
+};
+enum {
+    TRANS_DST,
+    TRANS_SRC,
+    TRANS_ROWS,
+    TRANS_COLS,
+    TRANS_SS,
+    TRANS_DS
+};
+enum {
+    TRANS_CH,
+    TRANS_SIZE
+};
+enum {
+    CONTROL_DST,
+    CONTROL_SRC,
+    CONTROL_N
+};
+enum {
+    CONTROL_CH,
+    CONTROL_ID
+};
+enum {
+    RPOST_MASK
+};
+enum {
+    RPOST_CH,
+    RPOST_SEM
+};
 
 /* A small postfix program: rows' value, occupancy and lane expressions with names resolved. */
 struct xnode {
@@ -56,7 +165,17 @@ struct xprog {
     uint8_t n;
     struct xnode node[TSR_MAX_NODES];
 };
-enum env_name { ENV_K, ENV_M, ENV_N, ENV_R, ENV_TILES, ENV_ACC_LATENCY, ENV_ROWS, ENV_PIPE, ENV_NAMES };
+enum env_name {
+    ENV_K,
+    ENV_M,
+    ENV_N,
+    ENV_R,
+    ENV_TILES,
+    ENV_ACC_LATENCY,
+    ENV_ROWS,
+    ENV_PIPE,
+    ENV_NAMES
+};
 
 struct sem_slot {
     uint8_t id, amount; /* amount 0: unused */
@@ -65,11 +184,12 @@ struct sem_slot {
 /* One TCP word, ready to run. */
 struct uop {
     uint8_t exec, unit, d, n_regs;
-    uint8_t reg[MAX_REGS];   /* register numbers in the handler's order */
-    uint8_t alu_fn, alu_src[2]; /* EX_ALU, EX_BRANCH of one call: the fast form; alu_fn 0xFF: none */
+    uint8_t reg[MAX_REGS]; /* register numbers in the handler's order */
+    uint8_t alu_fn,
+        alu_src[2]; /* EX_ALU, EX_BRANCH of one call: the fast form; alu_fn 0xFF: none */
     struct sem_slot wait[2], post[2];
     int64_t imm[MAX_IMMS];
-    uint32_t cycles; /* TCP: occupancy */
+    uint32_t cycles;          /* TCP: occupancy */
     const struct xprog *expr; /* ALU, BRANCH: value; MMA: occupancy */
     const struct tsr_op *op;
 };
@@ -82,7 +202,8 @@ struct vop {
     uint16_t latency;
     int64_t imm;
     const struct xprog *expr;
-    uint16_t primitive; /* REDUCE: index; LANES: index where the expression is one call, else 0xFFFF */
+    uint16_t
+        primitive; /* REDUCE: index; LANES: index where the expression is one call, else 0xFFFF */
     const struct tsr_op *op;
 };
 
@@ -102,11 +223,11 @@ struct unit_insn {
 
 struct queue {
     uint32_t head, count;
-    uint64_t free_at;      /* earliest start of the next instruction, as the unit sees it */
-    uint64_t accounted;    /* cycles before this one have their reason */
+    uint64_t free_at;   /* earliest start of the next instruction, as the unit sees it */
+    uint64_t accounted; /* cycles before this one have their reason */
     struct unit_insn slot[MAX_QUEUE];
-    struct unit_insn active[2]; /* TTU: two in flight; others use [0] */
-    uint64_t active_start[2];
+    struct unit_insn active[MAX_ACTIVE]; /* TTU: several in flight; others use [0] */
+    uint64_t active_start[MAX_ACTIVE];
     uint32_t n_active;
 };
 
@@ -117,7 +238,7 @@ struct loop_frame {
 
 struct tcp {
     uint32_t pc;
-    uint64_t t;      /* issue cycle of the next instruction */
+    uint64_t t; /* issue cycle of the next instruction */
     bool halted;
     uint8_t blocked; /* 0 no, 1 queue full, 2 semaphore */
     uint8_t blocked_queue;
@@ -128,8 +249,8 @@ struct tcp {
 
 struct semaphore {
     uint32_t count;
-    uint8_t blame;        /* enum tsr_wait of the last poster */
-    uint64_t last_post;   /* cycle of the last post */
+    uint8_t blame;      /* enum tsr_wait of the last poster */
+    uint64_t last_post; /* cycle of the last post */
 };
 
 /* The kept line of a TSRAM port and the next cycle in which it can ask. */
@@ -138,13 +259,20 @@ struct port {
 };
 
 struct tvp {
-    int64_t a[16];         /* address registers as timing sees them */
-    int64_t fa[16];        /* as the functional run sees them */
-    uint32_t *v;           /* [vregs][lanes] */
+    int64_t a[16];                /* address registers as timing sees them */
+    int64_t fa[16];               /* as the functional run sees them */
+    uint32_t *v;                  /* [vregs][lanes] */
     uint64_t last_acc[MAX_BANKS]; /* last vlda of the running routine on a bank */
 };
 
-enum desc_kind { DESC_READ, DESC_WRITE, DESC_LOCAL, DESC_FORWARD, DESC_CAST, DESC_SINGLE };
+enum desc_kind {
+    DESC_READ,
+    DESC_WRITE,
+    DESC_LOCAL,
+    DESC_FORWARD,
+    DESC_CAST,
+    DESC_SINGLE
+};
 
 struct descriptor {
     struct unit_insn in;
@@ -160,12 +288,12 @@ struct descriptor {
     int64_t i[3];
     uint64_t off;
     bool all_issued;
-    uint64_t left;         /* bytes whose request has not completed (casts: per destination) */
+    uint64_t left; /* bytes whose request has not completed (casts: per destination) */
     uint64_t mask;
-    uint32_t *cast_left;   /* casts: bytes left per tile */
+    uint32_t *cast_left; /* casts: bytes left per tile */
     uint64_t requests;
     uint8_t blame;
-    uint64_t done;         /* cycle of completion; NEVER while open */
+    uint64_t done; /* cycle of completion; NEVER while open */
 };
 
 struct dma_channel {
@@ -196,18 +324,18 @@ struct tile {
     uint64_t rpost_free;
     uint64_t wake; /* pending wake-up, or NEVER */
     bool dirty, tcp_posted;
-    uint8_t *tsram;   /* null in timing-only runs */
-    uint32_t *acc;    /* [banks][4D][4D], null in timing-only runs */
+    uint8_t *tsram; /* null in timing-only runs */
+    uint32_t *acc;  /* [banks][4D][4D], null in timing-only runs */
     uint8_t *control;
-    uint64_t end;     /* cycle of the last effect */
+    uint64_t end; /* cycle of the last effect */
 };
 
 /* What travels: one DMA request. */
 struct packet {
     uint64_t far, near;
     uint64_t len;
-    int64_t ns1;       /* near stride of pieces */
-    uint32_t first;    /* bytes left of the first piece */
+    int64_t ns1;    /* near stride of pieces */
+    uint32_t first; /* bytes left of the first piece */
     uint32_t bytes;
     uint16_t tile, target; /* issuing tile; cluster at the far side */
     uint8_t channel, slot, kind, write;
@@ -243,7 +371,7 @@ struct tsr_sim {
     uint32_t *dirty; /* tiles to settle at the end of this cycle */
     uint32_t n_dirty;
     uint64_t now;
-    bool values; /* FULL or FUNCTIONAL */
+    bool values;       /* FULL or FUNCTIONAL */
     struct race *race; /* shadow clocks, or null */
     struct xprog *exprs;
     uint32_t n_exprs;
@@ -254,8 +382,14 @@ struct tsr_sim {
     size_t scratch_bytes[3];
 };
 
-static inline struct unit_insn *queue_head(struct queue *q) { return &q->slot[q->head]; }
-static inline unsigned space_of(uint64_t address) { return (unsigned)(address >> TSR_SPACE_SHIFT); }
+static inline struct unit_insn *queue_head(struct queue *q)
+{
+    return &q->slot[q->head];
+}
+static inline unsigned space_of(uint64_t address)
+{
+    return (unsigned)(address >> TSR_SPACE_SHIFT);
+}
 static inline uint64_t offset_of(uint64_t address)
 {
     return address & (((uint64_t)1 << TSR_SPACE_SHIFT) - 1);
@@ -279,14 +413,16 @@ uint64_t tcp_run(struct tsr_sim *s, struct tile *t, uint64_t now);
 
 /* semaphores (queue.c) */
 bool sems_ready(const struct tile *t, const struct uop *u);
-void sems_consume(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in, uint64_t cycle);
+void sems_consume(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in,
+                  uint64_t cycle);
 uint8_t sems_blame(const struct tile *t, const struct uop *u, uint64_t *when);
 /* Instruction `in` of queue q of `from` posts semaphore `id` of tile `to`. */
-void sem_post(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in, struct tile *to,
-              uint32_t id, uint64_t cycle, uint8_t blame);
-void posts(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint64_t cycle,
-           uint8_t blame);
-void account(struct tsr_sim *s, struct queue *q, enum tsr_queue id, uint64_t until, enum tsr_wait why);
+void sem_post(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in,
+              struct tile *to, uint32_t id, uint64_t cycle, uint8_t blame);
+void posts(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+           uint64_t cycle, uint8_t blame);
+void account(struct tsr_sim *s, struct queue *q, enum tsr_queue id, uint64_t until,
+             enum tsr_wait why);
 void account_wait(struct tsr_sim *s, struct tile *t, enum tsr_queue id, const struct unit_insn *in,
                   uint64_t start, uint8_t blame, uint64_t sem_when);
 
@@ -308,7 +444,8 @@ void dma_handle(struct tsr_sim *s, const struct event *e);
 /* The checks an instruction's operands must pass before it starts; false after a fault. */
 bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 bool check_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
-bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in, struct descriptor *d, uint64_t now);
+bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
+                       struct descriptor *d, uint64_t now);
 
 /* exec/: effects on values. */
 void exec_unit(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in);

@@ -5,7 +5,10 @@
 
 #include "sim/core/machine.h"
 
-enum { PAGE_BITS = 16, LEAF_BITS = 10 };
+enum {
+    PAGE_BITS = 16,
+    LEAF_BITS = 10
+};
 #define PAGE ((uint64_t)1 << PAGE_BITS)
 #define LEAF ((uint64_t)1 << LEAF_BITS)
 
@@ -47,11 +50,13 @@ bool far_range_ok(const struct tsr_sim *s, uint64_t address, uint64_t n)
 {
     uint64_t off = offset_of(address);
     switch (space_of(address)) {
-    case TSR_SPACE_HBM: return off <= s->chip->hbm.bytes && n <= s->chip->hbm.bytes - off;
+    case TSR_SPACE_HBM:
+        return off <= s->chip->hbm.bytes && n <= s->chip->hbm.bytes - off;
     case TSR_SPACE_CSRAM:
         return (off >> 32) < s->n_clusters && (uint32_t)off <= s->chip->csram.bytes &&
                n <= s->chip->csram.bytes - (uint32_t)off;
-    default: return false;
+    default:
+        return false;
     }
 }
 
@@ -120,22 +125,24 @@ void memory_free(struct tsr_sim *s)
     free(s->csram);
 }
 
-enum tsr_status tsr_sim_write(struct tsr_sim *sim, uint64_t address, const void *data, uint64_t bytes,
-                              struct tsr_error *err)
+enum tsr_status tsr_sim_write(struct tsr_sim *sim, uint64_t address, const void *data,
+                              uint64_t bytes, struct tsr_error *err)
 {
     enum tsr_status st = memory_write(sim, address, data, bytes);
     if (st)
         return tsr_error_set(err, st, "address 0x%llx: %llu bytes lie outside HBM and CSRAM of %s",
-                             (unsigned long long)address, (unsigned long long)bytes, sim->chip->name);
+                             (unsigned long long)address, (unsigned long long)bytes,
+                             sim->chip->name);
     return TSR_OK;
 }
 
-enum tsr_status tsr_sim_read(const struct tsr_sim *sim, uint64_t address, void *data, uint64_t bytes,
-                             struct tsr_error *err)
+enum tsr_status tsr_sim_read(const struct tsr_sim *sim, uint64_t address, void *data,
+                             uint64_t bytes, struct tsr_error *err)
 {
     enum tsr_status st = memory_read(sim, address, data, bytes);
     if (st)
         return tsr_error_set(err, st, "address 0x%llx: %llu bytes lie outside HBM and CSRAM of %s",
-                             (unsigned long long)address, (unsigned long long)bytes, sim->chip->name);
+                             (unsigned long long)address, (unsigned long long)bytes,
+                             sim->chip->name);
     return TSR_OK;
 }

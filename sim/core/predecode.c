@@ -22,8 +22,11 @@ static const struct handler handlers[] = {
     {"branch", TSR_STREAM_TCP, EX_BRANCH, "", "target"},
     {"loop", TSR_STREAM_TCP, EX_LOOP, "n", "end"},
     {"alu", TSR_STREAM_TCP, EX_ALU, "", ""},
-    {"load", TSR_STREAM_TCP, EX_LOAD, "a", "imm"},
-    {"store", TSR_STREAM_TCP, EX_STORE, "a s", "imm"},
+    {"load32", TSR_STREAM_TCP, EX_LOAD, "a", "imm"},
+    {"load64", TSR_STREAM_TCP, EX_LOAD, "a", "imm"},
+    {"store32", TSR_STREAM_TCP, EX_STORE, "a s", "imm"},
+    {"store64", TSR_STREAM_TCP, EX_STORE, "a s", "imm"},
+    {"sync", TSR_STREAM_TCP, EX_SYNC, "", ""},
     {"mma", TSR_STREAM_TCP, EX_MMA, "a as b bs m n k c e asc bsc", "af bf at bt acc across sc"},
     {"drain", TSR_STREAM_TCP, EX_DRAIN, "dst ds m n c bias", "fmt across bi int"},
     {"fill", TSR_STREAM_TCP, EX_FILL, "src ss m n c", "fmt across"},
@@ -59,35 +62,74 @@ static const struct handler *find_handler(const struct tsr_op *op)
     return NULL;
 }
 
-/* ---- expressions -------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------
+ */
 
-enum scalar_fn { FN_ADD, FN_SUB, FN_MUL, FN_AND, FN_OR, FN_XOR, FN_SHL, FN_SHR, FN_SRA, FN_SMIN, FN_SMAX,
-                 FN_SLT, FN_SGE, FN_EQ, FN_NE, FN_CEIL_DIV, FN_MAX, FN_MIN, FN_NAMES };
-static const char *const scalar_names[FN_NAMES] = {"add", "sub", "mul", "and", "or", "xor", "shl", "shr", "sra",
-                                                   "smin", "smax", "slt", "sge", "eq", "ne", "ceil_div", "max",
-                                                   "min"};
-static const char *const env_names[ENV_NAMES] = {"k", "m", "n", "r", "tiles", "acc_latency", "rows", "pipe"};
+enum scalar_fn {
+    FN_ADD,
+    FN_SUB,
+    FN_MUL,
+    FN_AND,
+    FN_OR,
+    FN_XOR,
+    FN_SHL,
+    FN_SHR,
+    FN_SRA,
+    FN_SMIN,
+    FN_SMAX,
+    FN_SLT,
+    FN_SGE,
+    FN_EQ,
+    FN_NE,
+    FN_CEIL_DIV,
+    FN_MAX,
+    FN_MIN,
+    FN_NAMES
+};
+static const char *const scalar_names[FN_NAMES] = {"add", "sub", "mul", "and",      "or",   "xor",
+                                                   "shl", "shr", "sra", "smin",     "smax", "slt",
+                                                   "sge", "eq",  "ne",  "ceil_div", "max",  "min"};
+static const char *const env_names[ENV_NAMES] = {"k",     "m",           "n",    "r",
+                                                 "tiles", "acc_latency", "rows", "pipe"};
 
 static int64_t scalar_call(uint8_t fn, int64_t a, int64_t b)
 {
     uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
     switch (fn) {
-    case FN_ADD: return (int64_t)(ua + ub);
-    case FN_SUB: return (int64_t)(ua - ub);
-    case FN_MUL: return (int64_t)(ua * ub);
-    case FN_AND: return (int64_t)(ua & ub);
-    case FN_OR: return (int64_t)(ua | ub);
-    case FN_XOR: return (int64_t)(ua ^ ub);
-    case FN_SHL: return (int64_t)(ua << (ub & 63));
-    case FN_SHR: return (int64_t)(ua >> (ub & 63));
-    case FN_SRA: return a < 0 ? (int64_t)~(~ua >> (ub & 63)) : (int64_t)(ua >> (ub & 63));
-    case FN_SMIN: case FN_MIN: return a < b ? a : b;
-    case FN_SMAX: case FN_MAX: return a > b ? a : b;
-    case FN_SLT: return a < b;
-    case FN_SGE: return a >= b;
-    case FN_EQ: return a == b;
-    case FN_NE: return a != b;
-    default: return b > 0 ? (a + b - 1) / b : 0;
+    case FN_ADD:
+        return (int64_t)(ua + ub);
+    case FN_SUB:
+        return (int64_t)(ua - ub);
+    case FN_MUL:
+        return (int64_t)(ua * ub);
+    case FN_AND:
+        return (int64_t)(ua & ub);
+    case FN_OR:
+        return (int64_t)(ua | ub);
+    case FN_XOR:
+        return (int64_t)(ua ^ ub);
+    case FN_SHL:
+        return (int64_t)(ua << (ub & 63));
+    case FN_SHR:
+        return (int64_t)(ua >> (ub & 63));
+    case FN_SRA:
+        return a < 0 ? (int64_t) ~(~ua >> (ub & 63)) : (int64_t)(ua >> (ub & 63));
+    case FN_SMIN:
+    case FN_MIN:
+        return a < b ? a : b;
+    case FN_SMAX:
+    case FN_MAX:
+        return a > b ? a : b;
+    case FN_SLT:
+        return a < b;
+    case FN_SGE:
+        return a >= b;
+    case FN_EQ:
+        return a == b;
+    case FN_NE:
+        return a != b;
+    default:
+        return b > 0 ? (a + b - 1) / b : 0;
     }
 }
 
@@ -98,9 +140,15 @@ int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *
     for (int i = 0; i < x->n; i++) {
         const struct xnode *e = &x->node[i];
         switch (e->kind) {
-        case TSR_NODE_CONST: st[n++] = e->value; break;
-        case TSR_NODE_OPERAND: st[n++] = slots[e->slot]; break;
-        case TSR_NODE_PARAM: st[n++] = env[e->slot]; break;
+        case TSR_NODE_CONST:
+            st[n++] = e->value;
+            break;
+        case TSR_NODE_OPERAND:
+            st[n++] = slots[e->slot];
+            break;
+        case TSR_NODE_PARAM:
+            st[n++] = env[e->slot];
+            break;
         default:
             n--;
             st[n - 1] = scalar_call(e->fn, st[n - 1], st[n]);
@@ -119,8 +167,8 @@ static int name_index(const char *const *names, int n, const char *name)
 
 /* Resolves a row's expression. Operands become slots: the index in the row, or for lane expressions
  * the number of the source register among the row's vector registers (the first is the target). */
-static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr_expr *e, bool lanes,
-                    struct xprog *out)
+static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr_expr *e,
+                    bool lanes, struct xprog *out)
 {
     out->n = 0;
     for (int i = 0; i < e->n; i++) {
@@ -129,7 +177,8 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
         *x = (struct xnode){.kind = (uint8_t)in->kind, .value = in->value, .arity = in->arity};
         int k = 0;
         switch (in->kind) {
-        case TSR_NODE_CONST: break;
+        case TSR_NODE_CONST:
+            break;
         case TSR_NODE_OPERAND:
             x->slot = (uint8_t)in->index;
             if (lanes) {
@@ -149,7 +198,8 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
             }
             break;
         default:
-            k = lanes ? tsr_num_primitive_find(in->name) : name_index(scalar_names, FN_NAMES, in->name);
+            k = lanes ? tsr_num_primitive_find(in->name)
+                      : name_index(scalar_names, FN_NAMES, in->name);
             x->fn = (uint8_t)k;
         }
         if (k < 0 && in->kind == TSR_NODE_CALL)
@@ -158,7 +208,8 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
     return true;
 }
 
-static int64_t constant_expr(struct tsr_sim *s, const struct tsr_op *op, const struct tsr_expr *e, int64_t absent)
+static int64_t constant_expr(struct tsr_sim *s, const struct tsr_op *op, const struct tsr_expr *e,
+                             int64_t absent)
 {
     struct xprog x;
     int64_t slots[TSR_MAX_OPERANDS] = {0}, env[ENV_NAMES] = {0};
@@ -167,7 +218,8 @@ static int64_t constant_expr(struct tsr_sim *s, const struct tsr_op *op, const s
     return expr_scalar(&x, slots, env);
 }
 
-/* ---- words ----------------------------------------------------------------------------------------- */
+/* ---- words
+ * ----------------------------------------------------------------------------------------- */
 
 /* Copies the operands named in the blank-separated list to out[]; false if one is missing. */
 static bool bind(const struct tsr_insn *in, const char *names, int64_t *out, uint8_t *n)
@@ -240,7 +292,9 @@ static bool make_exprs(struct tsr_sim *s)
     s->n_exprs = s->isa->n_ops;
     for (uint32_t i = 0; i < s->n_exprs; i++) {
         const struct tsr_op *op = &s->isa->ops[i];
-        const struct tsr_expr *e = op->lanes.n ? &op->lanes : op->value.n ? &op->value : &op->occupancy;
+        const struct tsr_expr *e = op->lanes.n   ? &op->lanes
+                                   : op->value.n ? &op->value
+                                                 : &op->occupancy;
         if (!resolve(s, op, e, op->lanes.n != 0, &s->exprs[i]))
             return false;
     }
@@ -266,7 +320,7 @@ static bool tcp_word(struct tsr_sim *s, const struct tsr_insn *in, struct uop *u
     if (h->exec == EX_ALU || h->exec == EX_BRANCH)
         bind_alu(in, u, u->expr);
     if (h->exec == EX_LOAD || h->exec == EX_STORE)
-        u->imm[1] = in->op->mnemonic[1] == 'd' ? 8 : 4; /* bytes: ld, sd or lw, sw */
+        u->imm[1] = strstr(in->op->exec, "64") ? 8 : 4; /* bytes */
     bind_sems(in, u);
     u->cycles = (uint32_t)constant_expr(s, in->op, &in->op->occupancy, 1);
     return true;
@@ -323,28 +377,32 @@ enum tsr_status predecode(struct tsr_sim *s, const struct tsr_program *p, struct
     struct tsr_insn in;
     if (p->n_tcp > s->chip->tile.program_words || p->n_tvp > s->chip->tile.tvp.routine_words)
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "program: %u TCP words and %u TVP words, %s takes at most %u and %u", p->n_tcp,
-                             p->n_tvp, s->chip->name, s->chip->tile.program_words,
+                             "program: %u TCP words and %u TVP words, %s takes at most %u and %u",
+                             p->n_tcp, p->n_tvp, s->chip->name, s->chip->tile.program_words,
                              s->chip->tile.tvp.routine_words);
     out->n_tcp = p->n_tcp;
     out->n_tvp = p->n_tvp;
     out->tcp = calloc(p->n_tcp ? p->n_tcp : 1, sizeof *out->tcp);
     out->tvp = calloc(p->n_tvp ? p->n_tvp : 1, sizeof *out->tvp);
     if (!out->tcp || !out->tvp || !make_exprs(s))
-        return tsr_error_set(err, TSR_INTERNAL, "program: out of memory or an undefined expression");
+        return tsr_error_set(err, TSR_INTERNAL,
+                             "program: out of memory or an undefined expression");
     for (uint32_t i = 0; i < p->n_tcp; i++) {
         struct tsr_error ignored = {0};
         /* An illegal word is a fault when it is reached, not before: op stays null. */
         if (tsr_decode(s->isa, TSR_STREAM_TCP, p->tcp[i], &in, &ignored) == TSR_OK &&
             !tcp_word(s, &in, &out->tcp[i]))
-            return tsr_error_set(err, TSR_BAD_INPUT, "program: word %u: %s lacks an operand its unit needs", i,
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "program: word %u: %s lacks an operand its unit needs", i,
                                  in.op->mnemonic);
     }
     for (uint32_t i = 0; i < p->n_tvp; i++) {
         struct tsr_error ignored = {0};
         struct tsr_word w = {{p->tvp[i], 0}};
-        if (tsr_decode(s->isa, TSR_STREAM_TVP, w, &in, &ignored) == TSR_OK && !tvp_word(s, &in, &out->tvp[i]))
-            return tsr_error_set(err, TSR_BAD_INPUT, "program: vector word %u: %s lacks an operand it needs", i,
+        if (tsr_decode(s->isa, TSR_STREAM_TVP, w, &in, &ignored) == TSR_OK &&
+            !tvp_word(s, &in, &out->tvp[i]))
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "program: vector word %u: %s lacks an operand it needs", i,
                                  in.op->mnemonic);
     }
     return TSR_OK;

@@ -15,7 +15,8 @@ bool sems_ready(const struct tile *t, const struct uop *u)
     return true;
 }
 
-void sems_consume(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in, uint64_t cycle)
+void sems_consume(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in,
+                  uint64_t cycle)
 {
     for (int i = 0; i < 2; i++) {
         struct sem_slot w = in->u->wait[i];
@@ -43,20 +44,20 @@ uint8_t sems_blame(const struct tile *t, const struct uop *u, uint64_t *when)
     return blame;
 }
 
-void sem_post(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in, struct tile *to,
-              uint32_t id, uint64_t cycle, uint8_t blame)
+void sem_post(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in,
+              struct tile *to, uint32_t id, uint64_t cycle, uint8_t blame)
 {
     struct semaphore *m = &to->sem[id];
     if (++m->count > s->chip->tile.semaphore_max)
-        raise_fault(s, TSR_FAULT_SEMAPHORE_OVERFLOW, cycle, to->id, q, in ? in->pc : 0, "s%u counts more than %u", id,
-                    s->chip->tile.semaphore_max);
+        raise_fault(s, TSR_FAULT_SEMAPHORE_OVERFLOW, cycle, to->id, q, in ? in->pc : 0,
+                    "s%u counts more than %u", id, s->chip->tile.semaphore_max);
     m->blame = blame;
     m->last_post = cycle;
     race_posted(s, from, q, in, to, id);
 }
 
-void posts(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint64_t cycle,
-           uint8_t blame)
+void posts(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+           uint64_t cycle, uint8_t blame)
 {
     for (int i = 0; i < 2; i++)
         if (in->u->post[i].amount)
@@ -64,7 +65,8 @@ void posts(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct uni
 }
 
 /* Gives the unit's cycles up to `until` (not included) one reason. */
-void account(struct tsr_sim *s, struct queue *q, enum tsr_queue id, uint64_t until, enum tsr_wait why)
+void account(struct tsr_sim *s, struct queue *q, enum tsr_queue id, uint64_t until,
+             enum tsr_wait why)
 {
     if (until > q->accounted) {
         s->stats.unit[id][why] += until - q->accounted;

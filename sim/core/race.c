@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAR_READERS = 3, FAR_PAGE_BITS = 10, FAR_BUCKETS = 4096 };
+enum {
+    FAR_READERS = 3,
+    FAR_PAGE_BITS = 10,
+    FAR_BUCKETS = 4096
+};
 
 struct epoch {
     uint32_t thread, clock; /* clock 0: never */
 };
-struct near_shadow { /* four bytes of TSRAM, or an accumulator tile: read by the tile's own queues */
+struct near_shadow { /* four bytes of TSRAM, or an accumulator tile: read by the tile's own queues
+                      */
     struct epoch w;
     uint32_t r[TSR_QUEUES];
 };
@@ -39,8 +44,14 @@ struct race {
     struct far_page *far[FAR_BUCKETS];
 };
 
-static uint32_t thread_of(const struct tile *t, enum tsr_queue q) { return t->id * TSR_QUEUES + q; }
-static uint32_t *row(struct race *r, uint32_t thread) { return r->clock + (size_t)thread * r->threads; }
+static uint32_t thread_of(const struct tile *t, enum tsr_queue q)
+{
+    return t->id * TSR_QUEUES + q;
+}
+static uint32_t *row(struct race *r, uint32_t thread)
+{
+    return r->clock + (size_t)thread * r->threads;
+}
 
 struct race *race_new(const struct tsr_sim *s)
 {
@@ -144,7 +155,8 @@ void race_end(struct tsr_sim *s, struct unit_insn *in)
     }
 }
 
-void race_consumed(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in, uint32_t sem, uint32_t n)
+void race_consumed(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct unit_insn *in,
+                   uint32_t sem, uint32_t n)
 {
     (void)in;
     struct race *r = s->race;
@@ -161,8 +173,8 @@ void race_consumed(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct u
     }
 }
 
-void race_posted(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in, struct tile *to,
-                 uint32_t sem)
+void race_posted(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const struct unit_insn *in,
+                 struct tile *to, uint32_t sem)
 {
     struct race *r = s->race;
     if (!r)
@@ -186,7 +198,8 @@ void race_posted(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const s
     m->tail = c;
 }
 
-/* ---- accesses ------------------------------------------------------------------------------------------- */
+/* ---- accesses
+ * ------------------------------------------------------------------------------------------- */
 
 struct access {
     struct tsr_sim *s;
@@ -207,13 +220,13 @@ static bool before(const struct access *a, struct epoch e)
 static void report(const struct access *a, struct epoch e, const char *where, uint64_t address)
 {
     raise_fault(a->s, TSR_FAULT_RACE, a->s->cal.now, a->t->id, a->q, a->in->pc,
-                "%s %s 0x%llx is not ordered after instruction %u of tile %u %s", a->write ? "write to" : "read of",
-                where, (unsigned long long)address, e.clock, e.thread / TSR_QUEUES,
-                tsr_queue_name[e.thread % TSR_QUEUES]);
+                "%s %s 0x%llx is not ordered after instruction %u of tile %u %s",
+                a->write ? "write to" : "read of", where, (unsigned long long)address, e.clock,
+                e.thread / TSR_QUEUES, tsr_queue_name[e.thread % TSR_QUEUES]);
 }
 
-static void near_access(const struct access *a, struct near_shadow *n, uint32_t owner, const char *where,
-                        uint64_t address)
+static void near_access(const struct access *a, struct near_shadow *n, uint32_t owner,
+                        const char *where, uint64_t address)
 {
     if (!before(a, n->w))
         report(a, n->w, where, address);
@@ -286,34 +299,35 @@ static void range(const struct access *a, struct tile *owner, uint64_t address, 
     }
 }
 
-void race_read(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint64_t address,
-               uint64_t bytes)
+void race_read(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+               uint64_t address, uint64_t bytes)
 {
     struct access a = {s, t, q, in, thread_of(t, q), false};
     if (s->race)
         range(&a, t, address, bytes);
 }
 
-void race_write(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint64_t address,
-                uint64_t bytes)
+void race_write(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+                uint64_t address, uint64_t bytes)
 {
     struct access a = {s, t, q, in, thread_of(t, q), true};
     if (s->race)
         range(&a, t, address, bytes);
 }
 
-void race_transfer(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q, const struct unit_insn *in,
-                   uint64_t src, uint64_t dst, uint64_t len)
+void race_transfer(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q,
+                   const struct unit_insn *in, uint64_t src, uint64_t dst, uint64_t len)
 {
-    struct access r = {s, from, q, in, thread_of(from, q), false}, w = {s, from, q, in, thread_of(from, q), true};
+    struct access r = {s, from, q, in, thread_of(from, q), false},
+                  w = {s, from, q, in, thread_of(from, q), true};
     if (!s->race)
         return;
     range(&r, from, src, len);
     range(&w, to, dst, len);
 }
 
-void race_acc(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, int64_t c,
-              uint32_t across, uint32_t m, uint32_t n, bool write)
+void race_acc(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+              int64_t c, uint32_t across, uint32_t m, uint32_t n, bool write)
 {
     if (!s->race)
         return;
@@ -322,7 +336,8 @@ void race_acc(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct 
     for (uint32_t i = tr; i < tr + (m + d - 1) / d; i++)
         for (uint32_t j = tc; j < tc + (n + d - 1) / d; j++) {
             uint32_t bank = (uint32_t)(c >> 8) + ((i / 4) << across) + j / 4;
-            near_access(&a, &s->race->acc[t->id][bank * 16 + i % 4 * 4 + j % 4], t->id, "accumulator bank", bank);
+            near_access(&a, &s->race->acc[t->id][bank * 16 + i % 4 * 4 + j % 4], t->id,
+                        "accumulator bank", bank);
         }
 }
 
@@ -332,7 +347,9 @@ void race_acc_line(struct tsr_sim *s, struct tile *t, const struct unit_insn *in
         return;
     struct access a = {s, t, TSR_Q_TVP, in, thread_of(t, TSR_Q_TVP), false};
     uint32_t d = s->chip->tile.ttu.dim, lanes = s->chip->tile.tvp.lanes, segments = 4 * d / lanes;
-    uint64_t lines = 4 * d * segments, bank = line / lines, i = line % lines / segments, seg = line % segments;
+    uint64_t lines = 4 * d * segments, bank = line / lines, i = line % lines / segments,
+             seg = line % segments;
     for (uint32_t j = (uint32_t)seg * (lanes / d); j < (seg + 1) * (lanes / d); j++)
-        near_access(&a, &s->race->acc[t->id][bank * 16 + i / d * 4 + j], t->id, "accumulator bank", bank);
+        near_access(&a, &s->race->acc[t->id][bank * 16 + i / d * 4 + j], t->id, "accumulator bank",
+                    bank);
 }

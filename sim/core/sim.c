@@ -6,10 +6,12 @@
 #include "sim/core/machine.h"
 #include "sim/core/race.h"
 
-enum { HBM_CAPACITY_PER_TILE = 512 };
+enum {
+    HBM_CAPACITY_PER_TILE = 512
+};
 
-enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa *isa, struct tsr_sim **out,
-                               struct tsr_error *err)
+enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa *isa,
+                               struct tsr_sim **out, struct tsr_error *err)
 {
     struct tsr_sim *s = calloc(1, sizeof *s);
     if (!s)
@@ -103,15 +105,17 @@ static bool tile_init(struct tsr_sim *s, uint32_t i)
     return t->tsram && t->acc && t->tvp.v;
 }
 
-static enum tsr_status check_program(const struct tsr_sim *s, const struct tsr_program *p, struct tsr_error *err)
+static enum tsr_status check_program(const struct tsr_sim *s, const struct tsr_program *p,
+                                     struct tsr_error *err)
 {
     if (p->tiles == 0 || p->tiles > s->n_tiles)
-        return tsr_error_set(err, TSR_BAD_INPUT, "program: runs on %u tiles, %s has %u", p->tiles, s->chip->name,
-                             s->n_tiles);
+        return tsr_error_set(err, TSR_BAD_INPUT, "program: runs on %u tiles, %s has %u", p->tiles,
+                             s->chip->name, s->n_tiles);
     for (uint32_t i = 0; p->control && i < p->tiles; i++)
         if (p->control[i] && p->control_bytes[i] > s->chip->tile.control_bytes)
-            return tsr_error_set(err, TSR_BAD_INPUT, "program: %u bytes of control memory on tile %u, %s has %u",
-                                 p->control_bytes[i], i, s->chip->name, s->chip->tile.control_bytes);
+            return tsr_error_set(
+                err, TSR_BAD_INPUT, "program: %u bytes of control memory on tile %u, %s has %u",
+                p->control_bytes[i], i, s->chip->name, s->chip->tile.control_bytes);
     return TSR_OK;
 }
 
@@ -166,7 +170,8 @@ static void unit_end(struct tsr_sim *s, const struct event *e)
 static void remote_post(struct tsr_sim *s, const struct event *e)
 {
     struct tile *t = &s->tile[e->tile];
-    if (t->rpost_free > e->time) { /* one a cycle; the order of (arrival, source) is kept by the key */
+    if (t->rpost_free >
+        e->time) { /* one a cycle; the order of (arrival, source) is kept by the key */
         struct event later = *e;
         later.time = t->rpost_free++;
         calendar_put(&s->cal, later);
@@ -175,8 +180,8 @@ static void remote_post(struct tsr_sim *s, const struct event *e)
     t->rpost_free = e->time + 1;
     struct semaphore *m = &t->sem[e->a]; /* its clocks were posted when it was sent */
     if (++m->count > s->chip->tile.semaphore_max)
-        raise_fault(s, TSR_FAULT_SEMAPHORE_OVERFLOW, e->time, t->id, TSR_Q_TCP, 0, "s%u counts more than %u", e->a,
-                    s->chip->tile.semaphore_max);
+        raise_fault(s, TSR_FAULT_SEMAPHORE_OVERFLOW, e->time, t->id, TSR_Q_TCP, 0,
+                    "s%u counts more than %u", e->a, s->chip->tile.semaphore_max);
     m->blame = TSR_WAIT_SEMAPHORE;
     m->last_post = e->time;
     t->end = e->time > t->end ? e->time : t->end;
@@ -186,8 +191,12 @@ static void remote_post(struct tsr_sim *s, const struct event *e)
 static void handle(struct tsr_sim *s, const struct event *e)
 {
     switch (e->kind) {
-    case EV_UNIT: unit_end(s, e); break;
-    case EV_RPOST: remote_post(s, e); break;
+    case EV_UNIT:
+        unit_end(s, e);
+        break;
+    case EV_RPOST:
+        remote_post(s, e);
+        break;
     case EV_WAKE: {
         struct tile *t = &s->tile[e->tile];
         if (t->wake == e->time + 1)
@@ -195,7 +204,8 @@ static void handle(struct tsr_sim *s, const struct event *e)
         mark_dirty(s, t);
         break;
     }
-    default: dma_handle(s, e);
+    default:
+        dma_handle(s, e);
     }
 }
 
@@ -288,13 +298,14 @@ static void finish_stats(struct tsr_sim *s)
 static enum tsr_status report_fault(const struct tsr_sim *s, struct tsr_error *err)
 {
     const struct tsr_fault *f = &s->fault;
-    return tsr_error_set(err, TSR_FAULT, "fault %s in cycle %llu: tile %u, %s, word %u: %s", tsr_fault_name[f->kind],
-                         (unsigned long long)f->cycle, f->tile, tsr_queue_name[f->queue], f->pc, f->text);
+    return tsr_error_set(err, TSR_FAULT, "fault %s in cycle %llu: tile %u, %s, word %u: %s",
+                         tsr_fault_name[f->kind], (unsigned long long)f->cycle, f->tile,
+                         tsr_queue_name[f->queue], f->pc, f->text);
 }
 
 enum tsr_status tsr_sim_run(struct tsr_sim *s, const struct tsr_program *program,
-                            const struct tsr_run_options *options, struct tsr_stats *stats, struct tsr_fault *fault,
-                            struct tsr_error *err)
+                            const struct tsr_run_options *options, struct tsr_stats *stats,
+                            struct tsr_fault *fault, struct tsr_error *err)
 {
     enum tsr_status st = check_program(s, program, err);
     if (st)

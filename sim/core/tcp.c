@@ -6,22 +6,33 @@
 #include "sim/core/machine.h"
 #include "sim/core/race.h"
 
-enum { BLOCK_NO, BLOCK_QUEUE, BLOCK_SEMAPHORE, BLOCK_FAULT };
-enum { RUN_AHEAD = 100000 }; /* instructions before others get their turn */
+enum {
+    BLOCK_NO,
+    BLOCK_QUEUE,
+    BLOCK_SEMAPHORE,
+    BLOCK_FAULT
+};
+enum {
+    RUN_AHEAD = 100000
+}; /* instructions before others get their turn */
 
 static int64_t alu(const struct tcp *p, const struct uop *u)
 {
     int64_t src[3] = {p->x[u->reg[0]], p->x[u->reg[1]], u->imm[1]};
     if (u->alu_fn != 0xFF) {
-        struct xprog x = {.n = 3, .node = {{.kind = TSR_NODE_OPERAND, .slot = u->alu_src[0]},
-                                           {.kind = TSR_NODE_OPERAND, .slot = u->alu_src[1]},
-                                           {.kind = TSR_NODE_CALL, .fn = u->alu_fn}}};
+        struct xprog x = {.n = 3,
+                          .node = {{.kind = TSR_NODE_OPERAND, .slot = u->alu_src[0]},
+                                   {.kind = TSR_NODE_OPERAND, .slot = u->alu_src[1]},
+                                   {.kind = TSR_NODE_CALL, .fn = u->alu_fn}}};
         return expr_scalar(&x, src, src);
     }
     int64_t row[TSR_MAX_OPERANDS] = {0};
     for (int i = 0; i < u->op->n_operands; i++) {
         const char *name = u->op->operand[i].name;
-        row[i] = !strcmp(name, "a") ? src[0] : !strcmp(name, "b") ? src[1] : !strcmp(name, "imm") ? src[2] : 0;
+        row[i] = !strcmp(name, "a")     ? src[0]
+                 : !strcmp(name, "b")   ? src[1]
+                 : !strcmp(name, "imm") ? src[2]
+                                        : 0;
     }
     return expr_scalar(u->expr, row, row);
 }
@@ -32,7 +43,8 @@ static bool control_access(struct tsr_sim *s, struct tile *t, const struct uop *
     uint64_t n = (uint64_t)u->imm[1], size = s->chip->tile.control_bytes;
     if (*at % n || *at > size - n) {
         raise_fault(s, TSR_FAULT_CONTROL_ADDRESS, t->tcp.t, t->id, TSR_Q_TCP, t->tcp.pc,
-                    "control memory has no word of %u bytes at 0x%llx", (unsigned)n, (unsigned long long)*at);
+                    "control memory has no word of %u bytes at 0x%llx", (unsigned)n,
+                    (unsigned long long)*at);
         return false;
     }
     return true;
@@ -130,8 +142,8 @@ static bool step(struct tsr_sim *s, struct tile *t, uint64_t now)
 {
     struct tcp *p = &t->tcp;
     if (p->pc >= s->code.n_tcp) {
-        raise_fault(s, TSR_FAULT_PROGRAM_END, p->t, t->id, TSR_Q_TCP, p->pc, "ran past the program's %u words",
-                    s->code.n_tcp);
+        raise_fault(s, TSR_FAULT_PROGRAM_END, p->t, t->id, TSR_Q_TCP, p->pc,
+                    "ran past the program's %u words", s->code.n_tcp);
         return false;
     }
     const struct uop *u = &s->code.tcp[p->pc];
@@ -143,7 +155,10 @@ static bool step(struct tsr_sim *s, struct tile *t, uint64_t now)
     uint32_t pc = p->pc;
     uint64_t t0 = p->t;
     switch (u->exec) {
-    case EX_NOP: p->t += u->cycles; advance(p, pc + 1); break;
+    case EX_NOP:
+        p->t += u->cycles;
+        advance(p, pc + 1);
+        break;
     case EX_HALT:
         p->halted = true;
         p->t += u->cycles;
@@ -159,22 +174,35 @@ static bool step(struct tsr_sim *s, struct tile *t, uint64_t now)
         p->t += u->cycles;
         advance(p, pc + 1);
         break;
-    case EX_JUMP: p->t += u->cycles; advance(p, (uint32_t)u->imm[0]); break;
+    case EX_JUMP:
+        p->t += u->cycles;
+        advance(p, (uint32_t)u->imm[0]);
+        break;
     case EX_BRANCH: {
         bool taken = alu(p, u) != 0;
         p->t += taken ? u->cycles : 1;
         advance(p, taken ? (uint32_t)u->imm[0] : pc + 1);
         break;
     }
-    case EX_LOOP: enter_loop(s, t, u); break;
+    case EX_LOOP:
+        enter_loop(s, t, u);
+        break;
     case EX_ALU:
         if (u->d)
             p->x[u->d] = alu(p, u);
         p->t += u->cycles;
         advance(p, pc + 1);
         break;
-    case EX_LOAD: load(s, t, u); p->t += u->cycles; advance(p, pc + 1); break;
-    case EX_STORE: store(s, t, u); p->t += u->cycles; advance(p, pc + 1); break;
+    case EX_LOAD:
+        load(s, t, u);
+        p->t += u->cycles;
+        advance(p, pc + 1);
+        break;
+    case EX_STORE:
+        store(s, t, u);
+        p->t += u->cycles;
+        advance(p, pc + 1);
+        break;
     default:
         if (!push(s, t, u))
             return false;

@@ -6,7 +6,8 @@
 #include "sim/core/machine.h"
 #include "sim/core/race.h"
 
-/* ---- trace of control data ---------------------------------------------------------------------- */
+/* ---- trace of control data ----------------------------------------------------------------------
+ */
 
 struct trace_record {
     uint32_t tile, id, call, n;
@@ -17,7 +18,10 @@ struct tsr_trace {
     size_t n, cap;
 };
 
-struct tsr_trace *tsr_trace_new(void) { return calloc(1, sizeof(struct tsr_trace)); }
+struct tsr_trace *tsr_trace_new(void)
+{
+    return calloc(1, sizeof(struct tsr_trace));
+}
 
 void tsr_trace_free(struct tsr_trace *t)
 {
@@ -29,7 +33,8 @@ void tsr_trace_free(struct tsr_trace *t)
     free(t);
 }
 
-static bool trace_add(struct tsr_trace *t, uint32_t tile, uint32_t id, uint32_t call, const void *words, uint32_t n)
+static bool trace_add(struct tsr_trace *t, uint32_t tile, uint32_t id, uint32_t call,
+                      const void *words, uint32_t n)
 {
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 64;
@@ -43,11 +48,13 @@ static bool trace_add(struct tsr_trace *t, uint32_t tile, uint32_t id, uint32_t 
     if (!copy)
         return false;
     memcpy(copy, words, 4 * (size_t)n);
-    t->record[t->n++] = (struct trace_record){.tile = tile, .id = id, .call = call, .n = n, .words = copy};
+    t->record[t->n++] =
+        (struct trace_record){.tile = tile, .id = id, .call = call, .n = n, .words = copy};
     return true;
 }
 
-static const struct trace_record *trace_find(const struct tsr_trace *t, uint32_t tile, uint32_t id, uint32_t call)
+static const struct trace_record *trace_find(const struct tsr_trace *t, uint32_t tile, uint32_t id,
+                                             uint32_t call)
 {
     for (size_t i = 0; i < t->n; i++)
         if (t->record[i].tile == tile && t->record[i].id == id && t->record[i].call == call)
@@ -55,9 +62,11 @@ static const struct trace_record *trace_find(const struct tsr_trace *t, uint32_t
     return NULL;
 }
 
-static bool supply(struct tsr_sim *s, struct tile *t, uint32_t id, uint32_t call, uint32_t *words, uint32_t n)
+static bool supply(struct tsr_sim *s, struct tile *t, uint32_t id, uint32_t call, uint32_t *words,
+                   uint32_t n)
 {
-    const struct trace_record *r = s->opt.replay ? trace_find(s->opt.replay, t->id, id, call) : NULL;
+    const struct trace_record *r =
+        s->opt.replay ? trace_find(s->opt.replay, t->id, id, call) : NULL;
     if (r && r->n == n) {
         memcpy(words, r->words, 4 * (size_t)n);
         return true;
@@ -76,7 +85,8 @@ bool exec_control(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     uint32_t call = t->dma.control_calls[id]++;
     uint32_t *words = (uint32_t *)(void *)(t->control + in->r[CONTROL_DST]);
     if (s->values) {
-        race_read(s, t, (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]), in, (uint64_t)in->r[CONTROL_SRC], 4 * (uint64_t)n);
+        race_read(s, t, (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]), in,
+                  (uint64_t)in->r[CONTROL_SRC], 4 * (uint64_t)n);
         memcpy(words, t->tsram + in->r[CONTROL_SRC], 4 * (size_t)n);
         if (s->opt.record && !trace_add(s->opt.record, t->id, id, call, words, n))
             s->cal.failed = true;
@@ -84,12 +94,14 @@ bool exec_control(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     }
     if (supply(s, t, id, call, words, n))
         return true;
-    raise_fault(s, TSR_FAULT_CONTROL_ADDRESS, s->cal.now, t->id, (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]),
-                in->pc, "to_control %u: a timing-only run needs a trace or a declared source", id);
+    raise_fault(s, TSR_FAULT_CONTROL_ADDRESS, s->cal.now, t->id,
+                (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]), in->pc,
+                "to_control %u: a timing-only run needs a trace or a declared source", id);
     return false;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------ */
+/* ---- copies
+ * ------------------------------------------------------------------------------------------ */
 
 struct end {
     struct tile *tile; /* whose TSRAM */
@@ -97,7 +109,8 @@ struct end {
     int64_t stride[3];
 };
 
-static void move(struct tsr_sim *s, const struct end *from, uint64_t src, const struct end *to, uint64_t dst, uint64_t n)
+static void move(struct tsr_sim *s, const struct end *from, uint64_t src, const struct end *to,
+                 uint64_t dst, uint64_t n)
 {
     uint8_t buffer[4096];
     bool near_src = space_of(src) == TSR_SPACE_TSRAM, near_dst = space_of(dst) == TSR_SPACE_TSRAM;
@@ -118,10 +131,12 @@ static void move(struct tsr_sim *s, const struct end *from, uint64_t src, const 
     }
 }
 
-static void copy(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q, const struct unit_insn *in)
+static void copy(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q,
+                 const struct unit_insn *in)
 {
     static const uint8_t dim[3] = {COPY_N1, COPY_N2, COPY_N3};
-    struct end a = {.tile = from, .base = (uint64_t)in->r[COPY_SRC]}, b = {.tile = to, .base = (uint64_t)in->r[COPY_DST]};
+    struct end a = {.tile = from, .base = (uint64_t)in->r[COPY_SRC]},
+               b = {.tile = to, .base = (uint64_t)in->r[COPY_DST]};
     int64_t n[3];
     uint64_t len = (uint64_t)in->r[COPY_LEN];
     for (int i = 0; i < 3; i++) {
@@ -132,8 +147,10 @@ static void copy(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr
     for (int64_t z = 0; len && z < n[2]; z++)
         for (int64_t y = 0; y < n[1]; y++)
             for (int64_t x = 0; x < n[0]; x++) {
-                uint64_t src = a.base + (uint64_t)(x * a.stride[0] + y * a.stride[1] + z * a.stride[2]);
-                uint64_t dst = b.base + (uint64_t)(x * b.stride[0] + y * b.stride[1] + z * b.stride[2]);
+                uint64_t src =
+                    a.base + (uint64_t)(x * a.stride[0] + y * a.stride[1] + z * a.stride[2]);
+                uint64_t dst =
+                    b.base + (uint64_t)(x * b.stride[0] + y * b.stride[1] + z * b.stride[2]);
                 race_transfer(s, from, to, q, in, src, dst, len);
                 move(s, &a, src, &b, dst, len);
             }
@@ -152,14 +169,17 @@ static void indexed(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const s
     for (int64_t i = 0; len && i < in->r[GATHER_N]; i++) {
         uint32_t v;
         memcpy(&v, t->control + in->r[GATHER_IDX] + 4 * i, 4);
-        uint64_t src = (uint64_t)in->r[GATHER_SRC] + (uint64_t)(gather ? v : i) * (uint64_t)in->r[GATHER_SS];
-        uint64_t dst = (uint64_t)in->r[GATHER_DST] + (uint64_t)(gather ? i : v) * (uint64_t)in->r[GATHER_DS];
+        uint64_t src =
+            (uint64_t)in->r[GATHER_SRC] + (uint64_t)(gather ? v : i) * (uint64_t)in->r[GATHER_SS];
+        uint64_t dst =
+            (uint64_t)in->r[GATHER_DST] + (uint64_t)(gather ? i : v) * (uint64_t)in->r[GATHER_DS];
         race_transfer(s, t, t, q, in, src, dst, len);
         move(s, &e, src, &e, dst, len);
     }
 }
 
-static void transpose(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in)
+static void transpose(struct tsr_sim *s, struct tile *t, enum tsr_queue q,
+                      const struct unit_insn *in)
 {
     const int64_t *r = in->r;
     size_t size = (size_t)1 << in->u->imm[TRANS_SIZE];
@@ -182,16 +202,28 @@ void exec_dma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
 {
     enum tsr_queue q = (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]);
     switch (in->u->exec) {
-    case EX_COPY: copy(s, t, t, q, in); break;
-    case EX_GATHER: case EX_SCATTER: indexed(s, t, q, in); break;
-    case EX_TRANSPOSE: transpose(s, t, q, in); break;
-    case EX_TO_CONTROL: exec_control(s, t, in); break;
-    default: break; /* rpost */
+    case EX_COPY:
+        copy(s, t, t, q, in);
+        break;
+    case EX_GATHER:
+    case EX_SCATTER:
+        indexed(s, t, q, in);
+        break;
+    case EX_TRANSPOSE:
+        transpose(s, t, q, in);
+        break;
+    case EX_TO_CONTROL:
+        exec_control(s, t, in);
+        break;
+    default:
+        break; /* rpost */
     }
 }
 
 void exec_unit(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in)
 {
+    if (in->u->exec == EX_SYNC)
+        return;
     if (q == TSR_Q_TTU)
         exec_mma(s, t, in);
     else if (q == TSR_Q_ACC)

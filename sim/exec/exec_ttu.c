@@ -8,7 +8,8 @@
 #include "sim/core/race.h"
 
 /* Where element (i, 0) of a rectangle's row lies, for columns of one bank. */
-static uint32_t *acc_at(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across, size_t i, size_t j)
+static uint32_t *acc_at(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across,
+                        size_t i, size_t j)
 {
     size_t d = s->chip->tile.ttu.dim, side = 4 * d;
     size_t row = (size_t)(c >> 4 & 15) * d + i, col = (size_t)(c & 15) * d + j;
@@ -17,8 +18,8 @@ static uint32_t *acc_at(const struct tsr_sim *s, struct tile *t, int64_t c, uint
 }
 
 /* Copies the rectangle between the banks and a dense m x n block. */
-static void rectangle_copy(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across, size_t m, size_t n,
-                           uint32_t *block, bool out)
+static void rectangle_copy(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across,
+                           size_t m, size_t n, uint32_t *block, bool out)
 {
     size_t d = s->chip->tile.ttu.dim, side = 4 * d, first = (size_t)(c & 15) * d;
     for (size_t i = 0; i < m; i++)
@@ -42,8 +43,8 @@ static void *scratch(struct tsr_sim *s, unsigned which, size_t bytes)
     return s->scratch[which];
 }
 
-static void reads(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t address, uint64_t stride,
-                  int64_t rows, uint64_t bytes)
+static void reads(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t address,
+                  uint64_t stride, int64_t rows, uint64_t bytes)
 {
     for (int64_t i = 0; s->race && i < rows; i++)
         race_read(s, t, TSR_Q_TTU, in, address + (uint64_t)i * stride, bytes);
@@ -59,13 +60,20 @@ void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     struct tsr_num_plan plan;
     struct tsr_error err = {0};
     if (tsr_num_plan(fa, fb, w == 16 ? cfg->r16 : w == 9 ? cfg->r9 : cfg->r6, &plan, &err)) {
-        raise_fault(s, TSR_FAULT_ILLEGAL, s->cal.now, t->id, TSR_Q_TTU, in->pc, "%.200s", err.message);
+        raise_fault(s, TSR_FAULT_ILLEGAL, s->cal.now, t->id, TSR_Q_TTU, in->pc, "%.200s",
+                    err.message);
         return;
     }
-    struct tsr_num_operand a = {.codes = t->tsram + r[MMA_A], .stride_bytes = (ptrdiff_t)r[MMA_AS], .k_strided = im[MMA_AT]};
-    struct tsr_num_operand b = {.codes = t->tsram + r[MMA_B], .stride_bytes = (ptrdiff_t)r[MMA_BS], .k_strided = im[MMA_BT]};
-    reads(s, t, in, (uint64_t)r[MMA_A], (uint64_t)r[MMA_AS], im[MMA_AT] ? k : m, ((im[MMA_AT] ? m : k) * (uint64_t)fa->bits + 7) / 8);
-    reads(s, t, in, (uint64_t)r[MMA_B], (uint64_t)r[MMA_BS], im[MMA_BT] ? k : n, ((im[MMA_BT] ? n : k) * (uint64_t)fb->bits + 7) / 8);
+    struct tsr_num_operand a = {.codes = t->tsram + r[MMA_A],
+                                .stride_bytes = (ptrdiff_t)r[MMA_AS],
+                                .k_strided = im[MMA_AT]};
+    struct tsr_num_operand b = {.codes = t->tsram + r[MMA_B],
+                                .stride_bytes = (ptrdiff_t)r[MMA_BS],
+                                .k_strided = im[MMA_BT]};
+    reads(s, t, in, (uint64_t)r[MMA_A], (uint64_t)r[MMA_AS], im[MMA_AT] ? k : m,
+          ((im[MMA_AT] ? m : k) * (uint64_t)fa->bits + 7) / 8);
+    reads(s, t, in, (uint64_t)r[MMA_B], (uint64_t)r[MMA_BS], im[MMA_BT] ? k : n,
+          ((im[MMA_BT] ? n : k) * (uint64_t)fb->bits + 7) / 8);
     void *ma = scratch(s, 0, tsr_num_panel_bytes(&plan, TSR_NUM_A, m, k));
     void *mb = scratch(s, 1, tsr_num_panel_bytes(&plan, TSR_NUM_B, n, k));
     uint32_t *c = scratch(s, 2, 4 * (size_t)m * n);
@@ -77,15 +85,18 @@ void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     rectangle_copy(s, t, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c, true);
     if (im[MMA_SC] && im[MMA_ACC]) {
         race_read(s, t, TSR_Q_TTU, in, (uint64_t)r[MMA_E], 4 * (uint64_t)(im[MMA_SC] == 1 ? m : n));
-        tsr_num_scale_block(c, n, m, n, (const int32_t *)(const void *)(t->tsram + r[MMA_E]), im[MMA_SC] == 2);
+        tsr_num_scale_block(c, n, m, n, (const int32_t *)(const void *)(t->tsram + r[MMA_E]),
+                            im[MMA_SC] == 2);
     }
     tsr_num_mma(&plan, &pa, &pb, c, n, !im[MMA_ACC]);
     race_acc(s, t, TSR_Q_TTU, in, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, true);
     rectangle_copy(s, t, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c, false);
 }
 
-/* One accumulator on its way out: bias, then rounding. Integer accumulators become f32 for float formats. */
-static uint32_t drained(const struct tsr_sim *s, const struct unit_insn *in, uint32_t v, const uint8_t *bias, size_t j)
+/* One accumulator on its way out: bias, then rounding. Integer accumulators become f32 for float
+ * formats. */
+static uint32_t drained(const struct tsr_sim *s, const struct unit_insn *in, uint32_t v,
+                        const uint8_t *bias, size_t j)
 {
     static int add = -1, iadd = -1, to_f = -1;
     if (add < 0) {
@@ -130,7 +141,9 @@ void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
                 memcpy(t->tsram + row + j * size, &v, size);
             } else {
                 memcpy(&v, t->tsram + row + j * size, size);
-                *at = im[DRAIN_FMT] == TSR_I32 || im[DRAIN_FMT] == TSR_F32 ? v : tsr_num_decode_f32(f, v);
+                *at = im[DRAIN_FMT] == TSR_I32 || im[DRAIN_FMT] == TSR_F32
+                          ? v
+                          : tsr_num_decode_f32(f, v);
             }
         }
     }

@@ -6,7 +6,9 @@
 #include "sim/core/machine.h"
 #include "sim/core/race.h"
 
-enum { DEPTH = 8 }; /* of a lane expression's stack; the loader's limit on nesting is lower */
+enum {
+    DEPTH = 8
+}; /* of a lane expression's stack; the loader's limit on nesting is lower */
 
 struct vrun {
     struct tsr_sim *s;
@@ -17,11 +19,15 @@ struct vrun {
     struct loop_frame loop[MAX_LOOPS];
 };
 
-static uint32_t *vreg(const struct vrun *v, uint8_t reg) { return v->t->tvp.v + (size_t)reg * v->lanes; }
+static uint32_t *vreg(const struct vrun *v, uint8_t reg)
+{
+    return v->t->tvp.v + (size_t)reg * v->lanes;
+}
 
 static void lanes_op(struct vrun *v, const struct vop *o)
 {
-    const uint32_t *src[3] = {o->a == NO_REG ? NULL : vreg(v, o->a), o->b == NO_REG ? NULL : vreg(v, o->b),
+    const uint32_t *src[3] = {o->a == NO_REG ? NULL : vreg(v, o->a),
+                              o->b == NO_REG ? NULL : vreg(v, o->b),
                               o->c == NO_REG ? NULL : vreg(v, o->c)};
     uint32_t *d = vreg(v, o->d);
     if (o->primitive != 0xFFFF) {
@@ -54,7 +60,8 @@ static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint6
     uint64_t bytes = *n * o->size, size = v->s->chip->tile.tsram_bytes;
     if (*address % o->size || *address > size || bytes > size - *address) {
         raise_fault(v->s, TSR_FAULT_ADDRESS, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc,
-                    "vector access outside the TSRAM or not aligned (0x%llx)", (unsigned long long)*address);
+                    "vector access outside the TSRAM or not aligned (0x%llx)",
+                    (unsigned long long)*address);
         return false;
     }
     v->t->tvp.fa[o->a] += o->imm;
@@ -127,7 +134,8 @@ static bool loop(struct vrun *v, const struct vop *o)
         return true;
     }
     if (v->n_loops == MAX_LOOPS || end <= v->pc + 1) {
-        raise_fault(v->s, TSR_FAULT_LOOP_DEPTH, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc, "loops nest four deep");
+        raise_fault(v->s, TSR_FAULT_LOOP_DEPTH, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc,
+                    "loops nest four deep");
         return false;
     }
     v->loop[v->n_loops++] = (struct loop_frame){.start = v->pc + 1, .end = end, .left = n};
@@ -138,24 +146,42 @@ static bool word(struct vrun *v, const struct vop *o)
 {
     int64_t *a = v->t->tvp.fa;
     switch (o->exec) {
-    case VX_LOOP: return loop(v, o);
-    case VX_AADD: a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)a[o->b]); break;
-    case VX_AADDI: a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)o->imm); break;
-    case VX_ALI: a[o->d] = o->imm; break;
-    case VX_LEN: v->active = a[o->d] < 0 ? 0 : a[o->d] > v->lanes ? v->lanes : a[o->d]; break;
-    case VX_LD: case VX_LDB: return load(v, o);
-    case VX_ST: return store(v, o);
-    case VX_LDA: return acc_line(v, o);
-    case VX_LANES: lanes_op(v, o); break;
+    case VX_LOOP:
+        return loop(v, o);
+    case VX_AADD:
+        a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)a[o->b]);
+        break;
+    case VX_AADDI:
+        a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)o->imm);
+        break;
+    case VX_ALI:
+        a[o->d] = o->imm;
+        break;
+    case VX_LEN:
+        v->active = a[o->d] < 0 ? 0 : a[o->d] > v->lanes ? v->lanes : a[o->d];
+        break;
+    case VX_LD:
+    case VX_LDB:
+        return load(v, o);
+    case VX_ST:
+        return store(v, o);
+    case VX_LDA:
+        return acc_line(v, o);
+    case VX_LANES:
+        lanes_op(v, o);
+        break;
     case VX_REDUCE: {
-        uint32_t x = tsr_num_reduce_count((enum tsr_num_reduction)o->primitive, vreg(v, o->a), (unsigned)v->active, v->lanes);
+        uint32_t x = tsr_num_reduce_count((enum tsr_num_reduction)o->primitive, vreg(v, o->a),
+                                          (unsigned)v->active, v->lanes);
         for (uint32_t i = 0; i < v->lanes; i++)
             vreg(v, o->d)[i] = x;
         break;
     }
     default: /* vsplat, vimm, vidx */
         for (uint32_t i = 0; i < v->lanes; i++)
-            vreg(v, o->d)[i] = o->exec == VX_IDX ? i : o->exec == VX_IMM ? (uint32_t)o->imm : (uint32_t)a[o->a];
+            vreg(v, o->d)[i] = o->exec == VX_IDX   ? i
+                               : o->exec == VX_IMM ? (uint32_t)o->imm
+                                                   : (uint32_t)a[o->a];
     }
     return true;
 }
@@ -175,13 +201,17 @@ static void end_of_word(struct vrun *v)
 
 void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
 {
-    struct vrun v = {.s = s, .t = t, .in = in, .pc = (uint32_t)in->u->imm[0], .lanes = s->chip->tile.tvp.lanes,
+    struct vrun v = {.s = s,
+                     .t = t,
+                     .in = in,
+                     .pc = (uint32_t)in->u->imm[0],
+                     .lanes = s->chip->tile.tvp.lanes,
                      .active = s->chip->tile.tvp.lanes};
     memcpy(t->tvp.fa, in->r, 8 * sizeof t->tvp.fa[0]);
     for (uint64_t steps = 0;; steps++) {
         if (v.pc >= s->code.n_tvp || !s->code.tvp[v.pc].op || steps > s->opt.limit_cycles) {
-            raise_fault(s, v.pc >= s->code.n_tvp ? TSR_FAULT_PROGRAM_END : TSR_FAULT_ILLEGAL, s->cal.now, t->id,
-                        TSR_Q_TVP, v.pc, "no legal vector word");
+            raise_fault(s, v.pc >= s->code.n_tvp ? TSR_FAULT_PROGRAM_END : TSR_FAULT_ILLEGAL,
+                        s->cal.now, t->id, TSR_Q_TVP, v.pc, "no legal vector word");
             return;
         }
         const struct vop *o = &s->code.tvp[v.pc];

@@ -12,7 +12,8 @@ static void finish_dma(struct tsr_sim *s, struct tile *t, enum tsr_queue q, stru
         return;
     if (u->exec == EX_RPOST) {
         for (uint64_t m = d.mask; m; m &= m - 1)
-            sem_post(s, t, q, in, &s->tile[__builtin_ctzll(m)], (uint32_t)u->imm[RPOST_SEM], 0, TSR_WAIT_SEMAPHORE);
+            sem_post(s, t, q, in, &s->tile[__builtin_ctzll(m)], (uint32_t)u->imm[RPOST_SEM], 0,
+                     TSR_WAIT_SEMAPHORE);
         posts(s, t, q, in, 0, TSR_WAIT_SEMAPHORE);
     } else if (d.kind == DESC_CAST) {
         for (uint64_t m = d.mask; m; m &= m - 1) {
@@ -64,7 +65,7 @@ static bool advance(struct tsr_sim *s, struct tile *t)
                 posts(s, t, (enum tsr_queue)q, &in, 0, TSR_WAIT_SEMAPHORE);
             }
             race_end(s, &in);
-            if (q == TSR_Q_TTU)
+            if (in.u->exec == EX_MMA)
                 s->stats.macs += (uint64_t)(in.r[MMA_M] * in.r[MMA_N] * in.r[MMA_K]);
             if (q != TSR_Q_TVP)
                 s->stats.instructions[q]++;

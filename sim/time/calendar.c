@@ -145,7 +145,8 @@ bool calendar_next(struct calendar *c)
     uint32_t b = (uint32_t)(c->now % CALENDAR_BUCKETS);
     c->n_batch = 0;
     for (uint32_t i = c->bucket[b]; i != NONE; i = c->pool[i].next) {
-        if (c->n_batch == c->batch_cap && !grow((void **)&c->batch, &c->batch_cap, sizeof *c->batch)) {
+        if (c->n_batch == c->batch_cap &&
+            !grow((void **)&c->batch, &c->batch_cap, sizeof *c->batch)) {
             c->failed = true;
             return false;
         }

@@ -30,7 +30,9 @@ struct event {
     uint32_t next;
 };
 
-enum { CALENDAR_BUCKETS = 4096 };
+enum {
+    CALENDAR_BUCKETS = 4096
+};
 
 struct calendar {
     struct event *pool;
@@ -51,15 +53,18 @@ struct calendar {
 bool calendar_init(struct calendar *c);
 void calendar_free(struct calendar *c);
 void calendar_put(struct calendar *c, struct event e);
-/* Moves to the next cycle with events and takes them, sorted by key, into batch[]. False: none left.
- * Called again while events were put into the current cycle, it returns those. */
+/* Moves to the next cycle with events and takes them, sorted by key, into batch[]. False: none
+ * left. Called again while events were put into the current cycle, it returns those. */
 bool calendar_next(struct calendar *c);
 /* Whether the current cycle got new events after its batch was taken. */
 static inline bool calendar_same_cycle(const struct calendar *c)
 {
     return c->bucket[c->now % CALENDAR_BUCKETS] != UINT32_MAX;
 }
-static inline struct event *calendar_event(struct calendar *c, uint32_t i) { return &c->pool[c->batch[i]]; }
+static inline struct event *calendar_event(struct calendar *c, uint32_t i)
+{
+    return &c->pool[c->batch[i]];
+}
 void calendar_release(struct calendar *c); /* the batch's events back to the pool */
 
 #endif

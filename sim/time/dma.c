@@ -7,8 +7,10 @@
 #include "sim/time/ports.h"
 
 #define BIT(n) ((uint64_t)1 << (n))
+#define CAST_POSTED UINT32_MAX
 
-/* ---- packets ------------------------------------------------------------------------------------- */
+/* ---- packets
+ * ------------------------------------------------------------------------------------- */
 
 static uint32_t packet_new(struct tsr_sim *s)
 {
@@ -36,14 +38,22 @@ static void packet_drop(struct tsr_sim *s, uint32_t i)
     s->packet_free = i;
 }
 
-static void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, uint64_t order, uint32_t a, uint32_t b,
-                uint32_t c, uint32_t tile)
+static void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, uint64_t order, uint32_t a,
+                uint32_t b, uint32_t c, uint32_t tile)
 {
-    calendar_put(&s->cal, (struct event){.time = time, .key = (uint64_t)kind << 56 | order, .kind = (uint8_t)kind,
-                                         .a = a, .b = b, .c = c, .tile = (uint16_t)tile});
+    calendar_put(&s->cal, (struct event){.time = time,
+                                         .key = (uint64_t)kind << 56 | order,
+                                         .kind = (uint8_t)kind,
+                                         .a = a,
+                                         .b = b,
+                                         .c = c,
+                                         .tile = (uint16_t)tile});
 }
 
-static uint64_t order_of(const struct packet *p) { return (uint64_t)p->tile << 8 | p->channel; }
+static uint64_t order_of(const struct packet *p)
+{
+    return (uint64_t)p->tile << 8 | p->channel;
+}
 
 static uint32_t cluster_of_far(const struct tsr_sim *s, uint64_t far)
 {
@@ -59,9 +69,11 @@ static struct descriptor *desc_of(struct tsr_sim *s, const struct packet *p)
     return &s->tile[p->tile].dma.ch[p->channel].d[p->slot];
 }
 
-/* ---- TSRAM side of a request: pieces of `len` bytes, ns1 apart ------------------------------------ */
+/* ---- TSRAM side of a request: pieces of `len` bytes, ns1 apart
+ * ------------------------------------ */
 
-static uint64_t pieces(struct tsr_sim *s, struct port *port, bool write, uint64_t at, const struct packet *p)
+static uint64_t pieces(struct tsr_sim *s, struct port *port, bool write, uint64_t at,
+                       const struct packet *p)
 {
     uint64_t near = p->near, left = p->bytes, n = p->first;
     unsigned who = write ? PORT_DMA_WRITE : PORT_DMA_READ;
@@ -71,7 +83,8 @@ static uint64_t pieces(struct tsr_sim *s, struct port *port, bool write, uint64_
         at = write ? port_write_bytes(port, who, at, near, n, s->line_shift)
                    : port_read_bytes(port, who, at, near, n, s->line_shift);
         left -= n;
-        near += n == p->first && left + n == p->bytes ? (uint64_t)p->ns1 - (p->len - n) : (uint64_t)p->ns1;
+        near += n == p->first && left + n == p->bytes ? (uint64_t)p->ns1 - (p->len - n)
+                                                      : (uint64_t)p->ns1;
         n = p->len;
     }
     if (write)
@@ -104,13 +117,15 @@ static uint64_t tile_port(struct tsr_sim *s, uint64_t *free_at, uint64_t at, uin
     return *free_at;
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------------ */
+/* ---- descriptors
+ * ------------------------------------------------------------------------------------ */
 
-static bool dma_fault(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t now, const char *what,
-                      uint64_t value)
+static bool dma_fault(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t now,
+                      const char *what, uint64_t value)
 {
     enum tsr_queue q = (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]);
-    raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, q, in->pc, "%s (0x%llx)", what, (unsigned long long)value);
+    raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, q, in->pc, "%s (0x%llx)", what,
+                (unsigned long long)value);
     return false;
 }
 
@@ -133,21 +148,23 @@ static bool range_ok(const struct tsr_sim *s, uint64_t base, int64_t lo, int64_t
     uint64_t first = base + (uint64_t)lo, bytes = (uint64_t)(hi - lo);
     if (space_of(first) != space_of(base))
         return false;
-    return space_of(base) == TSR_SPACE_TSRAM ? tsram_ok(s, first, bytes) : far_range_ok(s, first, bytes);
+    return space_of(base) == TSR_SPACE_TSRAM ? tsram_ok(s, first, bytes)
+                                             : far_range_ok(s, first, bytes);
 }
 
 static bool shape_ok(const struct descriptor *d)
 {
     const int64_t limit = (int64_t)1 << 40;
     for (int i = 0; i < 3; i++)
-        if (d->n[i] < 0 || d->n[i] > (1 << 24) || d->fs[i] > limit || d->fs[i] < -limit || d->ns[i] > limit ||
-            d->ns[i] < -limit)
+        if (d->n[i] < 0 || d->n[i] > (1 << 24) || d->fs[i] > limit || d->fs[i] < -limit ||
+            d->ns[i] > limit || d->ns[i] < -limit)
             return false;
     return d->len <= BIT(32);
 }
 
 /* copy: which side is far, and its dimensions. */
-static bool describe_copy(struct tsr_sim *s, struct tile *t, struct unit_insn *in, struct descriptor *d, uint64_t now)
+static bool describe_copy(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
+                          struct descriptor *d, uint64_t now)
 {
     static const uint8_t dim[3] = {COPY_N1, COPY_N2, COPY_N3};
     uint64_t src = (uint64_t)in->r[COPY_SRC], dst = (uint64_t)in->r[COPY_DST];
@@ -155,7 +172,11 @@ static bool describe_copy(struct tsr_sim *s, struct tile *t, struct unit_insn *i
     bool far_src = space_of(src) != TSR_SPACE_TSRAM, far_dst = space_of(dst) != TSR_SPACE_TSRAM;
     if (cast && far_dst)
         return dma_fault(s, t, in, now, "a multicast goes to TSRAM", dst);
-    d->kind = cast ? DESC_CAST : far_src && far_dst ? DESC_FORWARD : far_src ? DESC_READ : far_dst ? DESC_WRITE : DESC_LOCAL;
+    d->kind = cast                 ? DESC_CAST
+              : far_src && far_dst ? DESC_FORWARD
+              : far_src            ? DESC_READ
+              : far_dst            ? DESC_WRITE
+                                   : DESC_LOCAL;
     /* the far side decides the requests: the source of reads and casts, else the destination */
     bool by_src = d->kind == DESC_READ || d->kind == DESC_FORWARD || d->kind == DESC_CAST;
     d->far = by_src ? src : dst;
@@ -169,11 +190,13 @@ static bool describe_copy(struct tsr_sim *s, struct tile *t, struct unit_insn *i
     }
     d->mask = cast ? (uint64_t)in->r[COPY_MASK] : 0;
     if (cast && (d->mask == 0 || (s->n_tiles < 64 && d->mask >> s->n_tiles)))
-        return dma_fault(s, t, in, now, "the mask names no tile, or one that the chip lacks", d->mask);
+        return dma_fault(s, t, in, now, "the mask names no tile, or one that the chip lacks",
+                         d->mask);
     return true;
 }
 
-static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn *in, struct descriptor *d, uint64_t now)
+static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
+                             struct descriptor *d, uint64_t now)
 {
     bool gather = in->u->exec == EX_GATHER;
     uint64_t src = (uint64_t)in->r[GATHER_SRC], dst = (uint64_t)in->r[GATHER_DST];
@@ -201,31 +224,40 @@ static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn
 }
 
 /* transpose and to_control: one request that reads and then writes. */
-static bool describe_single(struct tsr_sim *s, struct tile *t, struct unit_insn *in, struct descriptor *d, uint64_t now)
+static bool describe_single(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
+                            struct descriptor *d, uint64_t now)
 {
     d->kind = DESC_SINGLE;
     d->n[0] = d->n[1] = d->n[2] = 1;
     if (in->u->exec == EX_TO_CONTROL) {
-        uint64_t dst = (uint64_t)in->r[CONTROL_DST], n = (uint64_t)in->r[CONTROL_N], src = (uint64_t)in->r[CONTROL_SRC];
-        if (dst % 4 || n > s->chip->tile.control_bytes / 4 || dst > s->chip->tile.control_bytes - 4 * n ||
-            space_of(src) != TSR_SPACE_TSRAM || !tsram_ok(s, src, 4 * n))
-            return dma_fault(s, t, in, now, "to_control: words outside TSRAM or control memory", dst);
+        uint64_t dst = (uint64_t)in->r[CONTROL_DST], n = (uint64_t)in->r[CONTROL_N],
+                 src = (uint64_t)in->r[CONTROL_SRC];
+        if (dst % 4 || n > s->chip->tile.control_bytes / 4 ||
+            dst > s->chip->tile.control_bytes - 4 * n || space_of(src) != TSR_SPACE_TSRAM ||
+            !tsram_ok(s, src, 4 * n))
+            return dma_fault(s, t, in, now, "to_control: words outside TSRAM or control memory",
+                             dst);
         d->len = 4 * n;
         return true;
     }
-    uint64_t size = BIT(in->u->imm[TRANS_SIZE]), rows = (uint64_t)in->r[TRANS_ROWS], cols = (uint64_t)in->r[TRANS_COLS];
+    uint64_t size = BIT(in->u->imm[TRANS_SIZE]), rows = (uint64_t)in->r[TRANS_ROWS],
+             cols = (uint64_t)in->r[TRANS_COLS];
     uint64_t most = s->chip->tile.tvp.lanes;
     if (rows - 1 >= most || cols - 1 >= most || in->r[TRANS_SS] < 0 || in->r[TRANS_DS] < 0 ||
         space_of((uint64_t)in->r[TRANS_SRC]) || space_of((uint64_t)in->r[TRANS_DST]) ||
-        !tsram_ok(s, (uint64_t)in->r[TRANS_SRC], (rows - 1) * (uint64_t)in->r[TRANS_SS] + cols * size) ||
-        !tsram_ok(s, (uint64_t)in->r[TRANS_DST], (cols - 1) * (uint64_t)in->r[TRANS_DS] + rows * size))
-        return dma_fault(s, t, in, now, "transpose: more than a line's lanes a side, or outside the TSRAM", rows);
+        !tsram_ok(s, (uint64_t)in->r[TRANS_SRC],
+                  (rows - 1) * (uint64_t)in->r[TRANS_SS] + cols * size) ||
+        !tsram_ok(s, (uint64_t)in->r[TRANS_DST],
+                  (cols - 1) * (uint64_t)in->r[TRANS_DS] + rows * size))
+        return dma_fault(s, t, in, now,
+                         "transpose: more than a line's lanes a side, or outside the TSRAM", rows);
     d->len = rows * cols * size;
     return true;
 }
 
 /* Fills the descriptor; false after a fault. Also used by runs without time, for the checks. */
-bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in, struct descriptor *d, uint64_t now)
+bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
+                       struct descriptor *d, uint64_t now)
 {
     uint32_t *keep = d->cast_left;
     memset(d, 0, sizeof *d);
@@ -236,14 +268,22 @@ bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in, 
     d->blame = TSR_WAIT_SEMAPHORE;
     bool ok;
     switch (in->u->exec) {
-    case EX_COPY: ok = describe_copy(s, t, in, d, now); break;
-    case EX_GATHER: case EX_SCATTER: ok = describe_indexed(s, t, in, d, now); break;
-    case EX_TRANSPOSE: case EX_TO_CONTROL: return describe_single(s, t, in, d, now);
+    case EX_COPY:
+        ok = describe_copy(s, t, in, d, now);
+        break;
+    case EX_GATHER:
+    case EX_SCATTER:
+        ok = describe_indexed(s, t, in, d, now);
+        break;
+    case EX_TRANSPOSE:
+    case EX_TO_CONTROL:
+        return describe_single(s, t, in, d, now);
     default: /* rpost moves nothing */
         d->kind = DESC_SINGLE;
         d->mask = (uint64_t)in->r[RPOST_MASK];
         if (d->mask == 0 || (s->n_tiles < 64 && d->mask >> s->n_tiles))
-            return dma_fault(s, t, in, now, "the mask names no tile, or one that the chip lacks", d->mask);
+            return dma_fault(s, t, in, now, "the mask names no tile, or one that the chip lacks",
+                             d->mask);
         return true;
     }
     if (!ok)
@@ -296,9 +336,11 @@ static struct descriptor *issuing(struct dma_channel *c)
     return d->all_issued ? NULL : d;
 }
 
-/* ---- completion ------------------------------------------------------------------------------------- */
+/* ---- completion
+ * ------------------------------------------------------------------------------------- */
 
-static void complete(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d, uint64_t now)
+static void complete(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d,
+                     uint64_t now)
 {
     enum tsr_queue q = (enum tsr_queue)(TSR_Q_DMA0 + ch);
     const struct uop *u = d->in.u;
@@ -310,7 +352,8 @@ static void complete(struct tsr_sim *s, struct tile *t, unsigned ch, struct desc
     account(s, qu, q, d->start, TSR_WAIT_DRAINED);
     uint64_t busy = qu->accounted + d->requests;
     account(s, qu, q, busy < now + 1 ? busy : now + 1, TSR_WAIT_BUSY);
-    account(s, qu, q, now + 1, d->blame == TSR_WAIT_SEMAPHORE ? TSR_WAIT_OPERAND_PORT : (enum tsr_wait)d->blame);
+    account(s, qu, q, now + 1,
+            d->blame == TSR_WAIT_SEMAPHORE ? TSR_WAIT_OPERAND_PORT : (enum tsr_wait)d->blame);
     s->stats.instructions[q]++;
     if (s->opt.retired)
         s->opt.retired(s->opt.retired_self, t->id, q, d->in.pc, d->start, now);
@@ -331,9 +374,11 @@ static void remote_posts(struct tsr_sim *s, struct tile *t, struct descriptor *d
     uint32_t sem = (uint32_t)d->in.u->imm[RPOST_SEM];
     for (uint64_t m = d->mask; m; m &= m - 1) {
         uint32_t to = (uint32_t)__builtin_ctzll(m);
-        uint64_t at = now + tsr_mesh_request_cycles(&s->chip->mesh, t->cluster, s->tile[to].cluster);
+        uint64_t at =
+            now + tsr_mesh_request_cycles(&s->chip->mesh, t->cluster, s->tile[to].cluster);
         put(s, at, EV_RPOST, (uint64_t)to << 16 | t->id, sem, t->id, 0, to);
-        race_posted(s, t, (enum tsr_queue)(TSR_Q_DMA0 + d->in.u->imm[0]), &d->in, &s->tile[to], sem);
+        race_posted(s, t, (enum tsr_queue)(TSR_Q_DMA0 + d->in.u->imm[0]), &d->in, &s->tile[to],
+                    sem);
     }
     race_end(s, &d->in);
 }
@@ -371,7 +416,8 @@ static void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p
     retire(s, t, p->channel, now);
 }
 
-/* ---- issue ------------------------------------------------------------------------------------------- */
+/* ---- issue
+ * ------------------------------------------------------------------------------------------- */
 
 /* Puts a packet that starts at the tile onto the mesh (or straight into its own cluster). */
 static void send_from_tile(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t at)
@@ -380,7 +426,8 @@ static void send_from_tile(struct tsr_sim *s, struct tile *t, uint32_t i, uint64
     at = tile_port(s, &t->dma.out_free, at, p->bytes);
     s->stats.tile_out_bytes += p->bytes;
     uint32_t port = TSR_MESH_PORTS + t->id % s->chip->tiles_per_cluster;
-    put(s, at, EV_HOP, (uint64_t)t->cluster << 40 | (uint64_t)port << 24 | order_of(p), i, t->cluster, port, t->id);
+    put(s, at, EV_HOP, (uint64_t)t->cluster << 40 | (uint64_t)port << 24 | order_of(p), i,
+        t->cluster, port, t->id);
 }
 
 static uint64_t cluster_mask(const struct tsr_sim *s, uint64_t tiles)
@@ -402,11 +449,13 @@ static void issue_far_read(struct tsr_sim *s, struct tile *t, uint32_t i, uint64
     at += s->chip->csram.latency_cycles;
     s->stats.csram_bytes += p->bytes;
     uint32_t port = TSR_MESH_PORTS + s->chip->tiles_per_cluster;
-    put(s, at, EV_HOP, (uint64_t)p->target << 40 | (uint64_t)port << 24 | order_of(p), i, p->target, port, t->id);
+    put(s, at, EV_HOP, (uint64_t)p->target << 40 | (uint64_t)port << 24 | order_of(p), i, p->target,
+        port, t->id);
 }
 
 /* The one request of transpose, to_control or rpost. */
-static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d, uint64_t now)
+static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d,
+                         uint64_t now)
 {
     const struct unit_insn *in = &d->in;
     struct packet p = {.tile = (uint16_t)t->id, .channel = (uint8_t)ch};
@@ -423,7 +472,8 @@ static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
     port_open(&t->dma.read);
     if (in->u->exec == EX_TO_CONTROL) {
         if (d->len)
-            at = port_read_bytes(&t->dma.read, PORT_DMA_READ, at, (uint64_t)in->r[CONTROL_SRC], d->len, s->line_shift);
+            at = port_read_bytes(&t->dma.read, PORT_DMA_READ, at, (uint64_t)in->r[CONTROL_SRC],
+                                 d->len, s->line_shift);
         at += s->lat_tsram + (d->len + 7) / 8; /* control memory takes eight bytes a cycle */
     } else {
         uint64_t row = (uint64_t)in->r[TRANS_SRC];
@@ -467,7 +517,8 @@ static uint64_t walk_far(const struct tile *t, const struct descriptor *d)
 }
 
 /* Fills the next request of the descriptor into *p; its bytes. */
-static void next_request(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d, struct packet *p)
+static void next_request(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d,
+                         struct packet *p)
 {
     uint64_t most = s->chip->tile.tdma.max_request_bytes, far = walk_far(t, d);
     uint64_t piece = d->merged ? d->off / d->len : 0, in = d->off - piece * d->len;
@@ -475,14 +526,21 @@ static void next_request(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
     uint64_t near = d->near + piece * (uint64_t)d->ns[0] + in;
     for (int k = d->merged ? 1 : 0; k < 3; k++)
         near += (uint64_t)(d->i[k] * d->ns[k]);
-    *p = (struct packet){.far = far, .near = near, .len = d->len, .ns1 = d->merged ? d->ns[0] : (int64_t)d->len,
+    *p = (struct packet){.far = far,
+                         .near = near,
+                         .len = d->len,
+                         .ns1 = d->merged ? d->ns[0] : (int64_t)d->len,
                          .first = (uint32_t)(d->len - in < cut ? d->len - in : cut),
-                         .bytes = (uint32_t)(bytes < cut ? bytes : cut), .tile = (uint16_t)t->id,
-                         .channel = (uint8_t)ch, .slot = (uint8_t)(d - t->dma.ch[ch].d), .kind = (uint8_t)d->kind};
+                         .bytes = (uint32_t)(bytes < cut ? bytes : cut),
+                         .tile = (uint16_t)t->id,
+                         .channel = (uint8_t)ch,
+                         .slot = (uint8_t)(d - t->dma.ch[ch].d),
+                         .kind = (uint8_t)d->kind};
 }
 
 /* TSRAM-only requests have no clusters; all others a target. */
-static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d, uint64_t now)
+static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d,
+                  uint64_t now)
 {
     uint32_t i = packet_new(s);
     struct packet *p = &s->packet[i];
@@ -505,7 +563,8 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
             issue_far_read(s, t, i, now);
         } else { /* from this tile: what next_request calls far is contiguous in its TSRAM */
             port_open(&t->dma.read);
-            uint64_t at = port_read_bytes(&t->dma.read, PORT_DMA_READ, now + 1, p->far, p->bytes, s->line_shift);
+            uint64_t at = port_read_bytes(&t->dma.read, PORT_DMA_READ, now + 1, p->far, p->bytes,
+                                          s->line_shift);
             s->stats.tsram_read_bytes += p->bytes;
             send_from_tile(s, t, i, at + s->lat_tsram);
         }
@@ -525,7 +584,8 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
     struct dma *m = &t->dma;
     uint64_t wake = NEVER;
     if (m->next_issue > now)
-        return m->ch[0].count | m->ch[1].count | m->ch[2].count | m->ch[3].count ? m->next_issue : NEVER;
+        return m->ch[0].count | m->ch[1].count | m->ch[2].count | m->ch[3].count ? m->next_issue
+                                                                                 : NEVER;
     for (unsigned k = 0; k < CHANNELS; k++) {
         unsigned ch = (m->next_channel + k) % CHANNELS;
         struct descriptor *d = issuing(&m->ch[ch]);
@@ -536,7 +596,8 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
             continue;
         }
         uint64_t most = s->chip->tile.tdma.max_request_bytes;
-        if (d->kind != DESC_SINGLE && d->len && m->in_flight + most > s->chip->tile.tdma.window_bytes)
+        if (d->kind != DESC_SINGLE && d->len &&
+            m->in_flight + most > s->chip->tile.tdma.window_bytes)
             continue; /* a completion wakes us */
         if (d->kind == DESC_SINGLE) {
             issue_single(s, t, ch, d, now);
@@ -556,7 +617,8 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
     return wake;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------ */
+/* ---- events
+ * ------------------------------------------------------------------------------------------ */
 
 static void hbm_arrive(struct tsr_sim *s, uint32_t i, uint64_t now)
 {
@@ -579,13 +641,15 @@ static void hbm_decide(struct tsr_sim *s, uint32_t channel, uint64_t now)
     struct packet *p = &s->packet[done.id];
     p->hbm_done = done.cycle;
     if (done.write) {
-        uint64_t ack = done.cycle + tsr_mesh_request_cycles(&s->chip->mesh, p->target, s->tile[p->tile].cluster);
+        uint64_t ack = done.cycle +
+                       tsr_mesh_request_cycles(&s->chip->mesh, p->target, s->tile[p->tile].cluster);
         put(s, ack, EV_DONE, order_of(p), done.id, 0, 0, p->tile);
         return;
     }
-    uint32_t port = TSR_MESH_PORTS + s->chip->tiles_per_cluster + 1 + channel % s->chip->hbm.channels;
-    put(s, done.cycle, EV_HOP, (uint64_t)p->target << 40 | (uint64_t)port << 24 | order_of(p), done.id, p->target,
-        port, p->tile);
+    uint32_t port =
+        TSR_MESH_PORTS + s->chip->tiles_per_cluster + 1 + channel % s->chip->hbm.channels;
+    put(s, done.cycle, EV_HOP, (uint64_t)p->target << 40 | (uint64_t)port << 24 | order_of(p),
+        done.id, p->target, port, p->tile);
 }
 
 /* A copy has reached a tile's cluster: through the tile's port and into its TSRAM. */
@@ -605,8 +669,8 @@ static void cast_into_cluster(struct tsr_sim *s, uint32_t i, uint32_t cluster, u
     for (uint32_t k = 0; k < per; k++) {
         uint32_t to = cluster * per + k;
         if (mask >> to & 1)
-            put(s, into_tile(s, &s->tile[to], &p, at), EV_CAST, (uint64_t)to << 24 | order_of(&p), p.root, to, 0,
-                p.tile);
+            put(s, into_tile(s, &s->tile[to], &p, at), EV_CAST, (uint64_t)to << 24 | order_of(&p),
+                p.root, to, 0, p.tile);
     }
     packet_drop(s, i);
 }
@@ -614,24 +678,27 @@ static void cast_into_cluster(struct tsr_sim *s, uint32_t i, uint32_t cluster, u
 static void arrive(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_port, uint64_t now)
 {
     struct packet *p = &s->packet[i];
-    bool inside = in_port >= TSR_MESH_PORTS && in_port <= TSR_MESH_PORTS + s->chip->tiles_per_cluster;
+    bool inside =
+        in_port >= TSR_MESH_PORTS && in_port <= TSR_MESH_PORTS + s->chip->tiles_per_cluster;
     if (p->write && space_of(p->far) == TSR_SPACE_HBM) { /* to the stack */
         uint64_t start = tsr_mesh_hop(&s->mesh, router, TSR_MESH_STACK, now, p->bytes);
         s->stats.mesh_bytes += p->bytes;
-        put(s, start + s->chip->mesh.hop_cycles + tsr_mesh_occupancy_cycles(&s->mesh, p->bytes), EV_HBM_ARRIVE,
-            order_of(p), i, 0, 0, p->tile);
+        put(s, start + s->chip->mesh.hop_cycles + tsr_mesh_occupancy_cycles(&s->mesh, p->bytes),
+            EV_HBM_ARRIVE, order_of(p), i, 0, 0, p->tile);
         return;
     }
     uint64_t at = now;
-    if (!inside) { /* through the router's local port; the cluster's own tiles and CSRAM need none */
-        at = tsr_mesh_hop(&s->mesh, router, TSR_MESH_LOCAL, now, p->bytes) + s->chip->mesh.hop_cycles;
+    if (!inside) { /* through the router's local port; the cluster's own tiles and CSRAM need none
+                    */
+        at = tsr_mesh_hop(&s->mesh, router, TSR_MESH_LOCAL, now, p->bytes) +
+             s->chip->mesh.hop_cycles;
         s->stats.mesh_bytes += p->bytes;
     }
     if (p->write) { /* CSRAM */
         at += tsr_mesh_occupancy_cycles(&s->mesh, p->bytes) + s->chip->csram.latency_cycles;
         s->stats.csram_bytes += p->bytes;
-        put(s, at + tsr_mesh_request_cycles(&s->chip->mesh, router, s->tile[p->tile].cluster), EV_DONE, order_of(p),
-            i, 0, 0, p->tile);
+        put(s, at + tsr_mesh_request_cycles(&s->chip->mesh, router, s->tile[p->tile].cluster),
+            EV_DONE, order_of(p), i, 0, 0, p->tile);
     } else if (p->kind == DESC_CAST) {
         cast_into_cluster(s, i, router, at);
     } else {
@@ -646,8 +713,8 @@ static void hop_to(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t out,
     uint32_t next = tsr_mesh_neighbour(&s->mesh, router, (enum tsr_mesh_port)out);
     uint32_t in = out ^ 1; /* east arrives from the west, north from the south */
     s->stats.mesh_bytes += p->bytes;
-    put(s, start + s->chip->mesh.hop_cycles, EV_HOP, (uint64_t)next << 40 | (uint64_t)in << 24 | order_of(p), i, next,
-        in, p->tile);
+    put(s, start + s->chip->mesh.hop_cycles, EV_HOP,
+        (uint64_t)next << 40 | (uint64_t)in << 24 | order_of(p), i, next, in, p->tile);
 }
 
 static void hop(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_port, uint64_t now)
@@ -680,24 +747,40 @@ static void hop(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_port
     }
 }
 
+/* Posts at tile `to`, in the channel's order, for all casts that are complete there. */
+static void cast_posts(struct tsr_sim *s, struct tile *from, unsigned ch, struct tile *to,
+                       uint64_t now, uint8_t blame)
+{
+    struct dma_channel *c = &from->dma.ch[ch];
+    for (uint32_t k = 0; k < c->count; k++) {
+        struct descriptor *d = &c->d[(c->head + k) % MAX_DESCRIPTORS];
+        if (d->kind != DESC_CAST || !(d->mask >> to->id & 1) || d->cast_left[to->id] == CAST_POSTED)
+            continue;
+        if (d->cast_left[to->id])
+            return;
+        d->cast_left[to->id] = CAST_POSTED;
+        if (s->values)
+            exec_cast(s, from, to, &d->in);
+        if (d->in.u->post[1].amount)
+            sem_post(s, from, (enum tsr_queue)(TSR_Q_DMA0 + ch), &d->in, to, d->in.u->post[1].id,
+                     now, blame);
+        to->end = now > to->end ? now : to->end;
+        mark_dirty(s, to);
+    }
+}
+
 /* One destination tile has its copy of a request. */
 static void cast_done(struct tsr_sim *s, uint32_t i, uint32_t to, uint64_t now)
 {
     struct packet p = s->packet[i];
     struct tile *from = &s->tile[p.tile], *t = &s->tile[to];
     struct descriptor *d = desc_of(s, &p);
-    enum tsr_queue q = (enum tsr_queue)(TSR_Q_DMA0 + p.channel);
-    uint8_t blame = p.hbm_done && p.hbm_done - p.hbm_arrive >= now - p.hbm_done ? TSR_WAIT_HBM : TSR_WAIT_MESH;
+    uint8_t blame =
+        p.hbm_done && p.hbm_done - p.hbm_arrive >= now - p.hbm_done ? TSR_WAIT_HBM : TSR_WAIT_MESH;
     d->cast_left[to] -= p.bytes;
-    if (d->cast_left[to] == 0) {
-        if (s->values)
-            exec_cast(s, from, t, &d->in);
-        if (d->in.u->post[1].amount)
-            sem_post(s, from, q, &d->in, t, d->in.u->post[1].id, now, blame);
-        t->end = now > t->end ? now : t->end;
-        mark_dirty(s, t);
-    }
     d->blame = blame;
+    if (d->cast_left[to] == 0)
+        cast_posts(s, from, p.channel, t, now, blame);
     struct packet *root = &s->packet[i];
     uint64_t ack = now + tsr_mesh_request_cycles(&s->chip->mesh, t->cluster, from->cluster);
     if (ack > root->ack)
@@ -716,7 +799,8 @@ static void read_done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t no
         at = write_lines(s, t, now, p);
     } else if (d->in.u->exec == EX_TRANSPOSE) {
         const int64_t *r = d->in.r;
-        uint64_t row = (uint64_t)r[TRANS_DST], bytes = (uint64_t)r[TRANS_ROWS] << d->in.u->imm[TRANS_SIZE];
+        uint64_t row = (uint64_t)r[TRANS_DST],
+                 bytes = (uint64_t)r[TRANS_ROWS] << d->in.u->imm[TRANS_SIZE];
         port_open(&t->dma.write);
         for (int64_t k = 0; k < r[TRANS_COLS]; k++, row += (uint64_t)r[TRANS_DS])
             at = port_write_bytes(&t->dma.write, PORT_DMA_WRITE, at, row, bytes, s->line_shift);
@@ -756,12 +840,25 @@ void dma_handle(struct tsr_sim *s, const struct event *e)
 {
     struct tile *t = &s->tile[e->tile];
     switch (e->kind) {
-    case EV_HBM_ARRIVE: hbm_arrive(s, e->a, e->time); break;
-    case EV_HBM_DECIDE: hbm_decide(s, e->a, e->time); break;
-    case EV_HOP: hop(s, e->a, e->b, e->c, e->time); break;
-    case EV_READ_DONE: read_done(s, t, e->a, e->time); break;
-    case EV_CAST: cast_done(s, e->a, e->b, e->time); break;
-    case EV_ACK: retire(s, t, e->a, e->time); break;
-    default: done(s, t, e->a, e->time);
+    case EV_HBM_ARRIVE:
+        hbm_arrive(s, e->a, e->time);
+        break;
+    case EV_HBM_DECIDE:
+        hbm_decide(s, e->a, e->time);
+        break;
+    case EV_HOP:
+        hop(s, e->a, e->b, e->c, e->time);
+        break;
+    case EV_READ_DONE:
+        read_done(s, t, e->a, e->time);
+        break;
+    case EV_CAST:
+        cast_done(s, e->a, e->b, e->time);
+        break;
+    case EV_ACK:
+        retire(s, t, e->a, e->time);
+        break;
+    default:
+        done(s, t, e->a, e->time);
     }
 }

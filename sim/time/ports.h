@@ -5,8 +5,16 @@
 
 #include "sim/core/machine.h"
 
-enum requester { PORT_TTU_A, PORT_TTU_B, PORT_TVP_READ0, PORT_TVP_READ1, PORT_TVP_WRITE, PORT_DMA_READ,
-                 PORT_DMA_WRITE, PORT_ACC };
+enum requester {
+    PORT_TTU_A,
+    PORT_TTU_B,
+    PORT_TVP_READ0,
+    PORT_TVP_READ1,
+    PORT_TVP_WRITE,
+    PORT_DMA_READ,
+    PORT_DMA_WRITE,
+    PORT_ACC
+};
 #define NO_LINE UINT64_MAX
 
 /* First cycle >= t in which the requester owns the line's bank: bank b belongs to (b - c) mod 8. */
@@ -15,7 +23,10 @@ static inline uint64_t port_grant(uint64_t t, unsigned requester, uint64_t line)
     return t + ((line - requester - t) & 7);
 }
 
-static inline void port_open(struct port *p) { p->line = NO_LINE; }
+static inline void port_open(struct port *p)
+{
+    p->line = NO_LINE;
+}
 
 /* Cycle in which `line` is read, at t or later; the line just read costs nothing. */
 static inline uint64_t port_read(struct port *p, unsigned requester, uint64_t t, uint64_t line)
@@ -28,7 +39,8 @@ static inline uint64_t port_read(struct port *p, unsigned requester, uint64_t t,
     return g;
 }
 
-/* Cycle in which the port takes data for `line`: at once, or when the kept line has been written. */
+/* Cycle in which the port takes data for `line`: at once, or when the kept line has been written.
+ */
 static inline uint64_t port_write(struct port *p, unsigned requester, uint64_t t, uint64_t line)
 {
     if (line == p->line)
@@ -54,8 +66,8 @@ static inline uint64_t port_flush(struct port *p, unsigned requester, uint64_t t
 }
 
 /* Reads all lines of `bytes` at `address`; the cycle of the last grant. */
-static inline uint64_t port_read_bytes(struct port *p, unsigned requester, uint64_t t, uint64_t address,
-                                       uint64_t bytes, unsigned shift)
+static inline uint64_t port_read_bytes(struct port *p, unsigned requester, uint64_t t,
+                                       uint64_t address, uint64_t bytes, unsigned shift)
 {
     uint64_t last = (address + bytes - 1) >> shift;
     for (uint64_t line = address >> shift; line <= last; line++)
@@ -63,8 +75,8 @@ static inline uint64_t port_read_bytes(struct port *p, unsigned requester, uint6
     return t;
 }
 
-static inline uint64_t port_write_bytes(struct port *p, unsigned requester, uint64_t t, uint64_t address,
-                                        uint64_t bytes, unsigned shift)
+static inline uint64_t port_write_bytes(struct port *p, unsigned requester, uint64_t t,
+                                        uint64_t address, uint64_t bytes, unsigned shift)
 {
     uint64_t last = (address + bytes - 1) >> shift;
     for (uint64_t line = address >> shift; line <= last; line++)

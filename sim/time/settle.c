@@ -41,11 +41,15 @@ static void start_one(struct tsr_sim *s, struct tile *t, enum tsr_queue id, uint
         start_dma(s, t, id - TSR_Q_DMA0, &copy, now);
         return;
     }
+    if (q->n_active == MAX_ACTIVE)
+        return; /* one that ends will bring us back */
     struct unit_insn copy = *in;
     sems_consume(s, t, id, &copy, now);
     account_wait(s, t, id, &copy, now, blame, when);
     pop(q);
-    unsigned slot = q->n_active && id == TSR_Q_TTU && q->active[0].u ? (q->active[1].u ? 0 : 1) : 0;
+    unsigned slot = 0;
+    while (q->active[slot].u)
+        slot++;
     q->active[slot] = copy;
     q->active_start[slot] = now;
     q->n_active++;
@@ -63,8 +67,10 @@ static void wake_at(struct tsr_sim *s, struct tile *t, uint64_t cycle)
         return;
     t->wake = cycle;
     /* settle for `cycle` follows the events of the cycle before */
-    calendar_put(&s->cal, (struct event){.time = cycle - 1, .key = (uint64_t)EV_WAKE << 56 | t->id,
-                                         .kind = EV_WAKE, .tile = (uint16_t)t->id});
+    calendar_put(&s->cal, (struct event){.time = cycle - 1,
+                                         .key = (uint64_t)EV_WAKE << 56 | t->id,
+                                         .kind = EV_WAKE,
+                                         .tile = (uint16_t)t->id});
 }
 
 void settle(struct tsr_sim *s, struct tile *t, uint64_t now)

@@ -18,14 +18,14 @@ static bool rectangle(const struct tsr_sim *s, int64_t c, int64_t m, int64_t n, 
     return true;
 }
 
-static bool claim(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint32_t first,
-                  uint32_t banks, uint64_t now)
+static bool claim(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+                  uint32_t first, uint32_t banks, uint64_t now)
 {
     for (uint32_t b = first; b < first + banks; b++) {
         uint64_t other = q == TSR_Q_TTU ? t->acc_until[b] : t->mma_until[b];
         if (other >= now) {
-            raise_fault(s, TSR_FAULT_ACC_CONFLICT, now, t->id, q, in->pc, "bank %u is in use until cycle %llu", b,
-                        (unsigned long long)other);
+            raise_fault(s, TSR_FAULT_ACC_CONFLICT, now, t->id, q, in->pc,
+                        "bank %u is in use until cycle %llu", b, (unsigned long long)other);
             return false;
         }
         if (q == TSR_Q_TTU && t->tvp.last_acc[b] >= now) {
@@ -37,21 +37,27 @@ static bool claim(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const str
     return true;
 }
 
-static void finish(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in, uint64_t end)
+static void finish(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+                   uint64_t end)
 {
     struct queue *qu = &t->q[q];
     uint32_t slot = (uint32_t)(in - qu->active);
-    calendar_put(&s->cal, (struct event){.time = end, .key = (uint64_t)EV_UNIT << 56 | (uint64_t)t->id << 8 | q,
-                                         .kind = EV_UNIT, .tile = (uint16_t)t->id, .a = q, .b = slot});
+    calendar_put(&s->cal, (struct event){.time = end,
+                                         .key = (uint64_t)EV_UNIT << 56 | (uint64_t)t->id << 8 | q,
+                                         .kind = EV_UNIT,
+                                         .tile = (uint16_t)t->id,
+                                         .a = q,
+                                         .b = slot});
 }
 
 /* Whether all rows of an operand lie in the TSRAM, each within one line. */
-static bool operand_ok(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t now, uint64_t address,
-                       int64_t stride, int64_t rows, uint64_t bytes)
+static bool operand_ok(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t now,
+                       uint64_t address, int64_t stride, int64_t rows, uint64_t bytes)
 {
     uint64_t line_bytes = (uint64_t)1 << s->line_shift, mask = line_bytes - 1;
     uint64_t span = (uint64_t)stride * (uint64_t)(rows - 1) + bytes;
-    if (stride < 0 || stride > INT32_MAX || space_of(address) != TSR_SPACE_TSRAM || !tsram_ok(s, address, span)) {
+    if (stride < 0 || stride > INT32_MAX || space_of(address) != TSR_SPACE_TSRAM ||
+        !tsram_ok(s, address, span)) {
         raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, TSR_Q_TTU, in->pc,
                     "operand of %lld rows at 0x%llx lies outside the TSRAM", (long long)rows,
                     (unsigned long long)address);
@@ -60,8 +66,9 @@ static bool operand_ok(struct tsr_sim *s, struct tile *t, const struct unit_insn
     for (int64_t i = 0; i < rows; i++, address += (uint64_t)stride)
         if ((address & mask) + bytes > line_bytes) {
             raise_fault(s, TSR_FAULT_OPERAND_LINE, now, t->id, TSR_Q_TTU, in->pc,
-                        "row of %llu bytes at 0x%llx crosses a line of %llu", (unsigned long long)bytes,
-                        (unsigned long long)address, (unsigned long long)line_bytes);
+                        "row of %llu bytes at 0x%llx crosses a line of %llu",
+                        (unsigned long long)bytes, (unsigned long long)address,
+                        (unsigned long long)line_bytes);
             return false;
         } else if (!((uint64_t)stride & mask)) {
             break; /* all rows lie alike */
@@ -69,8 +76,8 @@ static bool operand_ok(struct tsr_sim *s, struct tile *t, const struct unit_insn
     return true;
 }
 
-static uint64_t fetch(struct tsr_sim *s, struct port *p, enum requester who, uint64_t at, uint64_t address,
-                      int64_t stride, int64_t rows, uint64_t bytes)
+static uint64_t fetch(struct tsr_sim *s, struct port *p, enum requester who, uint64_t at,
+                      uint64_t address, int64_t stride, int64_t rows, uint64_t bytes)
 {
     s->stats.tsram_read_bytes += (uint64_t)rows * bytes;
     if (stride == (int64_t)1 << s->line_shift) { /* rising lines: one a cycle */
@@ -115,20 +122,25 @@ static struct operand operand_of(const struct tsr_sim *s, const struct unit_insn
 
 bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
 {
+    if (in->u->exec == EX_SYNC)
+        return true;
     const int64_t *im = in->u->imm;
-    int64_t m = in->r[MMA_M], n = in->r[MMA_N], k = in->r[MMA_K], limit = 8 * (int64_t)s->chip->tile.ttu.dim;
+    int64_t m = in->r[MMA_M], n = in->r[MMA_N], k = in->r[MMA_K],
+            limit = 8 * (int64_t)s->chip->tile.ttu.dim;
     uint32_t first, banks;
     if (k <= 0 || k > 8 * (int64_t)s->chip->tile.line_bytes || m > limit || n > limit ||
         ((im[MMA_AT] || im[MMA_BT]) && k > limit) ||
         !rectangle(s, in->r[MMA_C], m, n, im[MMA_ACROSS], &first, &banks)) {
         raise_fault(s, TSR_FAULT_SHAPE, now, t->id, TSR_Q_TTU, in->pc,
-                    "m %lld n %lld k %lld at accumulator 0x%llx: each 1..%lld, within four banks", (long long)m,
-                    (long long)n, (long long)k, (unsigned long long)in->r[MMA_C], (long long)limit);
+                    "m %lld n %lld k %lld at accumulator 0x%llx: each 1..%lld, within four banks",
+                    (long long)m, (long long)n, (long long)k, (unsigned long long)in->r[MMA_C],
+                    (long long)limit);
         return false;
     }
     uint64_t bytes = 4 * (uint64_t)(im[MMA_SC] == 1 ? m : n), e = (uint64_t)in->r[MMA_E];
     if (im[MMA_SC] && (e % 4 || space_of(e) != TSR_SPACE_TSRAM || !tsram_ok(s, e, bytes))) {
-        raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, TSR_Q_TTU, in->pc, "exponents at 0x%llx", (unsigned long long)e);
+        raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, TSR_Q_TTU, in->pc, "exponents at 0x%llx",
+                    (unsigned long long)e);
         return false;
     }
     for (int b = 0; b < 2; b++) {
@@ -144,11 +156,23 @@ static uint64_t mma_busy(const struct tsr_sim *s, const struct unit_insn *in)
     const struct tsr_ttu_config *c = &s->chip->tile.ttu;
     int64_t m = in->r[MMA_M], n = in->r[MMA_N], d = c->dim;
     uint32_t ra = lanes_of(s, in->u->imm[MMA_AF]), rb = lanes_of(s, in->u->imm[MMA_BF]);
-    int64_t env[ENV_NAMES] = {[ENV_K] = in->r[MMA_K], [ENV_M] = m, [ENV_N] = n, [ENV_R] = ra < rb ? ra : rb,
+    int64_t env[ENV_NAMES] = {[ENV_K] = in->r[MMA_K],
+                              [ENV_M] = m,
+                              [ENV_N] = n,
+                              [ENV_R] = ra < rb ? ra : rb,
                               [ENV_TILES] = ((m + d - 1) / d) * ((n + d - 1) / d),
-                              [ENV_ACC_LATENCY] = c->acc_latency_cycles, [ENV_PIPE] = c->pipe_cycles};
+                              [ENV_ACC_LATENCY] = c->acc_latency_cycles,
+                              [ENV_PIPE] = c->pipe_cycles};
     int64_t busy = expr_scalar(in->u->expr, env, env);
     return busy > 0 ? (uint64_t)busy : 1;
+}
+
+/* Waits and posts in the TTU's order, without computing. */
+static void start_sync(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
+{
+    uint64_t last = t->ttu_compute_end ? t->ttu_compute_end + s->chip->tile.ttu.pipe_cycles : 0;
+    t->q[TSR_Q_TTU].free_at = now + 1;
+    finish(s, t, TSR_Q_TTU, in, last > now + 1 ? last : now + 1);
 }
 
 void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
@@ -156,6 +180,10 @@ void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     const struct uop *u = in->u;
     uint32_t first, banks, pipe = s->chip->tile.ttu.pipe_cycles;
     struct queue *q = &t->q[TSR_Q_TTU];
+    if (u->exec == EX_SYNC) {
+        start_sync(s, t, in, now);
+        return;
+    }
     if (!check_mma(s, t, in, now))
         return;
     rectangle(s, in->r[MMA_C], in->r[MMA_M], in->r[MMA_N], u->imm[MMA_ACROSS], &first, &banks);
@@ -166,7 +194,8 @@ void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     uint64_t ta = now + 1, tb = now + 1;
     if (u->imm[MMA_SC])
         ta = port_read_bytes(&t->port_a, PORT_TTU_A, ta, (uint64_t)in->r[MMA_E],
-                             4 * (uint64_t)in->r[u->imm[MMA_SC] == 1 ? MMA_M : MMA_N], s->line_shift);
+                             4 * (uint64_t)in->r[u->imm[MMA_SC] == 1 ? MMA_M : MMA_N],
+                             s->line_shift);
     struct operand a = operand_of(s, in, false), b = operand_of(s, in, true);
     ta = fetch(s, &t->port_a, PORT_TTU_A, ta, a.address, a.stride, a.rows, a.bytes);
     tb = fetch(s, &t->port_b, PORT_TTU_B, tb, b.address, b.stride, b.rows, b.bytes);
@@ -185,25 +214,29 @@ void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
 }
 
 /* drain and fill: row by row, the accumulator side and the port side each at its own pace. */
-static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t now)
+static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
+                         uint64_t now)
 {
     bool drain = in->u->exec == EX_DRAIN;
     int64_t m = in->r[DRAIN_M], n = in->r[DRAIN_N];
     uint64_t size = s->isa->formats[in->u->imm[DRAIN_FMT]].bits / 8, bytes = (uint64_t)n * size;
     uint64_t col = (uint64_t)(in->r[DRAIN_C] & 15) * s->chip->tile.ttu.dim * 4;
-    uint64_t acc_lines = ((col + (uint64_t)n * 4 - 1) >> s->line_shift) - (col >> s->line_shift) + 1;
+    uint64_t acc_lines =
+        ((col + (uint64_t)n * 4 - 1) >> s->line_shift) - (col >> s->line_shift) + 1;
     uint64_t address = (uint64_t)in->r[DRAIN_ADDR], at = now + 1, last = now;
     port_open(&t->port_acc);
     if (drain && in->u->imm[DRAIN_BI]) {
-        at = port_read_bytes(&t->port_acc, PORT_ACC, at, (uint64_t)in->r[DRAIN_BIAS], 4 * (uint64_t)n,
-                             s->line_shift) + 1;
+        at = port_read_bytes(&t->port_acc, PORT_ACC, at, (uint64_t)in->r[DRAIN_BIAS],
+                             4 * (uint64_t)n, s->line_shift) +
+             1;
         port_open(&t->port_acc);
     }
     for (int64_t i = 0; i < m; i++, address += (uint64_t)in->r[DRAIN_STRIDE]) {
         if (drain) {
             uint64_t w = at + acc_lines - 1 + s->drain_pipe;
             last = port_write_bytes(&t->port_acc, PORT_ACC, w, address, bytes, s->line_shift);
-            uint64_t next = at + acc_lines, held = last + 1 > s->drain_pipe ? last + 1 - s->drain_pipe : 0;
+            uint64_t next = at + acc_lines,
+                     held = last + 1 > s->drain_pipe ? last + 1 - s->drain_pipe : 0;
             at = next > held ? next : held;
         } else {
             last = port_read_bytes(&t->port_acc, PORT_ACC, at, address, bytes, s->line_shift);
@@ -221,21 +254,26 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
 bool check_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
 {
     int64_t m = in->r[DRAIN_M], n = in->r[DRAIN_N], stride = in->r[DRAIN_STRIDE];
-    uint64_t size = s->isa->formats[in->u->imm[DRAIN_FMT]].bits / 8, base = (uint64_t)in->r[DRAIN_ADDR];
+    uint64_t size = s->isa->formats[in->u->imm[DRAIN_FMT]].bits / 8,
+             base = (uint64_t)in->r[DRAIN_ADDR];
     bool bias = in->u->exec == EX_DRAIN && in->u->imm[DRAIN_BI];
     uint32_t first, banks;
     if (!rectangle(s, in->r[DRAIN_C], m, n, in->u->imm[DRAIN_ACROSS], &first, &banks)) {
-        raise_fault(s, TSR_FAULT_SHAPE, now, t->id, TSR_Q_ACC, in->pc, "m %lld n %lld at accumulator 0x%llx",
-                    (long long)m, (long long)n, (unsigned long long)in->r[DRAIN_C]);
+        raise_fault(s, TSR_FAULT_SHAPE, now, t->id, TSR_Q_ACC, in->pc,
+                    "m %lld n %lld at accumulator 0x%llx", (long long)m, (long long)n,
+                    (unsigned long long)in->r[DRAIN_C]);
         return false;
     }
     if (stride < 0 || stride > INT32_MAX || stride % (int64_t)size || base % size ||
-        space_of(base) != TSR_SPACE_TSRAM || !tsram_ok(s, base, (uint64_t)stride * (uint64_t)(m - 1) + (uint64_t)n * size) ||
-        (bias && (in->r[DRAIN_BIAS] % 4 || space_of((uint64_t)in->r[DRAIN_BIAS]) != TSR_SPACE_TSRAM ||
-                  !tsram_ok(s, (uint64_t)in->r[DRAIN_BIAS], 4 * (uint64_t)n)))) {
-        raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, TSR_Q_ACC, in->pc,
-                    "%lld rows of %lld at 0x%llx: outside the TSRAM or not a multiple of the element",
-                    (long long)m, (long long)n, (unsigned long long)base);
+        space_of(base) != TSR_SPACE_TSRAM ||
+        !tsram_ok(s, base, (uint64_t)stride * (uint64_t)(m - 1) + (uint64_t)n * size) ||
+        (bias &&
+         (in->r[DRAIN_BIAS] % 4 || space_of((uint64_t)in->r[DRAIN_BIAS]) != TSR_SPACE_TSRAM ||
+          !tsram_ok(s, (uint64_t)in->r[DRAIN_BIAS], 4 * (uint64_t)n)))) {
+        raise_fault(
+            s, TSR_FAULT_ADDRESS, now, t->id, TSR_Q_ACC, in->pc,
+            "%lld rows of %lld at 0x%llx: outside the TSRAM or not a multiple of the element",
+            (long long)m, (long long)n, (unsigned long long)base);
         return false;
     }
     return true;
@@ -246,7 +284,8 @@ void start_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     uint32_t first, banks;
     if (!check_acc(s, t, in, now))
         return;
-    rectangle(s, in->r[DRAIN_C], in->r[DRAIN_M], in->r[DRAIN_N], in->u->imm[DRAIN_ACROSS], &first, &banks);
+    rectangle(s, in->r[DRAIN_C], in->r[DRAIN_M], in->r[DRAIN_N], in->u->imm[DRAIN_ACROSS], &first,
+              &banks);
     if (!claim(s, t, TSR_Q_ACC, in, first, banks, now))
         return;
     uint64_t end = acc_rows(s, t, in, now), rows = now + (uint64_t)in->r[DRAIN_M] + 1;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cycles of a vector routine: in-order issue of up to one memory and one arithmetic instruction a
- * cycle over a scoreboard. Nothing outside the tile's vector unit can delay it, so the whole routine
- * is timed when it starts. */
+ * cycle over a scoreboard. Nothing outside the tile's vector unit can delay it, so the whole
+ * routine is timed when it starts. */
 #include <string.h>
 
 #include "sim/time/ports.h"
 
-enum { MAX_VREGS = 32, MAX_AREGS = 16 };
+enum {
+    MAX_VREGS = 32,
+    MAX_AREGS = 16
+};
 
 struct issue {
-    uint64_t cycle;           /* of the last issue */
-    bool arith, memory;       /* slots taken in it */
+    uint64_t cycle;     /* of the last issue */
+    bool arith, memory; /* slots taken in it */
     uint64_t vready[MAX_VREGS], aready[MAX_AREGS];
     struct port read[2], write;
     uint64_t last_result;
@@ -40,7 +43,10 @@ static uint64_t take_slot(struct issue *v, uint64_t at, bool memory)
     return at;
 }
 
-static inline uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static inline uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 static uint64_t vwait(const struct issue *v, uint64_t at, uint8_t reg)
 {
@@ -56,7 +62,8 @@ static void result(struct issue *v, uint8_t reg, uint64_t ready)
 static bool vector_fault(struct tsr_sim *s, struct tile *t, const struct issue *v, uint64_t cycle,
                          enum tsr_fault_kind kind, const char *what, uint64_t value)
 {
-    raise_fault(s, kind, cycle, t->id, TSR_Q_TVP, v->pc, "%s (0x%llx)", what, (unsigned long long)value);
+    raise_fault(s, kind, cycle, t->id, TSR_Q_TVP, v->pc, "%s (0x%llx)", what,
+                (unsigned long long)value);
     return false;
 }
 
@@ -68,14 +75,16 @@ static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
     uint64_t at = later(vwait(v, v->cycle, o->d), v->aready[o->a]);
     at = later(at, v->cycle + (v->memory ? 1 : 0));
     if (address % o->size || space_of(address) != TSR_SPACE_TSRAM || !tsram_ok(s, address, bytes))
-        return vector_fault(s, t, v, at, TSR_FAULT_ADDRESS, "vector access outside the TSRAM or not aligned", address);
+        return vector_fault(s, t, v, at, TSR_FAULT_ADDRESS,
+                            "vector access outside the TSRAM or not aligned", address);
     if (bytes) {
         if (store) {
             at = port_write_bytes(&v->write, PORT_TVP_WRITE, at, address, bytes, s->line_shift);
             s->stats.tsram_write_bytes += bytes;
         } else {
             unsigned odd = o->a & 1;
-            at = port_read_bytes(&v->read[odd], PORT_TVP_READ0 + odd, at, address, bytes, s->line_shift);
+            at = port_read_bytes(&v->read[odd], PORT_TVP_READ0 + odd, at, address, bytes,
+                                 s->line_shift);
             s->stats.tsram_read_bytes += bytes;
         }
     }
@@ -90,13 +99,15 @@ static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
 static bool acc_op(struct tsr_sim *s, struct tile *t, struct issue *v, const struct vop *o)
 {
     const struct tsr_tile_config *c = &s->chip->tile;
-    uint64_t lines = 16 * (uint64_t)c->ttu.dim * c->ttu.dim / c->tvp.lanes; /* of one bank: (4D)^2 / lanes */
+    uint64_t lines =
+        16 * (uint64_t)c->ttu.dim * c->ttu.dim / c->tvp.lanes; /* of one bank: (4D)^2 / lanes */
     uint64_t line = (uint64_t)t->tvp.a[o->a], bank = line / lines;
     uint64_t at = take_slot(v, later(vwait(v, v->cycle, o->d), v->aready[o->a]), true);
     if (bank >= c->ttu.acc_banks)
         return vector_fault(s, t, v, at, TSR_FAULT_ADDRESS, "no such accumulator line", line);
     if (t->mma_until[bank] >= at)
-        return vector_fault(s, t, v, at, TSR_FAULT_ACC_CONFLICT, "an mma owns the bank of this line", line);
+        return vector_fault(s, t, v, at, TSR_FAULT_ACC_CONFLICT,
+                            "an mma owns the bank of this line", line);
     t->tvp.last_acc[bank] = at;
     result(v, o->d, at + o->latency);
     t->tvp.a[o->a] += o->imm;
@@ -129,7 +140,8 @@ static bool loop_op(struct tsr_sim *s, struct tile *t, struct issue *v, const st
         return true;
     }
     if (v->n_loops == MAX_LOOPS || end <= v->pc + 1)
-        return vector_fault(s, t, v, at, TSR_FAULT_LOOP_DEPTH, "loops nest at most four deep and hold a word", end);
+        return vector_fault(s, t, v, at, TSR_FAULT_LOOP_DEPTH,
+                            "loops nest at most four deep and hold a word", end);
     v->loop[v->n_loops++] = (struct loop_frame){.start = v->pc + 1, .end = end, .left = n};
     return true;
 }
@@ -140,7 +152,8 @@ static bool scalar_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
     int64_t *a = t->tvp.a, lanes = s->chip->tile.tvp.lanes;
     uint64_t at = v->cycle;
     switch (o->exec) {
-    case VX_LOOP: return loop_op(s, t, v, o);
+    case VX_LOOP:
+        return loop_op(s, t, v, o);
     case VX_AADD:
         at = take_slot(v, later(later(at, v->aready[o->a]), v->aready[o->b]), false);
         a[o->d] = (int64_t)((uint64_t)a[o->a] + (uint64_t)a[o->b]);
@@ -173,9 +186,14 @@ static bool scalar_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
 static bool word(struct tsr_sim *s, struct tile *t, struct issue *v, const struct vop *o)
 {
     switch (o->exec) {
-    case VX_LD: case VX_LDB: case VX_ST: return memory_op(s, t, v, o);
-    case VX_LDA: return acc_op(s, t, v, o);
-    case VX_LANES: case VX_REDUCE: {
+    case VX_LD:
+    case VX_LDB:
+    case VX_ST:
+        return memory_op(s, t, v, o);
+    case VX_LDA:
+        return acc_op(s, t, v, o);
+    case VX_LANES:
+    case VX_REDUCE: {
         uint64_t at = vwait(v, v->cycle, o->d);
         at = vwait(v, at, o->a);
         if (o->exec == VX_LANES) {
@@ -186,21 +204,27 @@ static bool word(struct tsr_sim *s, struct tile *t, struct issue *v, const struc
         result(v, o->d, at + o->latency);
         return true;
     }
-    default: return scalar_op(s, t, v, o);
+    default:
+        return scalar_op(s, t, v, o);
     }
 }
 
 /* Runs the routine in time; the cycle of its end, or 0 after a fault. */
 static uint64_t run_routine(struct tsr_sim *s, struct tile *t, struct issue *v, uint64_t now)
 {
-    for (uint64_t n = 0;; n++) {
+    for (;;) {
         if (v->pc >= s->code.n_tvp)
-            return vector_fault(s, t, v, v->cycle, TSR_FAULT_PROGRAM_END, "ran past the routines' words", v->pc), 0;
+            return vector_fault(s, t, v, v->cycle, TSR_FAULT_PROGRAM_END,
+                                "ran past the routines' words", v->pc),
+                   0;
         const struct vop *o = &s->code.tvp[v->pc];
         if (!o->op)
-            return vector_fault(s, t, v, v->cycle, TSR_FAULT_ILLEGAL, "illegal vector word", v->pc), 0;
+            return vector_fault(s, t, v, v->cycle, TSR_FAULT_ILLEGAL, "illegal vector word", v->pc),
+                   0;
         if (v->cycle > s->opt.limit_cycles)
-            return vector_fault(s, t, v, v->cycle, TSR_FAULT_LIMIT, "more cycles than allowed", v->cycle), 0;
+            return vector_fault(s, t, v, v->cycle, TSR_FAULT_LIMIT, "more cycles than allowed",
+                                v->cycle),
+                   0;
         s->stats.instructions[TSR_Q_TVP]++;
         if (o->exec == VX_RET)
             break;
@@ -233,6 +257,9 @@ void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     account(s, q, TSR_Q_TVP, now + v.busy, TSR_WAIT_BUSY);
     account(s, q, TSR_Q_TVP, end + 1, TSR_WAIT_OPERAND_PORT);
     calendar_put(&s->cal,
-                 (struct event){.time = end, .key = (uint64_t)EV_UNIT << 56 | (uint64_t)t->id << 8 | TSR_Q_TVP,
-                                .kind = EV_UNIT, .tile = (uint16_t)t->id, .a = TSR_Q_TVP});
+                 (struct event){.time = end,
+                                .key = (uint64_t)EV_UNIT << 56 | (uint64_t)t->id << 8 | TSR_Q_TVP,
+                                .kind = EV_UNIT,
+                                .tile = (uint16_t)t->id,
+                                .a = TSR_Q_TVP});
 }
