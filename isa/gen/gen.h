@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside tessera-gen: what it writes from the data. */
+#ifndef ISA_GEN_GEN_H
+#define ISA_GEN_GEN_H
+
+#include <stdio.h>
+
+#include "isa/chip.h"
+#include "tessera/isa.h"
+
+/* The instruction set's manual in Markdown. */
+void tsr_gen_md(FILE *out, const struct tsr_isa *isa);
+/* SystemVerilog: opcodes, fields and decoders; formats; one chip's figures. */
+void tsr_gen_isa_pkg(FILE *out, const struct tsr_isa *isa);
+void tsr_gen_format_pkg(FILE *out, const struct tsr_isa *isa);
+void tsr_gen_chip_pkg(FILE *out, const struct tsr_chip *chip);
+
+/* `name` in capitals. */
+const char *tsr_gen_upper(const char *name, char *out, size_t cap);
+
+#endif
