@@ -10,7 +10,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays of codes are l
 
 bool tsr_num_has_codec(const struct tsr_format *f)
 {
-    return f->family == TSR_FAMILY_INT || f->ebits > 0;
+    if (f->family == TSR_FAMILY_INT)
+        return true;
+    int top = (1 << f->ebits) - (f->specials == TSR_SPECIALS_IEEE ? 2 : 1) - f->bias;
+    bool nan = f->specials != TSR_SPECIALS_IEEE || f->mbits > 0;
+    return f->ebits > 0 && nan && top <= 127 && 1 - f->bias - f->mbits >= -149;
 }
 
 /* A float layout, derived once per array. */
@@ -107,9 +111,9 @@ uint32_t tsr_num_encode(const struct tsr_format *f, uint32_t f32_bits, enum tsr_
 
 static inline uint32_t decode_float(const struct tsr_format *f, uint32_t code)
 {
-    uint32_t all = (UINT32_C(1) << (f->ebits + f->mbits)) - 1;
+    uint32_t least = UINT32_C(1) << f->mbits, all = (UINT32_C(1) << (f->ebits + f->mbits)) - 1;
     uint32_t mag = code & all, sign = (code >> (f->ebits + f->mbits) & 1) << 31;
-    uint32_t inf = all >> f->mbits << f->mbits, least = UINT32_C(1) << f->mbits;
+    uint32_t inf = all & ~(least - 1), field = mag >> f->mbits;
     if (mag - least < inf - least) /* normal, and not of the highest exponent: only a new bias */
         return sign | ((mag << (23 - f->mbits)) + ((uint32_t)(127 - f->bias) << 23));
     if (f->specials == TSR_SPECIALS_IEEE && mag >= inf)
@@ -118,10 +122,9 @@ static inline uint32_t decode_float(const struct tsr_format *f, uint32_t code)
         return TSR_NUM_NAN;
     if (mag == 0)
         return sign;
-    uint32_t field = mag >> f->mbits;
     uint32_t m = (mag & (least - 1)) | (uint32_t)(field > 0) << f->mbits;
     int e = (int)(field > 0 ? field : 1) - f->bias - f->mbits;
-    return num_round_pack(sign != 0, m, e); /* exact: all formats are subsets of f32 */
+    return num_round_pack(sign != 0, m, e); /* exact: f32 holds all values */
 }
 
 uint32_t tsr_num_decode_f32(const struct tsr_format *f, uint32_t code)
@@ -137,9 +140,10 @@ uint32_t tsr_num_decode_f32(const struct tsr_format *f, uint32_t code)
 static void encode_packed(const struct tsr_format *f, uint8_t *out, const uint32_t *in, size_t n,
                           enum tsr_round round)
 {
-    uint32_t held = 0, bits = 0;
+    uint64_t held = 0;
+    uint32_t bits = 0;
     for (size_t i = 0; i < n; i++) {
-        held |= tsr_num_encode(f, in[i], round) << bits;
+        held |= (uint64_t)tsr_num_encode(f, in[i], round) << bits;
         for (bits += f->bits; bits >= 8; bits -= 8, held >>= 8)
             *out++ = (uint8_t)held;
     }
@@ -149,11 +153,12 @@ static void encode_packed(const struct tsr_format *f, uint8_t *out, const uint32
 
 static void decode_packed(const struct tsr_format *f, uint32_t *out, const uint8_t *in, size_t n)
 {
-    uint32_t held = 0, bits = 0;
+    uint64_t held = 0;
+    uint32_t bits = 0;
     for (size_t i = 0; i < n; i++, held >>= f->bits, bits -= f->bits) {
         for (; bits < f->bits; bits += 8)
-            held |= (uint32_t)*in++ << bits;
-        out[i] = tsr_num_decode_f32(f, held & ((UINT32_C(1) << f->bits) - 1));
+            held |= (uint64_t)*in++ << bits;
+        out[i] = tsr_num_decode_f32(f, (uint32_t)(held & ((UINT64_C(1) << f->bits) - 1)));
     }
 }
 
@@ -178,15 +183,15 @@ void tsr_num_encode_array(const struct tsr_format *f, void *codes, const uint32_
                           size_t n, enum tsr_round round)
 {
     assert(tsr_num_has_codec(f));
-    if (f->bits == 32) {
+    if (f->bits == 32 && f->ebits > 0) { /* f32 itself: no other layout has a codec */
         for (size_t i = 0; i < n; i++) {
-            uint32_t c = tsr_num_encode(f, f32_bits[i], round);
+            uint32_t c = num_is_nan(f32_bits[i]) ? TSR_NUM_NAN : f32_bits[i];
             memcpy((char *)codes + 4 * i, &c, 4);
         }
     } else if (f->family == TSR_FAMILY_INT && f->bits == 8) {
         for (size_t i = 0; i < n; i++)
             ((uint8_t *)codes)[i] = (uint8_t)encode_int(8, f32_bits[i], round);
-    } else if (f->bits != 8 && f->bits != 16) {
+    } else if (f->ebits == 0 || (f->bits != 8 && f->bits != 16)) {
         encode_packed(f, codes, f32_bits, n, round);
     } else if (round == TSR_ROUND_EVEN) {
         encode_wholes(f, codes, f32_bits, n, TSR_ROUND_EVEN);
@@ -201,17 +206,17 @@ void tsr_num_decode_array(const struct tsr_format *f, uint32_t *f32_bits, const 
                           size_t n)
 {
     assert(tsr_num_has_codec(f));
-    if (f->bits == 16) {
+    if (f->bits == 16 && f->ebits > 0) {
         for (size_t i = 0; i < n; i++) {
             uint16_t c;
             memcpy(&c, (const char *)codes + 2 * i, 2);
             f32_bits[i] = decode_float(f, c);
         }
-    } else if (f->bits == 32) {
+    } else if (f->bits == 32 && f->ebits > 0) {
         for (size_t i = 0; i < n; i++) {
             uint32_t c;
             memcpy(&c, (const char *)codes + 4 * i, 4);
-            f32_bits[i] = f->ebits > 0 ? decode_float(f, c) : tsr_num_decode_f32(f, c);
+            f32_bits[i] = num_is_nan(c) ? TSR_NUM_NAN : c;
         }
     } else if (f->bits == 8) {
         uint32_t table[256];

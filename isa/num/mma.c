@@ -9,7 +9,7 @@
 static bool takes(const struct tsr_format *f)
 {
     bool plain = f->family == TSR_FAMILY_FLOAT || f->family == TSR_FAMILY_INT;
-    return plain && f->width_class != 0 && f->bits <= 16;
+    return plain && f->width_class != 0 && f->bits <= 16 && tsr_num_has_codec(f);
 }
 
 /* Bits of the largest magnitude as an integer in units of the least. For e4m3 18, for i8 8. */

@@ -23,8 +23,8 @@ enum tsr_round {
     TSR_ROUND_ZERO, /* toward zero */
 };
 
-/* Whether this file's codecs take the format: FLOAT and INT rows, and rows of block families whose
- * element is a float (ebits > 0), of which they code the element without its scale. */
+/* Whether this file's codecs take the format: INT rows, and floats (ebits > 0) whose values f32
+ * holds exactly. Of a block family's row they code the element without its scale. */
 bool tsr_num_has_codec(const struct tsr_format *f);
 
 /* The code, in the low f->bits bits, of an f32.

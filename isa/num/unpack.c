@@ -53,6 +53,8 @@ static void fetch(uint16_t *restrict code, const uint8_t *run, size_t from, uint
             uint32_t c = run[byte];
             if (at % 8 + bits > 8)
                 c |= (uint32_t)run[byte + 1] << 8;
+            if (at % 8 + bits > 16)
+                c |= (uint32_t)run[byte + 2] << 16;
             code[i] = (uint16_t)(c >> at % 8 & ((UINT32_C(1) << bits) - 1));
         }
     }

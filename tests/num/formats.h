@@ -33,6 +33,11 @@ enum {
     N_I8,
     N_I4,
     N_I32,
+    N_E6M5, /* from here on as an overlay might add them */
+    N_E3M0,
+    N_E8M15,
+    N_ODD_BIAS,
+    N_I12,
     N_FORMATS
 };
 enum {
@@ -54,6 +59,11 @@ static const struct tsr_format num_formats[N_FORMATS] = {
     [N_I8] = NUM_INT("i8", TSR_I8, 8, 9),
     [N_I4] = NUM_INT("i4", TSR_I4, 4, 6),
     [N_I32] = NUM_INT("i32", TSR_I32, 32, 0),
+    [N_E6M5] = NUM_FLOAT("e6m5", 22, TSR_SPECIALS_IEEE, 12, 6, 5, 31, 16),
+    [N_E3M0] = NUM_FLOAT("e3m0", 23, TSR_SPECIALS_NONE, 4, 3, 0, 3, 6),
+    [N_E8M15] = NUM_FLOAT("e8m15", 24, TSR_SPECIALS_IEEE, 24, 8, 15, 127, 0),
+    [N_ODD_BIAS] = NUM_FLOAT("e5m4", 25, TSR_SPECIALS_FN, 10, 5, 4, 120, 16),
+    [N_I12] = NUM_INT("i12", 26, 12, 16),
 };
 
 static inline float num_float(uint32_t bits)

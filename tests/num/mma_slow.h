@@ -110,9 +110,10 @@ static inline struct slow_element slow_element(const struct tsr_format *f, uint3
     return x;
 }
 
+/* bf16, f16, e5m2; and what overlays add of such width. */
 static inline bool slow_is_wide(const struct tsr_format *f)
 {
-    return f->code == TSR_BF16 || f->code == TSR_F16 || f->code == TSR_F8E5M2;
+    return f->family == TSR_FAMILY_FLOAT && f->ebits > 4;
 }
 
 /* Adds one step of r products, all finite, to *sum. */

@@ -193,6 +193,13 @@ static void test_mma_all_pairs_equal_the_slow_one(void **state)
                 for (int how = 0; how < DRAWS; how++)
                     if ((ia >= N_FIRST_INT) == (ib >= N_FIRST_INT))
                         one_case(ia, ib, (enum draw)how, &s);
+    for (int how = 0; how < DRAWS; how++) { /* formats of overlays */
+        one_case(N_E6M5, N_E6M5, (enum draw)how, &s);
+        one_case(N_E6M5, N_E3M0, (enum draw)how, &s);
+        one_case(N_BF16, N_ODD_BIAS, (enum draw)how, &s);
+        one_case(N_E4M3, N_E3M0, (enum draw)how, &s);
+        one_case(N_I12, N_I8, (enum draw)how, &s);
+    }
 }
 
 /* All 256 x 256 products, C = 0 and k = 1: the exact product rounded once. */
