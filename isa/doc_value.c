@@ -132,7 +132,11 @@ enum tsr_status tsr_doc_int(const struct tsr_doc *doc, const struct tsr_doc_node
     if (st != TSR_OK)
         return st;
     int64_t v;
-    if (!tsr_text_int(node->text, &v) || v < min || v > max)
+    bool ok = tsr_text_int(node->text, &v) && v >= min && v <= max;
+    if (!ok && min == max)
+        return tsr_doc_bad(doc, node, key, err, "\"%.40s\": only %" PRId64 " is allowed",
+                           node->text, min);
+    if (!ok)
         return tsr_doc_bad(doc, node, key, err,
                            "\"%.40s\": an integer from %" PRId64 " to %" PRId64 " is allowed",
                            node->text, min, max);
