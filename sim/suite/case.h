@@ -20,6 +20,8 @@ struct suite_region {
 
 struct suite_case {
     char label[SUITE_LABEL], message[SUITE_MESSAGE];
+    const struct tsr_format *format;
+    struct suite_shape shape;
     struct tsr_sim *sim[SUITE_SIMS];
     struct tsr_stats stats; /* of the last full run */
     uint64_t random, hbm_next;

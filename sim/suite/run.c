@@ -16,6 +16,8 @@ static void case_end(struct suite *s)
     bool failed = c->mismatches > 0 || c->fault;
     struct suite_result r = {.kernel = s->kernel,
                              .label = c->label,
+                             .format = c->format ? c->format->name : NULL,
+                             .shape = c->shape,
                              .message = failed ? c->message : NULL,
                              .fault = c->fault,
                              .programs = c->programs,
@@ -60,6 +62,8 @@ enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, ui
     if (!c)
         return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", s->kernel);
     s->now = c;
+    c->format = format;
+    c->shape = (struct suite_shape){m, n, k};
     snprintf(c->label, sizeof c->label, "%s%s%" PRIu64 "x%" PRIu64 "x%" PRIu64 "%s%s",
              format ? format->name : "", format ? " " : "", m, n, k, *variant ? " " : "", variant);
     c->random = hash(UINT64_C(0xcbf29ce484222325) ^ s->seed, s->kernel, strlen(s->kernel));

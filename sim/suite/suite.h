@@ -19,16 +19,18 @@
 #include "tessera/sim.h"
 #include "tessera/status.h"
 
+struct suite_shape {
+    uint64_t m, n, k;
+};
+
 /* Of one case, given to the report function when the case is over. */
 struct suite_result {
     const char *kernel, *label; /* "matmul", "bf16 3x5x7 bias" */
+    const char *format;         /* of the case, may be null; with the shape it repeats it */
+    struct suite_shape shape;
     const char *message;        /* null: it holds; else the first thing that does not */
     bool fault;                 /* the simulated machine stopped */
     uint64_t programs, instructions, cycles, mismatches;
-};
-
-struct suite_shape {
-    uint64_t m, n, k;
 };
 
 struct suite {
