@@ -8,7 +8,9 @@
 
 #include "sim/cli/cli.h"
 
-enum { MAX_OPTIONS = 48 };
+enum {
+    MAX_OPTIONS = 48
+};
 
 /* getopt's view of the option rows: `val` is the row's place + 1. */
 struct getopt_table {
@@ -24,9 +26,8 @@ static void add_rows(struct getopt_table *t, const struct cli_option *rows)
     for (; rows && rows->name; rows++) {
         assert(t->n < MAX_OPTIONS);
         t->row[t->n] = rows;
-        t->longs[t->n] = (struct option){rows->name,
-                                         rows->argument ? required_argument : no_argument, NULL,
-                                         256 + t->n};
+        t->longs[t->n] = (struct option){
+            rows->name, rows->argument ? required_argument : no_argument, NULL, 256 + t->n};
         t->n++;
         if (rows->letter) {
             t->shorts[at++] = rows->letter;
@@ -91,8 +92,10 @@ static enum tsr_status parse(struct cli *c, const char *first, const struct cli_
         if (code == '?' && optopt)
             return tsr_error_set(err, TSR_USAGE, "-%c: no such option", optopt);
         if (code == '?')
-            return tsr_error_set(err, TSR_USAGE, "%s: no such option, or not the only one that "
-                                 "begins like this", word);
+            return tsr_error_set(err, TSR_USAGE,
+                                 "%s: no such option, or not the only one that "
+                                 "begins like this",
+                                 word);
         enum tsr_status st = take_option(c, row_of(&t, code), optarg, err);
         if (st != TSR_OK)
             return st;
@@ -177,8 +180,8 @@ int cli_main(int argc, char **argv)
     enum tsr_status flushed = flush_results(&err);
     st = st == TSR_OK ? flushed : st;
     if (st != TSR_OK && err.message[0])
-        fprintf(stderr, "tessera%s%s: %s\n", c.command ? " " : "",
-                c.command ? c.command->name : "", err.message);
+        fprintf(stderr, "tessera%s%s: %s\n", c.command ? " " : "", c.command ? c.command->name : "",
+                err.message);
     if (st == TSR_USAGE && c.command)
         fprintf(stderr, "`tessera %s --help` says what is allowed\n", c.command->name);
     tsr_isa_free(c.isa);

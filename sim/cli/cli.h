@@ -20,12 +20,12 @@
 enum cli_words {
     CLI_WORDS_NONE,
     CLI_WORDS_FILE,
-    CLI_WORDS_CHIP,   /* names, or a file */
-    CLI_WORDS_MODEL,  /* names, or a file */
+    CLI_WORDS_CHIP,  /* names, or a file */
+    CLI_WORDS_MODEL, /* names, or a file */
     CLI_WORDS_FORMAT,
     CLI_WORDS_KERNEL, /* of the suite, and all */
     CLI_WORDS_COMMAND,
-    CLI_WORDS_LIST,   /* the option's own `list` */
+    CLI_WORDS_LIST, /* the option's own `list` */
 };
 
 struct cli_option {
@@ -33,7 +33,7 @@ struct cli_option {
     char letter;          /* short form, 0: none */
     const char *argument; /* its name in help, e.g. "FILE"; null: a flag */
     enum cli_words words;
-    const char *list;     /* LIST: allowed words, separated by blanks; others are refused */
+    const char *list; /* LIST: allowed words, separated by blanks; others are refused */
     bool required, repeats;
     const char *doc;
 };
@@ -45,20 +45,22 @@ struct cli_command {
     const char *doc;        /* one line */
     const char *positional; /* "PROG", "[KERNEL]"; null: none */
     unsigned min_positional, max_positional;
-    enum cli_words words;   /* of the positional arguments */
-    const char *list;       /* with CLI_WORDS_LIST */
+    enum cli_words words;             /* of the positional arguments */
+    const char *list;                 /* with CLI_WORDS_LIST */
     const struct cli_option *options; /* ended by a null name; null: only the common ones */
     /* Results to stdout, through cli_print_json or stdio; diagnostics into err, which becomes the
      * message on stderr. The status is the exit code. */
     enum tsr_status (*run)(struct cli *c, struct tsr_error *err);
-    const char *notes;      /* further lines of --help; may be null */
+    const char *notes; /* further lines of --help; may be null */
 };
 
 /* Ended by null. */
 extern const struct cli_command *const cli_commands[];
 extern const struct cli_option cli_common_options[]; /* help, isa */
 
-enum { CLI_MAX_OVERLAYS = 16 };
+enum {
+    CLI_MAX_OVERLAYS = 16
+};
 
 struct cli_given {
     const struct cli_option *option;

@@ -23,8 +23,12 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "output", .letter = 'o', .argument = "OUT.tsr", .words = CLI_WORDS_FILE,
-     .required = true, .doc = "the binary program"},
+    {.name = "output",
+     .letter = 'o',
+     .argument = "OUT.tsr",
+     .words = CLI_WORDS_FILE,
+     .required = true,
+     .doc = "the binary program"},
     {0},
 };
 

@@ -6,7 +6,10 @@
 #include "sim/cli/figures.h"
 #include "tessera/sim.h"
 
-enum { ALIGNMENT = 1024, MAX_THREADS = 1024 };
+enum {
+    ALIGNMENT = 1024,
+    MAX_THREADS = 1024
+};
 #define MAX_SIZE (UINT64_C(1) << 24)
 
 struct bench {
@@ -53,8 +56,7 @@ static enum tsr_status lay_out(struct bench *b, struct tsr_error *err)
     op->c = place(&at, op->m, op->n, &b->isa->formats[op->c_format]);
     if (at > b->chip.hbm.bytes)
         return tsr_error_set(err, TSR_BAD_INPUT, "A, B and C take %.2f GiB, the HBM of %s has %.2f",
-                             (double)at / 0x1p30, b->chip.name,
-                             (double)b->chip.hbm.bytes / 0x1p30);
+                             (double)at / 0x1p30, b->chip.name, (double)b->chip.hbm.bytes / 0x1p30);
     return TSR_OK;
 }
 
@@ -125,14 +127,21 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip", .argument = "CHIP", .words = CLI_WORDS_CHIP, .required = true,
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
+     .required = true,
      .doc = "name or file"},
     {.name = "m", .argument = "M", .required = true, .doc = "rows of A and C"},
     {.name = "n", .argument = "N", .required = true, .doc = "columns of B and C"},
     {.name = "k", .argument = "K", .required = true, .doc = "columns of A, rows of B"},
-    {.name = "format", .argument = "FORMAT", .words = CLI_WORDS_FORMAT, .required = true,
+    {.name = "format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .required = true,
      .doc = "of A and B; C is bf16, int32 for integers"},
-    {.name = "threads", .argument = "N",
+    {.name = "threads",
+     .argument = "N",
      .doc = "host threads at most; one run uses one, results never depend on it"},
     {.name = "json", .doc = "for machines"},
     {0},

@@ -6,12 +6,14 @@
 #include "sim/cli/cli.h"
 #include "sim/suite/suite.h"
 
-enum { MAX_SIZE = 1 << 20 };
+enum {
+    MAX_SIZE = 1 << 20
+};
 
 struct check {
     struct cli *c;
     struct suite suite;
-    FILE *junit; /* null: not asked for */
+    FILE *junit;        /* null: not asked for */
     const char *kernel; /* of the line being summed */
     uint64_t cases, failed;
 };
@@ -40,11 +42,20 @@ static void put_xml(FILE *out, const char *text)
 {
     for (; *text; text++)
         switch (*text) {
-        case '&': fputs("&amp;", out); break;
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '"': fputs("&quot;", out); break;
-        default: fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
         }
 }
 
@@ -103,8 +114,8 @@ static enum tsr_status print_result(struct check *k, struct tsr_error *err)
     print_kernel(k);
     if (!cli_has(k->c, "json")) {
         printf("%" PRIu64 " programs, %" PRIu64 " instructions, %" PRIu64 " cycles, %" PRIu64
-               " mismatches, seed %" PRIu64 "\n", s->programs, s->instructions, s->cycles,
-               s->mismatches, s->seed);
+               " mismatches, seed %" PRIu64 "\n",
+               s->programs, s->instructions, s->cycles, s->mismatches, s->seed);
         return TSR_OK;
     }
     json_t *o = json_object();
@@ -133,12 +144,13 @@ static enum tsr_status run_suite(struct check *k, struct tsr_error *err)
     enum tsr_status written = TSR_OK;
     if (k->junit) {
         char head[128];
-        int n = snprintf(head, sizeof head, "<testsuite name=\"tessera check\" tests=\"%" PRIu64
-                         "\" failures=\"%" PRIu64 "\">\n", k->suite.cases, k->suite.failed_cases);
+        int n = snprintf(head, sizeof head,
+                         "<testsuite name=\"tessera check\" tests=\"%" PRIu64
+                         "\" failures=\"%" PRIu64 "\">\n",
+                         k->suite.cases, k->suite.failed_cases);
         fputs("</testsuite>\n", k->junit);
-        written = fclose(k->junit) == 0
-                      ? cli_write_file(junit, head, (size_t)n, xml, n_xml, err)
-                      : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+        written = fclose(k->junit) == 0 ? cli_write_file(junit, head, (size_t)n, xml, n_xml, err)
+                                        : tsr_error_set(err, TSR_INTERNAL, "out of memory");
         free(xml);
     }
     if (st == TSR_OK || st == TSR_MISMATCH || st == TSR_FAULT) {
@@ -154,7 +166,8 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     struct tsr_chip chip;
     const char *target = cli_text(c, "target"), *shape = cli_text(c, "shape");
     if (target && strcmp(target, "rtl") == 0)
-        return tsr_error_set(err, TSR_USAGE, "--target rtl: tessera-rtl is not built; allowed: sim");
+        return tsr_error_set(err, TSR_USAGE,
+                             "--target rtl: tessera-rtl is not built; allowed: sim");
     enum tsr_status st = cli_isa(c, &k.suite.isa, err);
     if (st == TSR_OK)
         st = cli_chip(c, &chip, err);
@@ -170,14 +183,22 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip", .argument = "CHIP", .words = CLI_WORDS_CHIP, .required = true,
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
+     .required = true,
      .doc = "name or file"},
     {.name = "shape", .argument = "MxNxK", .doc = "one shape instead of the kernel's own"},
-    {.name = "format", .argument = "FORMAT", .words = CLI_WORDS_FORMAT,
+    {.name = "format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
      .doc = "one format instead of all"},
     {.name = "seed", .argument = "S", .doc = "of the random inputs, default 1"},
     {.name = "thorough", .doc = "the kernels' long lists of shapes"},
-    {.name = "target", .argument = "TARGET", .words = CLI_WORDS_LIST, .list = "sim rtl",
+    {.name = "target",
+     .argument = "TARGET",
+     .words = CLI_WORDS_LIST,
+     .list = "sim rtl",
      .doc = "what runs the programs"},
     {.name = "junit", .argument = "FILE", .words = CLI_WORDS_FILE, .doc = "report as JUnit XML"},
     {.name = "json", .doc = "for machines"},

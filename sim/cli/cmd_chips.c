@@ -11,9 +11,9 @@ static json_t *describe(const struct tsr_isa *isa, const struct tsr_chip *chip)
     for (int i = 0; i < TSR_DTYPE_MAX; i++) {
         const struct tsr_format *f = &isa->formats[i];
         if (isa->has_format[i] && f->width_class)
-            json_object_set_new(peak, f->name,
-                                json_real(2.0 * figures_macs_per_cycle(chip, f) *
-                                          (double)chip->clock_hz));
+            json_object_set_new(
+                peak, f->name,
+                json_real(2.0 * figures_macs_per_cycle(chip, f) * (double)chip->clock_hz));
     }
     json_object_set_new(o, "peak_flops", peak);
     json_object_set_new(o, "hbm_bytes", json_integer((json_int_t)chip->hbm.bytes));
@@ -59,7 +59,9 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip", .argument = "CHIP", .words = CLI_WORDS_CHIP,
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
      .doc = "this chip only, a name or a file"},
     {.name = "json", .doc = "for machines"},
     {0},

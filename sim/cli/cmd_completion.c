@@ -18,7 +18,8 @@ static void put_words(const struct tsr_isa *isa, enum cli_words words, const cha
 {
     switch (words) {
     case CLI_WORDS_NONE:
-    case CLI_WORDS_FILE: break;
+    case CLI_WORDS_FILE:
+        break;
     case CLI_WORDS_CHIP:
         for (const char *const *n = tsr_chip_names(); *n; n++)
             printf(" %s", *n);
@@ -27,7 +28,9 @@ static void put_words(const struct tsr_isa *isa, enum cli_words words, const cha
         for (const char *const *n = tsr_model_names(); *n; n++)
             printf(" %s", *n);
         break;
-    case CLI_WORDS_FORMAT: put_formats(isa); break;
+    case CLI_WORDS_FORMAT:
+        put_formats(isa);
+        break;
     case CLI_WORDS_KERNEL:
         printf(" all");
         for (const struct suite_kernel *k = suite_kernels; k->name; k++)
@@ -37,7 +40,9 @@ static void put_words(const struct tsr_isa *isa, enum cli_words words, const cha
         for (const struct cli_command *const *m = cli_commands; *m; m++)
             printf(" %s", (*m)->name);
         break;
-    case CLI_WORDS_LIST: printf(" %s", list); break;
+    case CLI_WORDS_LIST:
+        printf(" %s", list);
+        break;
     }
 }
 
@@ -90,12 +95,11 @@ static const char head[] =
     "    case $command:$before in\n"
     "        *:--isa) files=1 ;;\n";
 
-static const char tail[] =
-    "    esac\n"
-    "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-    "    [ -z \"$files\" ] || COMPREPLY+=($(compgen -f -- \"$word\"))\n"
-    "}\n"
-    "complete -o filenames -F _tessera tessera\n";
+static const char tail[] = "    esac\n"
+                           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+                           "    [ -z \"$files\" ] || COMPREPLY+=($(compgen -f -- \"$word\"))\n"
+                           "}\n"
+                           "complete -o filenames -F _tessera tessera\n";
 
 static enum tsr_status run(struct cli *c, struct tsr_error *err)
 {

@@ -26,7 +26,10 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "output", .letter = 'o', .argument = "FILE", .words = CLI_WORDS_FILE,
+    {.name = "output",
+     .letter = 'o',
+     .argument = "FILE",
+     .words = CLI_WORDS_FILE,
      .doc = "where to write; without it to standard output"},
     {0},
 };

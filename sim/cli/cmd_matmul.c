@@ -9,7 +9,9 @@
 #include "sim/cli/npy.h"
 #include "tessera/sim.h"
 
-enum { ALIGNMENT = 1024 };
+enum {
+    ALIGNMENT = 1024
+};
 
 struct job {
     struct cli *c;
@@ -88,9 +90,10 @@ static enum tsr_status load_operands(struct job *j, struct tsr_error *err)
     if (st == TSR_OK)
         st = read_matrix(b_file, &b, err);
     if (st == TSR_OK && a.dim[1] != b.dim[0])
-        st = tsr_error_set(err, TSR_BAD_INPUT, "%s is %" PRIu64 " x %" PRIu64 ", %s is %" PRIu64
-                           " x %" PRIu64 ": A's columns must be B's rows", a_file, a.dim[0],
-                           a.dim[1], b_file, b.dim[0], b.dim[1]);
+        st = tsr_error_set(err, TSR_BAD_INPUT,
+                           "%s is %" PRIu64 " x %" PRIu64 ", %s is %" PRIu64 " x %" PRIu64
+                           ": A's columns must be B's rows",
+                           a_file, a.dim[0], a.dim[1], b_file, b.dim[0], b.dim[1]);
     if (st == TSR_OK)
         st = place(j, a_file, &a, false, &j->op.a, err);
     if (st == TSR_OK)
@@ -141,8 +144,10 @@ static enum tsr_status read_options(struct job *j, struct tsr_error *err)
         return st;
     bool integer = j->format->family == TSR_FAMILY_INT;
     if (j->format->bits % 8 != 0 || j->format->block > 1)
-        return tsr_error_set(err, TSR_BAD_INPUT, "--format %s: whole bytes without scales are "
-                             "multiplied: bf16 f16 f8e4m3 f8e5m2 i8", j->format->name);
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "--format %s: whole bytes without scales are "
+                             "multiplied: bf16 f16 f8e4m3 f8e5m2 i8",
+                             j->format->name);
     st = cli_format(j->c, j->isa, "out-format", integer ? "i32" : "f32", &j->out_format, err);
     if (st != TSR_OK)
         return st;
@@ -191,17 +196,35 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip", .argument = "CHIP", .words = CLI_WORDS_CHIP, .required = true,
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
+     .required = true,
      .doc = "name or file"},
-    {.name = "format", .argument = "FORMAT", .words = CLI_WORDS_FORMAT, .required = true,
+    {.name = "format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .required = true,
      .doc = "that A and B are rounded to"},
-    {.name = "a", .argument = "A.npy", .words = CLI_WORDS_FILE, .required = true,
+    {.name = "a",
+     .argument = "A.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
      .doc = "M x K, float32 (int8 for i8)"},
-    {.name = "b", .argument = "B.npy", .words = CLI_WORDS_FILE, .required = true,
+    {.name = "b",
+     .argument = "B.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
      .doc = "K x N, likewise"},
-    {.name = "output", .letter = 'o', .argument = "C.npy", .words = CLI_WORDS_FILE,
-     .required = true, .doc = "M x N"},
-    {.name = "out-format", .argument = "FORMAT", .words = CLI_WORDS_FORMAT,
+    {.name = "output",
+     .letter = 'o',
+     .argument = "C.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
+     .doc = "M x N"},
+    {.name = "out-format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
      .doc = "of C in the chip's memory: f32 (the default: as accumulated), bf16, f16; i32"},
     {.name = "json", .doc = "for machines: cycles and utilisation"},
     {0},

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/cli/figures.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/figures.h"
 #include "sim/cli/npy.h"
 #include "tessera/sim.h"
 
@@ -23,8 +23,8 @@ static const char *const mode_words[] = {"full", "timing", "functional"};
 
 /* The binding that "NAME=FILE" names; *file is set behind the '='. */
 static enum tsr_status find_binding(const struct job *j, const char *option, const char *text,
-                                    bool output, const struct tsr_binding **out,
-                                    const char **file, struct tsr_error *err)
+                                    bool output, const struct tsr_binding **out, const char **file,
+                                    struct tsr_error *err)
 {
     const char *equal = strchr(text, '=');
     size_t n = equal ? (size_t)(equal - text) : 0;
@@ -52,8 +52,9 @@ static enum tsr_status check_shape(const char *file, const struct npy *a,
         same = same && a->dim[d] == b->dim[d];
         at += (size_t)snprintf(want + at, sizeof want - at, "%s%" PRIu64, d ? ", " : "", b->dim[d]);
     }
-    return same ? TSR_OK : tsr_error_set(err, TSR_BAD_INPUT, "%s: the shape of %s is (%s)", file,
-                                         b->name, want);
+    return same ? TSR_OK
+                : tsr_error_set(err, TSR_BAD_INPUT, "%s: the shape of %s is (%s)", file, b->name,
+                                want);
 }
 
 static enum tsr_status load_input(struct job *j, const struct tsr_binding *b, const char *file,
@@ -196,7 +197,9 @@ static const struct {
     {"tsram_read", offsetof(struct tsr_stats, tsram_read_bytes)},
     {"tsram_write", offsetof(struct tsr_stats, tsram_write_bytes)},
 };
-enum { COUNTERS = sizeof counters / sizeof *counters };
+enum {
+    COUNTERS = sizeof counters / sizeof *counters
+};
 
 static uint64_t counter(const struct tsr_stats *st, int i)
 {
@@ -211,12 +214,10 @@ static enum tsr_status print_json(const struct job *j, struct tsr_error *err)
     json_object_set_new(o, "mode", json_string(mode_words[j->mode]));
     if (j->mode != TSR_MODE_FUNCTIONAL) {
         json_object_set_new(o, "cycles", json_integer((json_int_t)st->cycles));
-        json_object_set_new(o, "seconds",
-                            json_real((double)st->cycles / (double)j->chip.clock_hz));
+        json_object_set_new(o, "seconds", json_real((double)st->cycles / (double)j->chip.clock_hz));
         json_object_set_new(o, "macs", json_integer((json_int_t)st->macs));
         json_object_set_new(o, "ttu_busy", json_real(figures_ttu_busy(&j->chip, st)));
-        json_object_set_new(o, "hbm_utilisation",
-                            json_real(figures_hbm_utilisation(&j->chip, st)));
+        json_object_set_new(o, "hbm_utilisation", json_real(figures_hbm_utilisation(&j->chip, st)));
         for (int i = 0; i < COUNTERS; i++)
             json_object_set_new(bytes, counters[i].name, json_integer((json_int_t)counter(st, i)));
         json_object_set(o, "bytes", bytes);
@@ -305,13 +306,25 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip", .argument = "CHIP", .words = CLI_WORDS_CHIP, .required = true,
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
+     .required = true,
      .doc = "name or file"},
-    {.name = "mode", .argument = "MODE", .words = CLI_WORDS_LIST, .list = "full timing functional",
+    {.name = "mode",
+     .argument = "MODE",
+     .words = CLI_WORDS_LIST,
+     .list = "full timing functional",
      .doc = "values and cycles (the default), or one of them"},
-    {.name = "input", .argument = "NAME=FILE", .words = CLI_WORDS_FILE, .repeats = true,
+    {.name = "input",
+     .argument = "NAME=FILE",
+     .words = CLI_WORDS_FILE,
+     .repeats = true,
      .doc = "a .npy file for `.tensor NAME in`"},
-    {.name = "output", .argument = "NAME=FILE", .words = CLI_WORDS_FILE, .repeats = true,
+    {.name = "output",
+     .argument = "NAME=FILE",
+     .words = CLI_WORDS_FILE,
+     .repeats = true,
      .doc = "where `.tensor NAME out` goes, as .npy"},
     {.name = "races", .doc = "check that no two accesses race (full runs)"},
     {.name = "limit", .argument = "CYCLES", .doc = "stop with a fault after so many"},

@@ -13,7 +13,10 @@ const struct cli_command *const cli_commands[] = {
 };
 
 const struct cli_option cli_common_options[] = {
-    {.name = "isa", .argument = "FILE", .words = CLI_WORDS_FILE, .repeats = true,
+    {.name = "isa",
+     .argument = "FILE",
+     .words = CLI_WORDS_FILE,
+     .repeats = true,
      .doc = "overlay on the instruction set: its rows replace those of the same name or are added"},
     {.name = "help", .letter = 'h', .doc = "this text"},
     {0},

@@ -10,8 +10,7 @@
 
 enum tsr_status cli_isa(struct cli *c, const struct tsr_isa **out, struct tsr_error *err)
 {
-    enum tsr_status st =
-        c->isa ? TSR_OK : tsr_isa_load(c->overlays, c->n_overlays, &c->isa, err);
+    enum tsr_status st = c->isa ? TSR_OK : tsr_isa_load(c->overlays, c->n_overlays, &c->isa, err);
     *out = c->isa;
     return st;
 }
@@ -36,8 +35,7 @@ static enum tsr_status unknown_format(const struct tsr_isa *isa, const char *opt
 }
 
 enum tsr_status cli_format(const struct cli *c, const struct tsr_isa *isa, const char *name,
-                           const char *absent, const struct tsr_format **out,
-                           struct tsr_error *err)
+                           const char *absent, const struct tsr_format **out, struct tsr_error *err)
 {
     const char *text = cli_text(c, name);
     text = text ? text : absent;

@@ -9,7 +9,11 @@
 
 #include "sim/cli/cli.h"
 
-enum { HEAD_V1 = 10, HEAD_V2 = 12, MAX_HEADER = 65536 };
+enum {
+    HEAD_V1 = 10,
+    HEAD_V2 = 12,
+    MAX_HEADER = 65536
+};
 
 static const struct {
     const char *descr;
@@ -86,10 +90,14 @@ static enum tsr_status read_descr(struct header *h, struct npy *a)
             return TSR_OK;
         }
     if (text[0] == '>')
-        return tsr_error_set(h->err, TSR_BAD_INPUT, "%s: header: descr '%s' is big-endian, allowed "
-                             "are '<f4' '<f2' '<i4' '|i1'", h->file, text);
-    return tsr_error_set(h->err, TSR_BAD_INPUT, "%s: header: descr '%s', allowed are '<f4' '<f2' "
-                         "'<i4' '|i1'", h->file, text);
+        return tsr_error_set(h->err, TSR_BAD_INPUT,
+                             "%s: header: descr '%s' is big-endian, allowed "
+                             "are '<f4' '<f2' '<i4' '|i1'",
+                             h->file, text);
+    return tsr_error_set(h->err, TSR_BAD_INPUT,
+                         "%s: header: descr '%s', allowed are '<f4' '<f2' "
+                         "'<i4' '|i1'",
+                         h->file, text);
 }
 
 static enum tsr_status read_order(struct header *h)
@@ -136,8 +144,9 @@ static enum tsr_status read_entry(struct header *h, struct npy *a)
                       "'shape'");
     *seen = true;
     take(h, ' ');
-    return seen == &h->descr ? read_descr(h, a) : seen == &h->order ? read_order(h)
-                                                                    : read_shape(h, a);
+    return seen == &h->descr   ? read_descr(h, a)
+           : seen == &h->order ? read_order(h)
+                               : read_shape(h, a);
 }
 
 static enum tsr_status read_header(struct header *h, struct npy *a)
@@ -156,7 +165,8 @@ static enum tsr_status read_header(struct header *h, struct npy *a)
     }
     if (!h->descr || !h->order || !h->shape)
         return bad(h, "'descr', 'fortran_order' and 'shape' are wanted");
-    while (take(h, '\n')) {}
+    while (take(h, '\n')) {
+    }
     return h->at == h->end ? TSR_OK : bad(h, "something follows the dict");
 }
 
@@ -170,8 +180,10 @@ static enum tsr_status check_size(const char *file, struct npy *a, size_t bytes,
         empty = empty || a->dim[i] == 0;
     for (uint32_t i = 0; i < a->dims && !empty; i++) {
         if (a->dim[i] > bytes / npy_bytes(a->kind) / n)
-            return tsr_error_set(err, TSR_BAD_INPUT, "%s: cut off: %zu bytes of data are fewer "
-                                 "than its shape says", file, bytes);
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "%s: cut off: %zu bytes of data are fewer "
+                                 "than its shape says",
+                                 file, bytes);
         n *= a->dim[i];
     }
     n = empty ? 0 : n;
@@ -195,8 +207,10 @@ static enum tsr_status parse(const char *file, const uint8_t *bytes, size_t size
     if (version > 1 && size >= HEAD_V2)
         n += (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (size < at || n > size - at || n > MAX_HEADER)
-        return tsr_error_set(err, TSR_BAD_INPUT, "%s: a header of %zu bytes, %zu follow and at most"
-                             " %d are read", file, n, size < at ? 0 : size - at, MAX_HEADER);
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "%s: a header of %zu bytes, %zu follow and at most"
+                             " %d are read",
+                             file, n, size < at ? 0 : size - at, MAX_HEADER);
     struct header h = {.file = file, .at = (const char *)bytes + at, .err = err};
     h.end = h.at + n;
     enum tsr_status st = read_header(&h, a);

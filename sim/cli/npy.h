@@ -10,9 +10,17 @@
 #include "tessera/dtype.h"
 #include "tessera/status.h"
 
-enum { NPY_MAX_DIMS = 8 };
+enum {
+    NPY_MAX_DIMS = 8
+};
 
-enum npy_kind { NPY_F4, NPY_F2, NPY_I4, NPY_I1, NPY_KINDS };
+enum npy_kind {
+    NPY_F4,
+    NPY_F2,
+    NPY_I4,
+    NPY_I1,
+    NPY_KINDS
+};
 
 struct npy {
     enum npy_kind kind;

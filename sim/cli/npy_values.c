@@ -17,9 +17,14 @@ static int32_t load_i32(const uint8_t *p)
     return v;
 }
 
-static const struct tsr_format f16 = {.name = "f16", .family = TSR_FAMILY_FLOAT,
-                                      .specials = TSR_SPECIALS_IEEE, .bits = 16, .ebits = 5,
-                                      .mbits = 10, .bias = 15, .block = 1};
+static const struct tsr_format f16 = {.name = "f16",
+                                      .family = TSR_FAMILY_FLOAT,
+                                      .specials = TSR_SPECIALS_IEEE,
+                                      .bits = 16,
+                                      .ebits = 5,
+                                      .mbits = 10,
+                                      .bias = 15,
+                                      .block = 1};
 
 static uint32_t f32_bits(float x)
 {
@@ -75,8 +80,12 @@ static bool integer_of(const struct npy *a, size_t i, const struct tsr_format *f
     int64_t half = (int64_t)1 << (f->bits - 1);
     float x;
     switch (a->kind) {
-    case NPY_I1: *out = (int8_t)*p; break;
-    case NPY_I4: *out = load_i32(p); break;
+    case NPY_I1:
+        *out = (int8_t)*p;
+        break;
+    case NPY_I4:
+        *out = load_i32(p);
+        break;
     case NPY_F4:
     case NPY_F2:
         if (a->kind == NPY_F4) {
@@ -89,7 +98,8 @@ static bool integer_of(const struct npy *a, size_t i, const struct tsr_format *f
             return false;
         *out = (int64_t)x;
         break;
-    case NPY_KINDS: return false;
+    case NPY_KINDS:
+        return false;
     }
     return *out >= -half && *out < half;
 }
@@ -139,8 +149,7 @@ static enum tsr_status check_floats(const char *file, const struct npy *a, const
 }
 
 enum tsr_status npy_encode(const char *file, const struct npy *a, const struct tsr_format *f,
-                           uint8_t **codes, size_t *bytes, size_t *saturated,
-                           struct tsr_error *err)
+                           uint8_t **codes, size_t *bytes, size_t *saturated, struct tsr_error *err)
 {
     *saturated = 0;
     if (!tsr_num_has_codec(f) || f->block > 1)

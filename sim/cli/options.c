@@ -58,8 +58,9 @@ enum tsr_status cli_parse_u64(const char *what, const char *text, uint64_t min, 
         v = good ? 10 * v + (uint64_t)(*p - '0') : v;
     }
     if (!good || v < min || v > max)
-        return tsr_error_set(err, TSR_USAGE, "%s %s: an integer from %" PRIu64 " to %" PRIu64
-                             " is wanted", what, text, min, max);
+        return tsr_error_set(err, TSR_USAGE,
+                             "%s %s: an integer from %" PRIu64 " to %" PRIu64 " is wanted", what,
+                             text, min, max);
     *out = v;
     return TSR_OK;
 }

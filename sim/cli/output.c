@@ -11,7 +11,9 @@
 
 #include "sim/cli/cli.h"
 
-enum { MAX_LINKS = 16 };
+enum {
+    MAX_LINKS = 16
+};
 
 /* The file being written, for the signal handler; the flag says whether it is there. */
 static char pending[PATH_MAX];

@@ -5,17 +5,27 @@
 
 #include "sim/suite/suite.h"
 
-enum { SUITE_LINE = 1024, SUITE_MAX_REGIONS = 64, SUITE_LABEL = 96, SUITE_MESSAGE = 1200 };
+enum {
+    SUITE_LINE = 1024,
+    SUITE_MAX_REGIONS = 64,
+    SUITE_LABEL = 96,
+    SUITE_MESSAGE = 1200
+};
 
 /* The three runs of a program have a chip each, with memories of their own. */
-enum suite_sim { SUITE_FULL, SUITE_TIMING, SUITE_FUNCTIONAL, SUITE_SIMS };
+enum suite_sim {
+    SUITE_FULL,
+    SUITE_TIMING,
+    SUITE_FUNCTIONAL,
+    SUITE_SIMS
+};
 
 /* A tensor and the noise behind it. */
 struct suite_region {
     uint64_t address;
     size_t bytes, total; /* of the tensor; with the noise */
     enum suite_use use;
-    uint8_t *image;      /* [total] as placed */
+    uint8_t *image; /* [total] as placed */
 };
 
 struct suite_case {

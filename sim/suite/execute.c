@@ -15,8 +15,9 @@ static void check_waits(struct suite *s, const struct tsr_stats *st)
         for (int w = 0; w < TSR_WAITS; w++)
             sum += st->unit[q][w];
         if (sum != want)
-            suite_fail(s, "%s: busy and waiting cycles add up to %" PRIu64 ", tiles x cycles = %"
-                       PRIu64, tsr_queue_name[q], sum, want);
+            suite_fail(
+                s, "%s: busy and waiting cycles add up to %" PRIu64 ", tiles x cycles = %" PRIu64,
+                tsr_queue_name[q], sum, want);
     }
 }
 
@@ -32,8 +33,10 @@ static void check_timing(struct suite *s, const struct tsr_stats *full,
     const uint64_t *a = (const uint64_t *)full, *b = (const uint64_t *)timing;
     for (size_t i = 0; i < sizeof *full / sizeof *a; i++)
         if (a[i] != b[i]) {
-            suite_fail(s, "timing run: statistic %zu of struct tsr_stats is %" PRIu64
-                       ", in the full run %" PRIu64, i, b[i], a[i]);
+            suite_fail(s,
+                       "timing run: statistic %zu of struct tsr_stats is %" PRIu64
+                       ", in the full run %" PRIu64,
+                       i, b[i], a[i]);
             return;
         }
 }
@@ -60,8 +63,10 @@ static enum tsr_status check_region(struct suite *s, const struct suite_region *
     size_t i = 0;
     while (full[i] == functional[i])
         i++;
-    suite_fail(s, "functional run: byte %zu of the tensor at HBM 0x%" PRIx64
-               " is 0x%02x, in the full run 0x%02x", i, r->address, functional[i], full[i]);
+    suite_fail(s,
+               "functional run: byte %zu of the tensor at HBM 0x%" PRIx64
+               " is 0x%02x, in the full run 0x%02x",
+               i, r->address, functional[i], full[i]);
     return TSR_OK;
 }
 

@@ -31,7 +31,9 @@ enum tsr_status suite_place_bytes(struct suite *s, enum suite_use use, const voi
         return tsr_error_set(err, TSR_BAD_INPUT, "%s: %zu bytes more do not fit the HBM of %s",
                              s->kernel, bytes, s->chip->name);
     end = (end + SUITE_LINE - 1) / SUITE_LINE * SUITE_LINE;
-    *r = (struct suite_region){.address = TSR_HBM(c->hbm_next), .bytes = bytes, .use = use,
+    *r = (struct suite_region){.address = TSR_HBM(c->hbm_next),
+                               .bytes = bytes,
+                               .use = use,
                                .total = (size_t)(end - c->hbm_next)};
     r->image = malloc(r->total);
     if (!r->image)

@@ -54,8 +54,8 @@ static uint64_t hash(uint64_t h, const void *data, size_t n)
     return h;
 }
 
-enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, uint64_t m, uint64_t n,
-                            uint64_t k, const char *variant, struct tsr_error *err)
+enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, uint64_t m,
+                            uint64_t n, uint64_t k, const char *variant, struct tsr_error *err)
 {
     case_end(s);
     struct suite_case *c = calloc(1, sizeof *c);

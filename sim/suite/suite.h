@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every NPU kernel with its inputs, its plain reference and its bound: what `tessera check` runs.
  *
- * A kernel is one file suite_<kernel>.c and one row of the table in kernels.c. Its run function goes
- * through its cases; a case is
- *     suite_begin, make and place inputs, emit the program, suite_execute, read back, compare.
- * suite_execute runs the program three times: FULL with the race check, TIMING with the control
- * data of the full run (same cycles and statistics), FUNCTIONAL (same bytes), and looks at the bytes
- * around and inside of every tensor that must not change. */
+ * A kernel is one file suite_<kernel>.c and one row of the table in kernels.c. Its run function
+ * goes through its cases; a case is suite_begin, make and place inputs, emit the program,
+ * suite_execute, read back, compare. suite_execute runs the program three times: FULL with the race
+ * check, TIMING with the control data of the full run (same cycles and statistics), FUNCTIONAL
+ * (same bytes), and looks at the bytes around and inside of every tensor that must not change. */
 #ifndef SIM_SUITE_SUITE_H
 #define SIM_SUITE_SUITE_H
 
@@ -28,8 +27,8 @@ struct suite_result {
     const char *kernel, *label; /* "matmul", "bf16 3x5x7 bias" */
     const char *format;         /* of the case, may be null; with the shape it repeats it */
     struct suite_shape shape;
-    const char *message;        /* null: it holds; else the first thing that does not */
-    bool fault;                 /* the simulated machine stopped */
+    const char *message; /* null: it holds; else the first thing that does not */
+    bool fault;          /* the simulated machine stopped */
     uint64_t programs, instructions, cycles, mismatches;
 };
 
@@ -79,8 +78,8 @@ const struct tsr_format *suite_format(const struct suite *s, enum tsr_dtype form
 /* Starts a case with empty memories and the random state that seed, kernel and these arguments
  * give, so that a case repeats alone; ends the one before. `variant` ("bias", "" for none) is
  * copied. format may be null. Errors: as tsr_sim_create. */
-enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, uint64_t m, uint64_t n,
-                            uint64_t k, const char *variant, struct tsr_error *err);
+enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, uint64_t m,
+                            uint64_t n, uint64_t k, const char *variant, struct tsr_error *err);
 
 /* Zeroed memory that lives until the case ends; null (and err set) when out of memory. */
 void *suite_alloc(struct suite *s, size_t bytes, struct tsr_error *err);
@@ -125,7 +124,8 @@ enum tsr_status suite_read_bytes(struct suite *s, uint64_t address, void *data, 
                                  struct tsr_error *err);
 
 /* |got - want| <= bound for each element; bound null: equal (0 equals -0; NaN equals NaN;
- * infinities equal only themselves). The first miss goes into the case's message. True: all hold. */
+ * infinities equal only themselves). The first miss goes into the case's message. True: all hold.
+ */
 bool suite_compare(struct suite *s, const char *what, const float *got, const float *want,
                    const double *bound, size_t n);
 /* Equal bits: int32 results, indices. */

@@ -58,13 +58,18 @@ static float extreme(struct suite *s, const struct tsr_format *f)
     top = top > 50 ? 50 : top;
     low = low < -60 ? -60 : low; /* products keep their bits in f32 */
     switch (suite_random_below(s, 8)) {
-    case 0: return sign * 0.0f;
-    case 1: return sign;
-    case 2: return sign * ldexpf(1.0f, low);
+    case 0:
+        return sign * 0.0f;
+    case 1:
+        return sign;
+    case 2:
+        return sign * ldexpf(1.0f, low);
     case 3: /* formats of 8 bits saturate */
         return sign * (f->bits <= 8 ? 0x1p50f : ldexpf(2.0f - ldexpf(1.0f, -f->mbits), top));
-    case 4: return ldexpf(unit(s), low + (int)suite_random_below(s, (uint64_t)(top - low)));
-    default: return unit(s);
+    case 4:
+        return ldexpf(unit(s), low + (int)suite_random_below(s, (uint64_t)(top - low)));
+    default:
+        return unit(s);
     }
 }
 
