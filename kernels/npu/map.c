@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/npu/map.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define L(...) tsr_text_line(t, __VA_ARGS__)
+
+struct walk {
+    const struct npu_map *m;
+    uint32_t lanes;
+};
+
+void npu_vimm(struct tsr_text *t, uint32_t reg, double value)
+{
+    float f = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    L("  vimm v%u, 0x%08" PRIx32, reg, bits);
+}
+
+/* The loads of a group touch rising lines, so that its port grants one line a cycle; a on the port of
+ * the even address registers, b on that of the odd ones. */
+static void body(struct tsr_text *t, const void *self, uint32_t n)
+{
+    const struct walk *w = self;
+    const struct npu_map *m = w->m;
+    for (uint32_t i = 0; i < n; i++)
+        L("  vld v%u, a0, %s, %u", i, m->fa, w->lanes * m->a.size);
+    for (uint32_t i = 0; i < n; i++)
+        L("  vld v%u, a1, %s, %u", 8 + i, m->fb, w->lanes * m->b.size);
+    m->body(t, m->self, n);
+    for (uint32_t i = 0; i < n; i++)
+        L("  vst v%u, a3, %s, %u", 16 + i, m->fy, w->lanes * m->y.size);
+}
+
+enum tsr_status npu_map_program(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                const struct npu_map *m, struct tsr_program *out,
+                                struct tsr_error *err)
+{
+    struct npu_stream s = {.name = m->name, .rows = m->rows, .cols = m->cols, .split = true,
+                           .n_in = 2, .n_out = 1, .n_pass = 1, .in = {m->a, m->b}, .out = {m->y},
+                           .pass = {{.routine = "map", .inputs = 2, .output = true}}};
+    const uint64_t most = (uint64_t)1 << 40;
+    if (!m->rows || !m->cols || m->rows > most || m->cols > most / m->rows)
+        return tsr_error_set(err, TSR_BAD_INPUT, "%s: %llu rows of %llu, each from 1, 2^40 in all",
+                             m->name, (unsigned long long)m->rows, (unsigned long long)m->cols);
+    if (!m->a.size || !m->b.size || !m->y.size)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "%s: a format that the vector unit does not load as floats", m->name);
+    for (uint32_t i = 0; i < 2; i++)
+        if (!s.in[i].stride)
+            s.in[i].stride = m->cols * s.in[i].size;
+    s.out[0].cols = m->cols;
+    if (!s.out[0].stride)
+        s.out[0].stride = m->cols * s.out[0].size;
+    s.setup = m->constants ? "constants" : NULL;
+    if (!npu_stream_plan(chip, &s))
+        return tsr_error_set(err, TSR_BAD_INPUT, "%s: does not fit the tiles of %s", m->name,
+                             chip->name);
+    struct tsr_text text = {0}, *t = &text;
+    struct walk w = {m, chip->tile.tvp.lanes};
+    npu_stream_emit(t, chip, &s);
+    if (m->constants) {
+        L(".routine constants");
+        m->constants(t, m->self);
+        L("  vret");
+        L(".end");
+    }
+    L(".routine map");
+    L("  vloop a4, rows");
+    npu_walk(t, chip, "map", body, &w);
+    L("rows:");
+    L("  vret");
+    L(".end");
+    return npu_stream_program(t, isa, chip, &s, out, err);
+}

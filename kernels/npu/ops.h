@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs of the operations around matmul and attention.
+ *
+ * Common to all. Addresses are in HBM (address space 2) and multiples of the element's size; shapes
+ * are row-major, strides in bytes, 0 means dense. Any size from 1 up. Formats: what vector loads and
+ * stores take as floats (f32 bf16 f16 f8e4m3 f8e5m2); arithmetic is f32, every step rounded as
+ * isa/num says, results rounded once to the output's format. The output may be an input at the same
+ * address with the same strides and format; else they do not overlap.
+ * Work is spread over at most 64 tiles. Programs are deterministic: same arguments, same bits.
+ * Errors: TSR_BAD_INPUT a size of 0, a format or a shape that the kernel cannot serve on this chip;
+ * TSR_INTERNAL out of memory. *out is filled on success only; free it with tsr_program_free. */
+#ifndef KERNELS_NPU_OPS_H
+#define KERNELS_NPU_OPS_H
+
+#include "tessera/chip.h"
+#include "tessera/isa.h"
+#include "tessera/model.h"
+
+/* y = act(gate) * up, element by element.
+ * SILU: a / (1 + e^-a). GELU_TANH: the tanh form. SWIGLU_CLAMP: g = min(gate, limit), u = clamp(up,
+ * +-limit), g / (1 + e^(-alpha g)) * (u + 1). GELU by erf: TSR_BAD_INPUT, the machine has no erf.
+ * Shapes: gate, up, y rows x cols. gate and up may be column ranges of one tensor.
+ * Numerics: exp2, rcp below 1 ULP each; the argument of exp2 has two rounded products more (GELU:
+ *   four), so the error grows with |a|: (4 + 3 |a|) 2^-24 of the result for SILU. -Inf gives NaN. */
+struct tsr_npu_activation {
+    uint64_t rows, cols;
+    enum tsr_activation activation;
+    double limit, alpha; /* SWIGLU_CLAMP */
+    enum tsr_dtype in_format, out_format;
+    uint64_t gate, gate_stride, up, up_stride, y, y_stride;
+};
+enum tsr_status tsr_npu_activation(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                   const struct tsr_npu_activation *op, struct tsr_program *out,
+                                   struct tsr_error *err);
+
+/* y = a + b.
+ * Shapes: a, b, y rows x cols. Numerics: one addition in f32, then the format of y. */
+struct tsr_npu_residual {
+    uint64_t rows, cols;
+    enum tsr_dtype a_format, b_format, y_format;
+    uint64_t a, a_stride, b, b_stride, y, y_stride;
+};
+enum tsr_status tsr_npu_residual(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                 const struct tsr_npu_residual *op, struct tsr_program *out,
+                                 struct tsr_error *err);
+
+#endif

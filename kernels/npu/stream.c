@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/npu/stream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tessera/dtype.h"
+
+/* Launch registers of the TCP program. */
+enum { X_IN = 1, X_OUT = 4, X_ROWS = 6, X_COLS, X_CHUNKS, X_BLOCKS, X_FIRST };
+
+/* Blocks of about this many bytes keep a read of one tile long against its latency, and leave
+ * several blocks per tile to overlap. */
+enum { BLOCK_BYTES = 24576, RING = 4, GROUP = 8, SEGMENT = 1024 };
+
+#define L(...) tsr_text_line(t, __VA_ARGS__)
+typedef unsigned long long ull;
+
+uint64_t npu_ceil_div(uint64_t a, uint64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+uint64_t npu_round_up(uint64_t a, uint64_t b)
+{
+    return npu_ceil_div(a, b) * b;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint32_t npu_tiles(const struct tsr_chip *chip)
+{
+    return (uint32_t)least(tsr_chip_tiles(chip), NPU_MAX_TILES);
+}
+
+uint32_t npu_float_size(const struct tsr_isa *isa, enum tsr_dtype f)
+{
+    bool ok = f == TSR_F32 || f == TSR_F16 || f == TSR_BF16 || f == TSR_F8E4M3 || f == TSR_F8E5M2;
+    return ok && isa->has_format[f] ? isa->formats[f].bits / 8u : 0;
+}
+
+/* ---- plan -------------------------------------------------------------------------------------- */
+
+static bool dense(const struct npu_stream *s)
+{
+    for (uint32_t i = 0; i < s->n_in; i++)
+        if (s->in[i].stride != s->cols * s->in[i].size || s->in[i].cols)
+            return false;
+    for (uint32_t i = 0; i < s->n_out; i++)
+        if (s->out[i].stride != s->cols * s->out[i].size || s->out[i].cols != s->cols)
+            return false;
+    return true;
+}
+
+/* TSRAM of a slot of so many rows and columns; where its parts lie. */
+static uint64_t place(const struct tsr_chip *chip, struct npu_stream *s, uint64_t rows,
+                      uint64_t cols)
+{
+    uint32_t lanes = chip->tile.tvp.lanes;
+    uint64_t at = 0;
+    for (uint32_t i = 0; i <= NPU_STREAM_IN; i++) {
+        const struct npu_tensor *x = i == NPU_STREAM_IN ? &s->out[0] : &s->in[i];
+        bool used = i == NPU_STREAM_IN || i < s->n_in;
+        uint64_t c = i < NPU_STREAM_IN && x->cols ? x->cols : cols;
+        s->at[i] = at;
+        s->pitch_bytes[i] = npu_pitch(c, lanes) * x->size;
+        at += used ? npu_round_up(rows * s->pitch_bytes[i], chip->tile.line_bytes) : 0;
+    }
+    return s->slot_bytes = at;
+}
+
+/* Columns of a tile begin at whole HBM segments where that costs no balance. */
+static void divide(const struct tsr_chip *chip, struct npu_stream *s)
+{
+    uint32_t tiles = npu_tiles(chip), down = (uint32_t)least(s->rows, tiles);
+    uint64_t unit = chip->tile.tvp.lanes;
+    s->across = s->split ? tiles / down : 1;
+    s->tile_cols = npu_ceil_div(s->cols, s->across);
+    if (s->across > 1) {
+        if (s->tile_cols * s->in[0].size >= (uint64_t)4 * SEGMENT)
+            unit = SEGMENT;
+        s->tile_cols = npu_round_up(s->tile_cols, unit);
+    }
+    s->across = (uint32_t)npu_ceil_div(s->cols, s->tile_cols);
+    s->tiles = down * s->across;
+}
+
+/* Parts of a row that fill a slot. */
+static bool cut_columns(const struct tsr_chip *chip, struct npu_stream *s, uint64_t room)
+{
+    uint64_t group = (uint64_t)GROUP * chip->tile.tvp.lanes;
+    uint64_t cols = s->tile_cols < group ? group : npu_round_up(s->tile_cols, group);
+    while (cols > group && place(chip, s, 1, cols) > room)
+        cols = cols / 2 / group * group + (cols / 2 < group ? group : 0);
+    s->block_rows = 1;
+    s->block_cols = cols;
+    return place(chip, s, 1, cols) <= room;
+}
+
+bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
+{
+    if (s->split && s->n_pass == 1 && dense(s)) {
+        s->cols *= s->rows;
+        s->rows = 1;
+        for (uint32_t i = 0; i < s->n_out; i++)
+            s->out[i].cols = s->cols;
+    }
+    divide(chip, s);
+    s->base = npu_round_up(s->constant_bytes, chip->tile.line_bytes);
+    if (s->base >= chip->tile.tsram_bytes)
+        return false;
+    uint64_t left = chip->tile.tsram_bytes - s->base, room = least(left / RING, BLOCK_BYTES);
+    uint64_t rows = npu_ceil_div(s->rows, s->tiles / s->across);
+    s->slots = RING;
+    if (s->n_pass > 1 || (s->split && place(chip, s, 1, s->tile_cols) > room))
+        return cut_columns(chip, s, room);
+    while (s->slots > 1 && place(chip, s, 1, s->tile_cols) > left / s->slots)
+        s->slots--;
+    if (place(chip, s, 1, s->tile_cols) > left)
+        return false;
+    uint64_t fit = s->slot_bytes < room ? room / s->slot_bytes : 1;
+    if (s->most_rows && fit > s->most_rows)
+        fit = s->most_rows;
+    s->block_rows = least(fit, rows);
+    s->block_cols = s->tile_cols;
+    place(chip, s, s->block_rows, s->block_cols);
+    return true;
+}
+
+/* ---- TCP program --------------------------------------------------------------------------------
+ * x1..x3 inputs, x4 x5 outputs: the tile's first row and column; x6 rows left, x7 columns of the
+ * tile, x8 column blocks, x9 row blocks, x10 whether this is the tile that casts the constant;
+ * x11 rows of the block, x12 columns left, x13 columns of the block, x14..x16 x17 x18 where the
+ * block's inputs and outputs are in HBM, x19 the slot, x20..x23 a0..a3, x24.. temporary. */
+
+static void start(struct tsr_text *t, const struct npu_stream *s)
+{
+    static const char *const consumer[] = {"dma0", "tvp", "tvp", "dma1", "tvp"};
+    for (int i = 0; i <= NPU_CONSTANT; i++)
+        L(".sem %d %s", i, consumer[i]);
+    if (s->constant_bytes) {
+        L("  beq x10, x0, constant_cast");
+        L("  li x24, %llu", (ull)s->constant);
+        L("  li x25, %llu", (ull)s->constant_bytes);
+        L("  li x26, %llu", s->tiles == 64 ? ~0ull : (1ull << s->tiles) - 1);
+        L("  copy ch=0, dst=x0, src=x24, len=x25, mask=x26, mc=1, p1=s%d", NPU_CONSTANT);
+        L("constant_cast:");
+    }
+    if (s->setup || s->constant_bytes) {
+        char wait[16] = "";
+        if (s->constant_bytes)
+            snprintf(wait, sizeof wait, "wait(s%d)", NPU_CONSTANT);
+        L("  vcall %s %s", s->setup ? s->setup : "nothing", wait);
+    }
+    L("  li x24, %u", s->slots);
+    L("  loop x24, rings_free");
+    L("  wait post(s%d, s%d)", NPU_IN_FREE, NPU_OUT_FREE);
+    L("rings_free:");
+    L("  li x19, %llu", (ull)s->base);
+}
+
+static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, bool last)
+{
+    const struct npu_tensor *x = &s->in[i];
+    if (x->cols)
+        L("  li x24, %llu", (ull)(x->cols * x->size));
+    else
+        L("  muli x24, x13, %u", x->size);
+    L("  li x25, %llu", (ull)x->stride);
+    L("  li x26, %llu", (ull)s->pitch_bytes[i]);
+    char wait[16] = "", post[16] = "";
+    if (i == 0)
+        snprintf(wait, sizeof wait, "wait(s%d)", NPU_IN_FREE);
+    if (last)
+        snprintf(post, sizeof post, "post(s%d)", NPU_IN_FULL);
+    L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", 20 + i, 14 + i, wait,
+      post);
+}
+
+static void call(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_pass *p)
+{
+    uint32_t lanes = chip->tile.tvp.lanes, shift = (uint32_t)__builtin_ctz(lanes);
+    L("  shri x24, x13, %u", shift + 3);
+    L("  shri x25, x13, %u", shift);
+    L("  andi x25, x25, %d", GROUP - 1);
+    L("  andi x26, x13, %u", lanes - 1);
+    if (p->output)
+        L("  vcall %s, x20, x21, x22, x23, x11, x24, x25, x26 wait(s%d, s%d) post(s%d, s%d)",
+          p->routine, NPU_IN_FULL, NPU_OUT_FREE, NPU_IN_FREE, NPU_OUT_FULL);
+    else
+        L("  vcall %s, x20, x21, x22, x23, x11, x24, x25, x26 wait(s%d) post(s%d)", p->routine,
+          NPU_IN_FULL, NPU_IN_FREE);
+}
+
+static void store(struct tsr_text *t, const struct npu_stream *s, uint32_t i)
+{
+    const struct npu_tensor *x = &s->out[i];
+    uint64_t parts = x->parts ? x->parts : 1, run = x->cols / parts;
+    if (x->parts || x->cols != s->cols)
+        L("  li x24, %llu", (ull)(run * x->size));
+    else
+        L("  muli x24, x13, %u", x->size);
+    L("  li x25, %llu", (ull)s->pitch_bytes[NPU_STREAM_IN]);
+    L("  li x26, %llu", (ull)x->stride);
+    L("  li x27, %llu", (ull)parts);
+    L("  li x28, %llu", (ull)(run * x->size));
+    L("  li x29, %llu", (ull)x->part_stride);
+    L("  addi x30, x23, %llu", (ull)(x->first * x->size));
+    char wait[16] = "", post[16] = "";
+    if (i == 0)
+        snprintf(wait, sizeof wait, "wait(s%d)", NPU_OUT_FULL);
+    if (i + 1 == s->n_out)
+        snprintf(post, sizeof post, "post(s%d)", NPU_OUT_FREE);
+    L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x11, ss1=x25, ds1=x26, n2=x27, ss2=x28, ds2=x29 %s "
+      "%s", 17 + i, wait, post);
+}
+
+static void block(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_stream *s,
+                  const struct npu_pass *p, uint32_t id)
+{
+    L("  mini x13, x12, %llu", (ull)s->block_cols);
+    for (uint32_t i = 0; i <= NPU_STREAM_IN; i++)
+        if (i < s->n_in || i == NPU_STREAM_IN)
+            L("  addi x%u, x19, %llu", 20 + i, (ull)s->at[i]);
+    for (uint32_t i = 0; i < p->inputs; i++)
+        load(t, s, i, i + 1 == p->inputs);
+    call(t, chip, p);
+    for (uint32_t i = 0; p->output && i < s->n_out; i++)
+        store(t, s, i);
+    L("  addi x19, x19, %llu", (ull)s->slot_bytes);
+    L("  li x24, %llu", (ull)(s->base + s->slots * s->slot_bytes));
+    L("  blt x19, x24, ring%u", id);
+    L("  li x19, %llu", (ull)s->base);
+    L("ring%u:", id);
+    L("  sub x12, x12, x13");
+    for (uint32_t i = 0; i < s->n_in; i++)
+        L("  addi x%u, x%u, %llu", 14 + i, 14 + i, (ull)(s->block_cols * s->in[i].size));
+    for (uint32_t i = 0; i < s->n_out; i++)
+        L("  addi x%u, x%u, %llu", 17 + i, 17 + i, (ull)(s->block_cols * s->out[i].size));
+}
+
+void npu_stream_emit(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_stream *s)
+{
+    start(t, s);
+    L("  loop x9, done");
+    L("  mini x11, x6, %llu", (ull)s->block_rows);
+    for (uint32_t k = 0; k < s->n_pass; k++) {
+        L("  add x12, x7, x0");
+        for (uint32_t i = 0; i < s->n_in; i++)
+            L("  add x%u, x%u, x0", 14 + i, X_IN + i);
+        for (uint32_t i = 0; i < s->n_out; i++)
+            L("  add x%u, x%u, x0", 17 + i, X_OUT + i);
+        L("  loop x8, row%u", k);
+        block(t, chip, s, &s->pass[k], k);
+        L("row%u:", k);
+    }
+    for (uint32_t i = 0; i < s->n_in; i++)
+        L("  addi x%u, x%u, %llu", X_IN + i, X_IN + i, (ull)(s->block_rows * s->in[i].stride));
+    for (uint32_t i = 0; i < s->n_out; i++)
+        L("  addi x%u, x%u, %llu", X_OUT + i, X_OUT + i, (ull)(s->block_rows * s->out[i].stride));
+    L("  sub x6, x6, x11");
+    L("done:");
+    L("  halt");
+    if (s->constant_bytes && !s->setup) {
+        L(".routine nothing");
+        L("  vret");
+        L(".end");
+    }
+}
+
+enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa,
+                                   const struct tsr_chip *chip, const struct npu_stream *s,
+                                   struct tsr_program *out, struct tsr_error *err)
+{
+    int64_t args[NPU_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
+    uint32_t down = s->tiles / s->across;
+    (void)chip;
+    for (uint32_t i = 0; i < s->tiles; i++) {
+        int64_t *x = args[i] - 1; /* x[1] is x1 */
+        uint32_t y = i / s->across;
+        uint64_t row = s->rows * y / down, rows = s->rows * (y + 1) / down - row;
+        uint64_t col = i % s->across * s->tile_cols, cols = least(s->cols - col, s->tile_cols);
+        for (uint32_t k = 0; k < s->n_in; k++)
+            x[X_IN + k] =
+                (int64_t)(s->in[k].address + row * s->in[k].stride + col * s->in[k].size);
+        for (uint32_t k = 0; k < s->n_out; k++)
+            x[X_OUT + k] =
+                (int64_t)(s->out[k].address + row * s->out[k].stride + col * s->out[k].size);
+        x[X_ROWS] = (int64_t)rows;
+        x[X_COLS] = (int64_t)cols;
+        x[X_CHUNKS] = (int64_t)npu_ceil_div(cols, s->block_cols);
+        x[X_BLOCKS] = (int64_t)npu_ceil_div(rows, s->block_rows);
+        x[X_FIRST] = i == 0;
+    }
+    return tsr_text_program(t, isa, s->name, s->tiles, (const int64_t(*)[TSR_LAUNCH_REGS])args, out,
+                            err);
+}
+
+/* ---- routines ------------------------------------------------------------------------------------ */
+
+void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name,
+              void (*body)(struct tsr_text *t, const void *self, uint32_t n), const void *self)
+{
+    L("  vloop a5, %s_groups", name);
+    body(t, self, GROUP);
+    L("%s_groups:", name);
+    L("  vloop a6, %s_singles", name);
+    body(t, self, 1);
+    L("%s_singles:", name);
+    L("  vlen a7");
+    body(t, self, 1);
+    L("  ali a15, %u", chip->tile.tvp.lanes);
+    L("  vlen a15");
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernels that pass over the rows of tensors: the part all of them share.
+ *
+ * The work is rows x cols. Every tile gets a run of rows, and where there are fewer rows than tiles
+ * and the columns may be divided, a run of columns of one row. A tile takes its part in blocks: DMA
+ * channel 0 reads a block of each input into a slot of a ring, a vector routine makes the output
+ * block, channel 1 writes it. Four semaphores keep the three in step, so that they overlap:
+ *     read   waits IN_FREE                posts IN_FULL
+ *     vcall  waits IN_FULL, OUT_FREE      posts IN_FREE, OUT_FULL
+ *     write  waits OUT_FULL               posts OUT_FREE
+ * A block is whole rows, or, where they are too long, a part of one row; then the kernel may ask for
+ * several passes over the row, each with its own routine, which keep what they know in registers.
+ *
+ * The routine is called with
+ *     a0..a2 blocks of the inputs, a3 block of the output, a4 rows,
+ *     a5 groups of 8 vectors, a6 single vectors, a7 lanes of the rest: the columns of the block;
+ * in TSRAM a row takes npu_pitch elements, so that a walk of 8 a5 + a6 + 1 vectors ends on the next
+ * row. */
+#ifndef KERNELS_NPU_STREAM_H
+#define KERNELS_NPU_STREAM_H
+
+#include "kernels/npu/text.h"
+
+enum npu_stream_sem {
+    NPU_IN_FREE,
+    NPU_IN_FULL,
+    NPU_OUT_FREE,
+    NPU_OUT_FULL,
+    NPU_CONSTANT, /* the constant has arrived: consumed by the TVP */
+};
+
+enum { NPU_STREAM_IN = 3, NPU_STREAM_OUT = 2, NPU_STREAM_PASSES = 3, NPU_MAX_TILES = 64 };
+
+struct npu_tensor {
+    uint64_t address, stride; /* bytes from row to row; an input's may be 0: the same row again */
+    uint32_t size;            /* bytes of an element */
+    uint64_t cols;            /* inputs: elements a row, 0: the stream's. outputs: those it takes */
+    uint64_t first;           /* outputs: its first column in the output block */
+    uint64_t parts, part_stride; /* outputs: a row is `parts` runs this far apart; 0: one run */
+};
+
+struct npu_pass {
+    const char *routine;
+    uint32_t inputs; /* how many of in[] it reads, from the first */
+    bool output;
+};
+
+struct npu_stream {
+    const char *name;
+    uint64_t rows, cols;
+    bool split; /* columns may be divided among tiles and blocks */
+    uint32_t n_in, n_out, n_pass;
+    struct npu_tensor in[NPU_STREAM_IN], out[NPU_STREAM_OUT];
+    struct npu_pass pass[NPU_STREAM_PASSES];
+    uint64_t constant, constant_bytes; /* in HBM; copied to TSRAM 0 of every tile before the start */
+    const char *setup;                 /* routine that runs first, after the constant; or null */
+    uint64_t most_rows;                /* of a block; 0: no limit */
+
+    /* Set by npu_stream_plan. */
+    uint32_t tiles, across, slots;
+    uint64_t tile_cols, block_rows, block_cols;
+    uint64_t base, slot_bytes, at[NPU_STREAM_IN + 1], pitch_bytes[NPU_STREAM_IN + 1];
+};
+
+uint64_t npu_ceil_div(uint64_t a, uint64_t b);
+uint64_t npu_round_up(uint64_t a, uint64_t b);
+uint32_t npu_tiles(const struct tsr_chip *chip); /* tiles that programs use: at most 64 */
+/* Bytes of an element; 0 if vector loads and stores do not take the format as floats. */
+uint32_t npu_float_size(const struct tsr_isa *isa, enum tsr_dtype f);
+
+/* Elements from row to row in TSRAM. */
+static inline uint64_t npu_pitch(uint64_t cols, uint32_t lanes)
+{
+    return (cols / lanes + 1) * lanes;
+}
+
+/* Divides the work. Without `split` and with one pass, false means that a row does not fit: ask again
+ * with split passes. Tensors that are dense in every row count as one long row if `split`. */
+bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s);
+
+/* The TCP part. Routines follow by the kernel. */
+void npu_stream_emit(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_stream *s);
+
+/* Assembles with the tiles' arguments. */
+enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa,
+                                   const struct tsr_chip *chip, const struct npu_stream *s,
+                                   struct tsr_program *out, struct tsr_error *err);
+
+/* Emits a walk over the columns of a row: body(self, n) for n = 8 in a loop a5 times, n = 1 a6
+ * times, n = 1 with a7 lanes; all lanes are active afterwards. Uses a15. `name` makes labels. */
+void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name,
+              void (*body)(struct tsr_text *t, const void *self, uint32_t n), const void *self);
+
+#endif
