@@ -112,7 +112,7 @@ static void test_chip_mistakes_are_named(void **state)
          "tile.tdma.window_bytes: 128, at least max_request_bytes (256) is wanted"},
         {"max_request_bytes: 256", "max_request_bytes: 200", "max_request_bytes",
          "tile.tdma.max_request_bytes: 200, a power of two"},
-        {"queue_depth: 8", "queue_depth: 17", "queue_depth", "queue_depth: \"17\": an integer from"},
+        {"queue_depth: 8", "queue_depth: 17", "queue_depth", "queue_depth: \"17\": an integer"},
         {"semaphores: 64", "semaphores: many", "semaphores", "semaphores: \"many\": an integer"},
         {"tiles_per_cluster: 1", "tiles_per_cluster: 257", "tiles_per_cluster",
          "tiles_per_cluster: \"257\": an integer from 1 to 256"},
@@ -130,7 +130,8 @@ static void test_chip_mistakes_are_named(void **state)
         {"  - clock_hz", "  - tile", "  - tile\n  - csram\n  - hbm", "assumed: tile given twice"},
         {"name: micro", "name: mi cro", "name", "name: \"mi cro\": a name of letters"},
         {"csram:", "cxram:", "cxram", "cxram: unknown key, allowed are clock_hz,"},
-        {"clock_hz: 1440000000", "clock_hz: 1.44e9", "clock_hz", "clock_hz: \"1.44e9\": an integer"},
+        {"clock_hz: 1440000000", "clock_hz: 1.44e9", "clock_hz",
+         "clock_hz: \"1.44e9\": an integer"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *text = spoil(bad[i].from, bad[i].to);
@@ -162,7 +163,8 @@ static void test_chip_every_key_is_needed_and_checked(void **state)
     /* Each line of a key and a plain number: left out, and with a word in its place. */
     for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
         const char *end = strchr(line, '\n'), *colon = memchr(line, ':', (size_t)(end - line));
-        if (line[strspn(line, " ")] == '#' || colon == NULL || colon[1] != ' ' || colon[2] < '0' || colon[2] > '9')
+        if (line[strspn(line, " ")] == '#' || colon == NULL || colon[1] != ' ' ||
+            colon[2] < '0' || colon[2] > '9')
             continue;
         for (int word = 0; word < 2; word++) {
             char broken[8192];
