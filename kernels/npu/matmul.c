@@ -2,9 +2,11 @@
 /* The matmul program: one text for all tiles; grid, rings and blocks are those of matmul_plan.
  *
  * Per tile: for each block of rows, for each block of columns, for each chunk of K: wait for the
- * chunk, one mma a slab, hand the chunk's place back. Places are handed back by a remote post to the
- * tile that casts the chunks ("sender" of the grid row for A, of the grid column for B), which loads
- * the next chunk when all its receivers have done so. Blocks alternate between the two halves of the
+ * chunk, one mma a slab, hand the chunk's place back. The tiles that share a chunk form a chain: each
+ * passes a token on when it has used the chunk and its predecessor's token is there; the last one's
+ * token lets the tile that casts the chunks ("sender" of the grid row for A, of the grid column for
+ * B) load the next. (Counting the receivers' posts in one semaphore would be wrong: a fast receiver's
+ * second post would stand for a slow one's first.) Blocks alternate between the two halves of the
  * accumulators; a drained block leaves while the next one is computed.
  *
  * Order: everything waits only for what some tile's program has queued before, so it cannot
@@ -23,9 +25,10 @@ enum sem {
     S_DRAINED,         /* the drained block is in TSRAM: channel 2, or TVP with an epilogue */
     S_RESULT,          /* the epilogue's result is in TSRAM: channel 2 */
     S_LEFT,            /* the result has left: TCP */
-    S_A_PLACE, S_B_PLACE, /* places handed back: channels 0 and 1 of the senders */
+    S_A_PLACE, S_B_PLACE, /* a place is free: channels 0 and 1 of the senders */
     S_BIAS,            /* ACC */
     S_RESIDUAL,        /* TVP */
+    S_A_TOKEN, S_B_TOKEN, /* the predecessor's token: channel 3 */
 };
 
 /* Scalar registers. x1..x15 are launch arguments; those above x6 move to control memory first. */
@@ -36,12 +39,14 @@ enum reg {
     X_ROW, X_COL, X_K, X_ASLOT, X_BSLOT, X_C, X_M, X_N,
     T0, T1, T2, T3, T4, T5, T6,
 };
-enum launch { ARG_C = 7, ARG_A_MASK, ARG_B_MASK, ARG_A_SENDER, ARG_B_SENDER, ARG_A_LOADS, ARG_B_LOADS,
-              ARG_BIAS, ARG_RESIDUAL };
+/* ARG_x_NEXT: mask of the tile that gets the token; ARG_ROLES: bits of enum role. */
+enum launch { ARG_C = 7, ARG_A_MASK, ARG_B_MASK, ARG_A_NEXT, ARG_B_NEXT, ARG_A_LOADS, ARG_B_LOADS,
+              ARG_BIAS, ARG_RESIDUAL, ARG_ROLES };
+enum role { FIRST_A = 1, LAST_A = 2, FIRST_B = 4, LAST_B = 8 }; /* of the chains of A and B */
 
 /* Control memory: arguments and what finds no register. */
-enum { C_C = 0, C_A_MASK = 8, C_B_MASK = 16, C_A_SENDER = 24, C_B_SENDER = 32, C_BIAS = 40,
-       C_RESIDUAL = 48, C_PANEL = 56, C_A_CREDITS = 64, C_B_CREDITS = 72, C_A_PASS = 80 };
+enum { C_C = 0, C_A_MASK = 8, C_B_MASK = 16, C_A_NEXT = 24, C_B_NEXT = 32, C_BIAS = 40,
+       C_RESIDUAL = 48, C_PANEL = 56, C_A_CREDITS = 64, C_B_CREDITS = 72, C_A_PASS = 80, C_ROLES = 88 };
 
 struct emit {
     struct tsr_text t;
@@ -73,19 +78,6 @@ struct side {
     uint32_t size, height, parts; /* element bytes; rows of a slab in TSRAM */
     uint64_t stride, part_rows, base, slot_bytes, slots;
 };
-
-/* Waits for `amount` posts, at most 31 in a slot, by copies of nothing. */
-static void wait_places(struct emit *e, const struct side *s)
-{
-    for (uint32_t left = s->group; left;) {
-        uint32_t one = (uint32_t)least(left, 31), two = (uint32_t)least(left - one, 31);
-        if (two)
-            L("  copy ch=%d, dst=x0, src=x0, len=x0 wait(s%d*%u, s%d*%u)", s->ch, s->place, one, s->place, two);
-        else
-            L("  copy ch=%d, dst=x0, src=x0, len=x0 wait(s%d*%u)", s->ch, s->place, one);
-        left -= one + two;
-    }
-}
 
 /* The copies of one chunk: T0 slab distance, T1 whole slabs, T2 bytes of the last partial one,
  * T3 source, T4 rows, T5 row stride, T6 mask. */
@@ -160,12 +152,12 @@ static void load_a(struct emit *e, bool wait)
 {
     uint32_t id = e->labels++;
     struct side s = {.ch = 0, .left = X_LA_LEFT, .k = X_LA_K, .slot = X_LA_SLOT, .mask_at = C_A_MASK, .group = e->p.gx,
-                     .arrived = S_A, .place = S_A_PLACE, .size = e->p.ea, .height = e->p.bm, .parts = 1,
+                     .arrived = S_A, .place = S_A_PLACE, .size = e->p.ea, .height = e->p.a_height, .parts = 1,
                      .stride = e->a_stride, .base = e->p.a_at, .slot_bytes = e->p.a_slot, .slots = e->p.na};
     L("  beq x%d, x0, end%u", s.left, id);
     L("  addi x%d, x%d, -1", s.left, s.left);
     if (wait)
-        wait_places(e, &s);
+        L("  copy ch=%d, dst=x0, src=x0, len=x0 wait(s%d)", s.ch, s.place);
     L("  sub x%d, x%d, x%d", T4, X_ROWS, X_LA_ROW);
     L("  min x%d, x%d, x%d", T4, T4, X_BH);
     L("  add x%d, x%d, x0", T3, X_LA_PTR);
@@ -188,13 +180,13 @@ static void load_b(struct emit *e, bool wait)
 {
     uint32_t id = e->labels++;
     struct side s = {.ch = 1, .left = X_LB_LEFT, .k = X_LB_K, .slot = X_LB_SLOT, .mask_at = C_B_MASK, .group = e->p.gy,
-                     .arrived = S_B, .place = S_B_PLACE, .size = e->p.eb, .height = e->p.bn * e->p.parts,
+                     .arrived = S_B, .place = S_B_PLACE, .size = e->p.eb, .height = e->p.b_height,
                      .parts = e->p.parts, .part_rows = e->p.n_out, .stride = e->b_stride, .base = e->p.b_at,
                      .slot_bytes = e->p.b_slot, .slots = e->p.nb};
     L("  beq x%d, x0, end%u", s.left, id);
     L("  addi x%d, x%d, -1", s.left, s.left);
     if (wait)
-        wait_places(e, &s);
+        L("  copy ch=%d, dst=x0, src=x0, len=x0 wait(s%d)", s.ch, s.place);
     L("  sub x%d, x%d, x%d", T4, X_COLS, X_LB_COL);
     L("  min x%d, x%d, x%d", T4, T4, X_BW);
     L("  muli x%d, x%d, %llu", T3, X_LB_COL, (unsigned long long)e->b_stride);
@@ -210,15 +202,15 @@ static void load_b(struct emit *e, bool wait)
 
 static void header(struct emit *e)
 {
-    static const char *const consumer[] = {"ttu", "ttu", "dma3", "acc", "tcp", "", "dma2", "tcp", "dma0", "dma1", "acc", "tvp"};
-    for (int i = 0; i <= S_RESIDUAL; i++)
+    static const char *const consumer[] = {"ttu", "ttu", "dma3", "acc", "tcp", "", "dma2", "tcp", "dma0", "dma1", "acc", "tvp", "dma3", "dma3"};
+    for (int i = 0; i <= S_B_TOKEN; i++)
         L(".sem %d %s", i, i == S_DRAINED ? (e->p.epilogue ? "tvp" : "dma2") : consumer[i]);
 }
 
 static void save_arguments(struct emit *e)
 {
     static const uint8_t at[][2] = {{ARG_C, C_C}, {ARG_A_MASK, C_A_MASK}, {ARG_B_MASK, C_B_MASK},
-                                    {ARG_A_SENDER, C_A_SENDER}, {ARG_B_SENDER, C_B_SENDER}, {ARG_BIAS, C_BIAS},
+                                    {ARG_A_NEXT, C_A_NEXT}, {ARG_B_NEXT, C_B_NEXT}, {ARG_ROLES, C_ROLES}, {ARG_BIAS, C_BIAS},
                                     {ARG_RESIDUAL, C_RESIDUAL}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         L("  sd x%d, x0, %d", at[i][0], at[i][1]);
@@ -273,8 +265,8 @@ static void one_mma(struct emit *e, int acc)
     L("  mini x%d, x%d, %u", T3, T2, e->p.ks);
     L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d, across=%u", T0, X_LINE, T1,
       X_LINE, X_M, T4, T3, X_C, e->fa, e->fb, acc, e->p.across);
-    L("  addi x%d, x%d, %llu", T0, T0, (unsigned long long)e->p.bm * e->line);
-    L("  addi x%d, x%d, %llu", T1, T1, (unsigned long long)e->p.bn * e->p.parts * e->line);
+    L("  addi x%d, x%d, %llu", T0, T0, (unsigned long long)e->p.a_height * e->line);
+    L("  addi x%d, x%d, %llu", T1, T1, (unsigned long long)e->p.b_height * e->line);
     L("  addi x%d, x%d, -%u", T2, T2, e->p.ks);
 }
 
@@ -303,19 +295,33 @@ static void compute_chunk(struct emit *e)
     L("slabs_done:");
 }
 
-/* Hands a chunk's place back to its sender, unless no load will want it. */
-static void give_back(struct emit *e, const char *name, int credits, int sender, enum sem place, bool wait)
+/* Passes the token of a chunk on: by channel 3, which has waited for the chunk's last mma. */
+struct chain {
+    const char *name;
+    int credits, next;
+    enum role first, last;
+    enum sem token, place;
+};
+
+static void pass_token(struct emit *e, const struct chain *c)
 {
-    L("  ld x%d, x0, %d", T0, credits);
-    L("  beq x%d, x0, kept_%s", T0, name);
+    L("  ld x%d, x0, %d", T0, c->credits); /* chunks whose place a later load wants */
+    L("  beq x%d, x0, kept_%s", T0, c->name);
     L("  addi x%d, x%d, -1", T0, T0);
-    L("  sd x%d, x0, %d", T0, credits);
-    L("  ld x%d, x0, %d", T0, sender);
-    if (wait)
-        L("  rpost ch=3, mask=x%d, sem=%d wait(s%d)", T0, place, S_USED);
-    else
-        L("  rpost ch=3, mask=x%d, sem=%d", T0, place);
-    L("kept_%s:", name);
+    L("  sd x%d, x0, %d", T0, c->credits);
+    L("  ld x%d, x0, %d", T0, c->next);
+    L("  ld x%d, x0, %d", T1, C_ROLES);
+    L("  andi x%d, x%d, %d", T2, T1, c->first);
+    L("  bne x%d, x0, head_%s", T2, c->name);
+    L("  copy ch=3, dst=x0, src=x0, len=x0 wait(s%d)", c->token);
+    L("head_%s:", c->name);
+    L("  andi x%d, x%d, %d", T2, T1, c->last);
+    L("  bne x%d, x0, end_%s", T2, c->name);
+    L("  rpost ch=3, mask=x%d, sem=%d", T0, c->token);
+    L("  jmp kept_%s", c->name);
+    L("end_%s:", c->name);
+    L("  rpost ch=3, mask=x%d, sem=%d", T0, c->place);
+    L("kept_%s:", c->name);
 }
 
 static void next_slot(struct emit *e, int slot, uint64_t base, uint64_t bytes, uint64_t slots, const char *label)
@@ -340,18 +346,13 @@ static void chunk(struct emit *e)
     L("last_chunk:");
     L("  tsync post(s%d, s%d)", S_USED, S_BLOCK);
     L("used:");
-    /* every chunk's S_USED is consumed, so that a later one is never mistaken for it */
-    L("  ld x%d, x0, %d", T0, C_B_CREDITS);
-    L("  bne x%d, x0, place_b", T0);
     L("  copy ch=3, dst=x0, src=x0, len=x0 wait(s%d)", S_USED);
-    L("  jmp kept_b");
-    L("place_b:");
-    give_back(e, "b", C_B_CREDITS, C_B_SENDER, S_B_PLACE, true);
+    pass_token(e, &(struct chain){"b", C_B_CREDITS, C_B_NEXT, FIRST_B, LAST_B, S_B_TOKEN, S_B_PLACE});
     if (shared) { /* A's last use is with the last block of columns */
         L("  add x%d, x%d, x%d", T0, X_COL, X_BW);
         L("  blt x%d, x%d, a_stays", T0, X_COLS);
     }
-    give_back(e, "a", C_A_CREDITS, C_A_SENDER, S_A_PLACE, false);
+    pass_token(e, &(struct chain){"a", C_A_CREDITS, C_A_NEXT, FIRST_A, LAST_A, S_A_TOKEN, S_A_PLACE});
     load_a(e, true);
     if (shared)
         L("a_stays:");
@@ -550,8 +551,12 @@ static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
             r[ARG_C] = (int64_t)(op->c + row * e->c_stride + col * p->ec);
             r[ARG_A_MASK] = (int64_t)a_mask;
             r[ARG_B_MASK] = (int64_t)b_mask;
-            r[ARG_A_SENDER] = (int64_t)((uint64_t)1 << a_sender);
-            r[ARG_B_SENDER] = (int64_t)((uint64_t)1 << b_sender);
+            uint32_t a_next = x + 1 < p->gx ? tile_id(p, per, y, x + 1) : a_sender;
+            uint32_t b_next = y + 1 < p->gy ? tile_id(p, per, y + 1, x) : b_sender;
+            r[ARG_A_NEXT] = (int64_t)((uint64_t)1 << a_next);
+            r[ARG_B_NEXT] = (int64_t)((uint64_t)1 << b_next);
+            r[ARG_ROLES] = (x == 0 ? FIRST_A : 0) | (x + 1 == p->gx ? LAST_A : 0) | (y == 0 ? FIRST_B : 0) |
+                           (y + 1 == p->gy ? LAST_B : 0);
             r[ARG_A_LOADS] = a_sender == id ? (int64_t)total_a(e) : 0;
             r[ARG_B_LOADS] = b_sender == id ? (int64_t)total_b(e) : 0;
             r[ARG_BIAS] = (int64_t)(op->bias + 4 * col);

@@ -21,38 +21,57 @@ uint64_t matmul_block(uint64_t count, uint32_t blocks, uint32_t unit)
     return round * (blocks - 1) < count ? round : plain;
 }
 
-/* What one choice of grid and block costs, in cycles; the largest of compute, HBM and tile port. */
+/* Cycles of a tile that nothing keeps waiting: per slab the longer of the array's steps and the operand
+ * port's lines, and what the TCP needs for a chunk and a block (counted from the program's words). */
+enum { FETCH_OVERHEAD = 12, TCP_CHUNK = 140, TCP_BLOCK = 200 };
+
+static double tile_cycles(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, const struct matmul_plan *p,
+                          uint32_t lanes)
+{
+    const uint32_t d = chip->tile.ttu.dim;
+    double width = (double)p->bn * p->parts, lines = (p->bm > width ? p->bm : width) + FETCH_OVERHEAD;
+    double tiles = (double)ceil_div(p->bm, d) * (double)ceil_div((uint64_t)width, d);
+    if (tiles < chip->tile.ttu.acc_latency_cycles)
+        tiles = chip->tile.ttu.acc_latency_cycles;
+    double slab = tiles * (double)ceil_div(op->k < p->ks ? op->k : p->ks, lanes);
+    double chunk = (slab > lines ? slab : lines) * p->cs;
+    return (double)p->nrb * p->ncb * ((chunk > TCP_CHUNK ? chunk : TCP_CHUNK) * p->nkc + (p->nkc < 4 ? TCP_BLOCK : 0));
+}
+
+/* What one choice of grid and block costs, in cycles: the largest of the tile's work, HBM and tile port. */
 static double cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, const struct matmul_plan *p,
                    uint32_t lanes)
 {
-    const uint32_t d = chip->tile.ttu.dim;
     double rows = (double)ceil_div(op->m, p->gy), cols = (double)ceil_div(p->n_out * p->parts, p->gx);
-    double nrb = (double)p->nrb, k = (double)op->k;
-    double steps = (double)ceil_div((uint64_t)rows, d) * (double)ceil_div((uint64_t)cols, d);
-    double compute = steps * (double)ceil_div(op->k, lanes);
-    double fetch = nrb * cols * (double)ceil_div(op->k, p->ks); /* B lines through the operand port */
-    double a_reads = p->resident ? 1 : (double)p->ncb;
+    double nrb = (double)p->nrb, k = (double)op->k, a_reads = p->resident ? 1 : (double)p->ncb;
     double hbm_bytes = (double)op->m * k * p->ea * a_reads + (double)(p->n_out * p->parts) * k * p->eb * nrb +
                        (double)op->m * (double)p->n_out * p->ec;
     double hbm_rate = (double)chip->hbm.stacks * chip->hbm.channels * chip->hbm.channel_bits / 4 *
                       chip->hbm.clock_num / chip->hbm.clock_den;
+    double hbm = hbm_bytes / hbm_rate;
     double ingest = (rows * k * p->ea * a_reads + cols * k * p->eb * nrb) / chip->tile.port_bytes;
-    double worst = compute > fetch ? compute : fetch;
-    worst = worst > hbm_bytes / hbm_rate ? worst : hbm_bytes / hbm_rate;
+    double work = tile_cycles(chip, op, p, lanes), worst = work;
+    worst = worst > hbm ? worst : hbm;
     worst = worst > ingest ? worst : ingest;
     /* the first chunks must arrive, and the last block leave, with nothing to hide behind */
-    double cold = (rows < p->bm ? rows : p->bm) * p->kc * p->ea * p->gy + p->bn * p->parts * (double)p->kc * p->eb * p->gx;
+    double cold = (double)p->bm * p->kc * p->ea * p->gy + (double)p->bn * p->parts * p->kc * p->eb * p->gx;
     double tail = (double)p->bm * p->bn * p->ec * p->gy * p->gx;
-    return worst + (cold + tail) / hbm_rate + 0.01 * (hbm_bytes / hbm_rate + ingest);
+    return worst + (cold + tail) / hbm_rate + 0.02 * (hbm + ingest + work);
 }
+
+/* Lines from slab to slab: one more than a multiple of eight, so that the lines of one row, which
+ * arrive together, fall on banks that the DMA's write port owns in successive cycles. */
+static uint32_t slab_lines(uint32_t rows) { return (rows + 7) / 8 * 8 + 1; }
 
 /* Rings and staging for blocks of at most bm x bn; false if they do not fit the TSRAM. */
 static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, struct matmul_plan *p)
 {
     uint64_t line = chip->tile.line_bytes, size = chip->tile.tsram_bytes, at = 0;
     uint64_t width = (uint64_t)p->bn * p->parts;
-    p->a_slot = p->cs * (uint64_t)p->bm * line;
-    p->b_slot = p->cs * width * line;
+    p->a_height = slab_lines(p->bm);
+    p->b_height = slab_lines((uint32_t)width);
+    p->a_slot = (uint64_t)p->cs * p->a_height * line;
+    p->b_slot = (uint64_t)p->cs * p->b_height * line;
     p->acc_bytes = p->epilogue ? round_up((uint64_t)p->bm * width * 4, line) : 0;
     p->out_bytes = round_up((uint64_t)p->bm * p->bn * p->ec, line);
     p->extra_bytes = op->epilogue == TSR_EPILOGUE_RESIDUAL ? p->out_bytes : 0;
@@ -183,7 +202,7 @@ enum tsr_status matmul_plan(const struct tsr_isa *isa, const struct tsr_chip *ch
         tiles = 64; /* a multicast's mask is one register */
     double best_cost = 0;
     for (uint32_t gy = 1; gy <= tiles; gy++)
-        for (uint32_t gx = tiles / gy, once = 1; once; once = 0)
+        for (uint32_t gx = tiles / gy; gx && gy * gx == tiles; gx = 0)
             for (uint32_t bm = 8 * d; bm >= d; bm /= 2)
                 for (uint32_t bn = 8 * d; bn >= d; bn /= 2) {
                     struct matmul_plan p = base;

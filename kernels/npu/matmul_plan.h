@@ -23,6 +23,7 @@ struct matmul_plan {
     uint32_t resident;         /* a block's A stays while the columns pass */
     uint32_t na, nb;           /* ring slots */
     uint64_t a_at, b_at, acc_at, out_at, extra_at; /* TSRAM: rings, drained blocks, results, bias/residual */
+    uint32_t a_height, b_height; /* lines from slab to slab */
     uint64_t a_slot, b_slot, acc_bytes, out_bytes, extra_bytes;
     uint64_t n_out;            /* columns of C */
     uint32_t ea, eb, ec;       /* element bytes */

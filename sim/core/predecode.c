@@ -180,6 +180,14 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
         case TSR_NODE_CONST:
             break;
         case TSR_NODE_OPERAND:
+            /* a unit's row speaks of the value in the register that k, m or n names */
+            k = op->value.n || lanes ? -1 : name_index(env_names, ENV_NAMES, in->name);
+            if (k >= 0) {
+                x->kind = TSR_NODE_PARAM;
+                x->slot = (uint8_t)k;
+                break;
+            }
+            k = 0;
             x->slot = (uint8_t)in->index;
             if (lanes) {
                 int src = -1;
