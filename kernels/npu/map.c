@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/npu/map.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
 struct walk {
@@ -11,20 +8,13 @@ struct walk {
     uint32_t lanes;
 };
 
-void npu_vimm(struct tsr_text *t, uint32_t reg, double value)
-{
-    float f = (float)value;
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    L("  vimm v%u, 0x%08" PRIx32, reg, bits);
-}
-
 /* The loads of a group touch rising lines, so that its port grants one line a cycle; a on the port of
  * the even address registers, b on that of the odd ones. */
 static void body(struct tsr_text *t, const void *self, uint32_t n)
 {
     const struct walk *w = self;
     const struct npu_map *m = w->m;
+    n = n ? n : 1;
     for (uint32_t i = 0; i < n; i++)
         L("  vld v%u, a0, %s, %u", i, m->fa, w->lanes * m->a.size);
     for (uint32_t i = 0; i < n; i++)

@@ -10,8 +10,8 @@ struct npu_map {
     uint64_t rows, cols;
     struct npu_tensor a, b, y;
     const char *fa, *fb, *fy; /* names of the formats */
-    /* Writes v<16 + i> = f(v<i>, v<8 + i>) for i below n; may change v0..v23, keeps v24..v31. */
-    void (*body)(struct tsr_text *t, const void *self, uint32_t n);
+    /* Writes v<16 + i> = f(v<i>, v<8 + i>) for i below n >= 1; may change v0..v23, keeps v24..v31. */
+    npu_body *body;
     /* Sets v24..v31, once; or null. */
     void (*constants)(struct tsr_text *t, const void *self);
     const void *self;
@@ -20,8 +20,5 @@ struct npu_map {
 enum tsr_status npu_map_program(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                 const struct npu_map *m, struct tsr_program *out,
                                 struct tsr_error *err);
-
-/* vimm of a float. */
-void npu_vimm(struct tsr_text *t, uint32_t reg, double value);
 
 #endif

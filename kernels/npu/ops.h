@@ -44,4 +44,34 @@ enum tsr_status tsr_npu_residual(const struct tsr_isa *isa, const struct tsr_chi
                                  const struct tsr_npu_residual *op, struct tsr_program *out,
                                  struct tsr_error *err);
 
+/* y = x / sqrt(mean of x^2 + eps) * w for each row.
+ * Shapes: x, y rows x cols; with heads > 1 each row is so many adjacent rows of `cols`, for norms of
+ *   the heads of a token (the stride is the token's). w cols values, 0: none.
+ * Numerics: the mean as a sum times a rounded 1 / cols; the sum in 8 x lanes chains, then trees, all
+ *   terms positive: (cols / (8 lanes) + log2(8 lanes) + 3) 2^-24 relative at most; the result
+ *   half of that and 5 2^-24 more (rsqrt, two products). Overflow of the sum beyond f32 gives 0. */
+struct tsr_npu_rmsnorm {
+    uint64_t rows, cols;
+    uint64_t heads; /* 0: 1 */
+    double eps;
+    enum tsr_dtype x_format, w_format, y_format;
+    uint64_t x, x_stride, w, y, y_stride;
+};
+enum tsr_status tsr_npu_rmsnorm(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                const struct tsr_npu_rmsnorm *op, struct tsr_program *out,
+                                struct tsr_error *err);
+
+/* y = exp(x - max) / sum of exp(x - max) for each row; a row of -infinity gives zeros.
+ * Shapes: x, y rows x cols.
+ * Numerics: 2^((x - max) log2 e), whose argument is off by 2.5 |x - max| log2 e 2^-24; see the bound
+ *   in sim/suite/suite_softmax.c. Terms below 2^-126 are 0. */
+struct tsr_npu_softmax {
+    uint64_t rows, cols;
+    enum tsr_dtype x_format, y_format;
+    uint64_t x, x_stride, y, y_stride;
+};
+enum tsr_status tsr_npu_softmax(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                const struct tsr_npu_softmax *op, struct tsr_program *out,
+                                struct tsr_error *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/npu/stream.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ enum { X_IN = 1, X_OUT = 4, X_ROWS = 6, X_COLS, X_CHUNKS, X_BLOCKS, X_FIRST };
 
 /* Blocks of about this many bytes keep a read of one tile long against its latency, and leave
  * several blocks per tile to overlap. */
-enum { BLOCK_BYTES = 24576, RING = 4, GROUP = 8, SEGMENT = 1024 };
+enum { BLOCK_BYTES = 49152, RING = 4, GROUP = 8, SEGMENT = 1024 };
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
@@ -66,8 +67,9 @@ static uint64_t place(const struct tsr_chip *chip, struct npu_stream *s, uint64_
         bool used = i == NPU_STREAM_IN || i < s->n_in;
         uint64_t c = i < NPU_STREAM_IN && x->cols ? x->cols : cols;
         s->at[i] = at;
-        s->pitch_bytes[i] = npu_pitch(c, lanes) * x->size;
-        at += used ? npu_round_up(rows * s->pitch_bytes[i], chip->tile.line_bytes) : 0;
+        uint64_t vectors = s->short_rows ? npu_ceil_div(c, lanes) : c / lanes + 1;
+        s->pitch_bytes[i] = vectors * lanes * x->size;
+        at += used ? npu_round_up(rows * s->parts * s->pitch_bytes[i], chip->tile.line_bytes) : 0;
     }
     return s->slot_bytes = at;
 }
@@ -102,6 +104,7 @@ static bool cut_columns(const struct tsr_chip *chip, struct npu_stream *s, uint6
 
 bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
 {
+    s->parts = s->parts ? s->parts : 1;
     if (s->split && s->n_pass == 1 && dense(s)) {
         s->cols *= s->rows;
         s->rows = 1;
@@ -134,7 +137,8 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
  * x1..x3 inputs, x4 x5 outputs: the tile's first row and column; x6 rows left, x7 columns of the
  * tile, x8 column blocks, x9 row blocks, x10 whether this is the tile that casts the constant;
  * x11 rows of the block, x12 columns left, x13 columns of the block, x14..x16 x17 x18 where the
- * block's inputs and outputs are in HBM, x19 the slot, x20..x23 a0..a3, x24.. temporary. */
+ * block's inputs and outputs are in HBM, x19 the slot (x31 that of outputs: passes without any do not
+ * move it), x20..x23 a0..a3, x24.. temporary. */
 
 static void start(struct tsr_text *t, const struct npu_stream *s)
 {
@@ -145,7 +149,7 @@ static void start(struct tsr_text *t, const struct npu_stream *s)
         L("  beq x10, x0, constant_cast");
         L("  li x24, %llu", (ull)s->constant);
         L("  li x25, %llu", (ull)s->constant_bytes);
-        L("  li x26, %llu", s->tiles == 64 ? ~0ull : (1ull << s->tiles) - 1);
+        L("  li x26, 0x%llx", s->tiles == 64 ? ~0ull : (1ull << s->tiles) - 1);
         L("  copy ch=0, dst=x0, src=x24, len=x25, mask=x26, mc=1, p1=s%d", NPU_CONSTANT);
         L("constant_cast:");
     }
@@ -160,6 +164,7 @@ static void start(struct tsr_text *t, const struct npu_stream *s)
     L("  wait post(s%d, s%d)", NPU_IN_FREE, NPU_OUT_FREE);
     L("rings_free:");
     L("  li x19, %llu", (ull)s->base);
+    L("  li x31, %llu", (ull)s->base);
 }
 
 static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, bool last)
@@ -176,65 +181,95 @@ static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, boo
         snprintf(wait, sizeof wait, "wait(s%d)", NPU_IN_FREE);
     if (last)
         snprintf(post, sizeof post, "post(s%d)", NPU_IN_FULL);
-    L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", 20 + i, 14 + i, wait,
-      post);
+    if (s->parts == 1) {
+        L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", 20 + i, 14 + i,
+          wait, post);
+        return;
+    }
+    L("  li x27, %llu", (ull)s->parts);
+    L("  li x28, %llu", (ull)x->part_stride);
+    L("  muli x29, x26, %llu", (ull)s->parts);
+    L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x27, ss1=x28, ds1=x26, n2=x11, ss2=x25, ds2=x29 "
+      "%s %s", 20 + i, 14 + i, wait, post);
 }
 
-static void call(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_pass *p)
+static void call(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_stream *s,
+                 const struct npu_pass *p)
 {
     uint32_t lanes = chip->tile.tvp.lanes, shift = (uint32_t)__builtin_ctz(lanes);
-    L("  shri x24, x13, %u", shift + 3);
-    L("  shri x25, x13, %u", shift);
-    L("  andi x25, x25, %d", GROUP - 1);
+    L("  muli x27, x11, %llu", (ull)s->parts);
+    if (s->short_rows) {
+        L("  shri x24, x27, 3");
+        L("  andi x25, x27, %d", GROUP - 1);
+    } else {
+        L("  shri x24, x13, %u", shift + 3);
+        L("  shri x25, x13, %u", shift);
+        L("  andi x25, x25, %d", GROUP - 1);
+    }
     L("  andi x26, x13, %u", lanes - 1);
     if (p->output)
-        L("  vcall %s, x20, x21, x22, x23, x11, x24, x25, x26 wait(s%d, s%d) post(s%d, s%d)",
+        L("  vcall %s, x20, x21, x22, x23, x27, x24, x25, x26 wait(s%d, s%d) post(s%d, s%d)",
           p->routine, NPU_IN_FULL, NPU_OUT_FREE, NPU_IN_FREE, NPU_OUT_FULL);
     else
-        L("  vcall %s, x20, x21, x22, x23, x11, x24, x25, x26 wait(s%d) post(s%d)", p->routine,
+        L("  vcall %s, x20, x21, x22, x23, x27, x24, x25, x26 wait(s%d) post(s%d)", p->routine,
           NPU_IN_FULL, NPU_IN_FREE);
 }
 
+/* A row of the output is parts or runs: either way the first dimension, rows are the second. */
 static void store(struct tsr_text *t, const struct npu_stream *s, uint32_t i)
 {
     const struct npu_tensor *x = &s->out[i];
-    uint64_t parts = x->parts ? x->parts : 1, run = x->cols / parts;
-    if (x->parts || x->cols != s->cols)
-        L("  li x24, %llu", (ull)(run * x->size));
-    else
-        L("  muli x24, x13, %u", x->size);
-    L("  li x25, %llu", (ull)s->pitch_bytes[NPU_STREAM_IN]);
-    L("  li x26, %llu", (ull)x->stride);
-    L("  li x27, %llu", (ull)parts);
-    L("  li x28, %llu", (ull)(run * x->size));
-    L("  li x29, %llu", (ull)x->part_stride);
-    L("  addi x30, x23, %llu", (ull)(x->first * x->size));
+    uint64_t n = x->runs ? x->runs : s->parts, pitch = s->pitch_bytes[NPU_STREAM_IN];
+    uint64_t run = x->runs ? x->cols / n : x->cols;
     char wait[16] = "", post[16] = "";
     if (i == 0)
         snprintf(wait, sizeof wait, "wait(s%d)", NPU_OUT_FULL);
     if (i + 1 == s->n_out)
         snprintf(post, sizeof post, "post(s%d)", NPU_OUT_FREE);
-    L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x11, ss1=x25, ds1=x26, n2=x27, ss2=x28, ds2=x29 %s "
+    if (run != s->cols)
+        L("  li x24, %llu", (ull)(run * x->size));
+    else
+        L("  muli x24, x13, %u", x->size);
+    L("  li x25, %llu", (ull)(pitch * s->parts));
+    L("  li x26, %llu", (ull)x->stride);
+    L("  addi x30, x23, %llu", (ull)(x->first * x->size));
+    if (n == 1) {
+        L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", 17 + i, wait,
+          post);
+        return;
+    }
+    L("  li x27, %llu", (ull)n);
+    L("  li x28, %llu", (ull)(x->runs ? run * x->size : pitch));
+    L("  li x29, %llu", (ull)x->part_stride);
+    L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x27, ss1=x28, ds1=x29, n2=x11, ss2=x25, ds2=x26 %s "
       "%s", 17 + i, wait, post);
+}
+
+static void next_slot(struct tsr_text *t, const struct npu_stream *s, int reg, const char *ring,
+                      uint32_t id)
+{
+    L("  addi x%d, x%d, %llu", reg, reg, (ull)s->slot_bytes);
+    L("  li x24, %llu", (ull)(s->base + s->slots * s->slot_bytes));
+    L("  blt x%d, x24, %s%u", reg, ring, id);
+    L("  li x%d, %llu", reg, (ull)s->base);
+    L("%s%u:", ring, id);
 }
 
 static void block(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_stream *s,
                   const struct npu_pass *p, uint32_t id)
 {
     L("  mini x13, x12, %llu", (ull)s->block_cols);
-    for (uint32_t i = 0; i <= NPU_STREAM_IN; i++)
-        if (i < s->n_in || i == NPU_STREAM_IN)
-            L("  addi x%u, x19, %llu", 20 + i, (ull)s->at[i]);
+    for (uint32_t i = 0; i < s->n_in; i++)
+        L("  addi x%u, x19, %llu", 20 + i, (ull)s->at[i]);
+    L("  addi x23, x31, %llu", (ull)s->at[NPU_STREAM_IN]);
     for (uint32_t i = 0; i < p->inputs; i++)
         load(t, s, i, i + 1 == p->inputs);
-    call(t, chip, p);
+    call(t, chip, s, p);
     for (uint32_t i = 0; p->output && i < s->n_out; i++)
         store(t, s, i);
-    L("  addi x19, x19, %llu", (ull)s->slot_bytes);
-    L("  li x24, %llu", (ull)(s->base + s->slots * s->slot_bytes));
-    L("  blt x19, x24, ring%u", id);
-    L("  li x19, %llu", (ull)s->base);
-    L("ring%u:", id);
+    next_slot(t, s, 19, "in", id);
+    if (p->output)
+        next_slot(t, s, 31, "out", id);
     L("  sub x12, x12, x13");
     for (uint32_t i = 0; i < s->n_in; i++)
         L("  addi x%u, x%u, %llu", 14 + i, 14 + i, (ull)(s->block_cols * s->in[i].size));
@@ -248,6 +283,8 @@ void npu_stream_emit(struct tsr_text *t, const struct tsr_chip *chip, const stru
     L("  loop x9, done");
     L("  mini x11, x6, %llu", (ull)s->block_rows);
     for (uint32_t k = 0; k < s->n_pass; k++) {
+        if (s->pass[k].before)
+            L("  vcall %s", s->pass[k].before);
         L("  add x12, x7, x0");
         for (uint32_t i = 0; i < s->n_in; i++)
             L("  add x%u, x%u, x0", 14 + i, X_IN + i);
@@ -301,8 +338,8 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
 
 /* ---- routines ------------------------------------------------------------------------------------ */
 
-void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name,
-              void (*body)(struct tsr_text *t, const void *self, uint32_t n), const void *self)
+void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name, npu_body *body,
+              const void *self)
 {
     L("  vloop a5, %s_groups", name);
     body(t, self, GROUP);
@@ -311,7 +348,15 @@ void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name,
     body(t, self, 1);
     L("%s_singles:", name);
     L("  vlen a7");
-    body(t, self, 1);
+    body(t, self, 0);
     L("  ali a15, %u", chip->tile.tvp.lanes);
     L("  vlen a15");
+}
+
+void npu_vimm(struct tsr_text *t, uint32_t reg, double value)
+{
+    float f = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    L("  vimm v%u, 0x%08" PRIx32, reg, bits);
 }

@@ -14,8 +14,11 @@
  * The routine is called with
  *     a0..a2 blocks of the inputs, a3 block of the output, a4 rows,
  *     a5 groups of 8 vectors, a6 single vectors, a7 lanes of the rest: the columns of the block;
- * in TSRAM a row takes npu_pitch elements, so that a walk of 8 a5 + a6 + 1 vectors ends on the next
- * row. */
+ * in TSRAM a row takes so many vectors more, that a walk of 8 a5 + a6 + 1 ends on the next row.
+ * With `short_rows`, a5 and a6 are groups of 8 rows and rows of the rest, and a row takes whole
+ * vectors.
+ * A row may be `parts` shorter ones, some distance apart in HBM (heads of a token): to the routine
+ * these are the rows. */
 #ifndef KERNELS_NPU_STREAM_H
 #define KERNELS_NPU_STREAM_H
 
@@ -36,10 +39,12 @@ struct npu_tensor {
     uint32_t size;            /* bytes of an element */
     uint64_t cols;            /* inputs: elements a row, 0: the stream's. outputs: those it takes */
     uint64_t first;           /* outputs: its first column in the output block */
-    uint64_t parts, part_stride; /* outputs: a row is `parts` runs this far apart; 0: one run */
+    uint64_t runs;            /* outputs: a row goes to this many places; 0: one */
+    uint64_t part_stride;     /* bytes from part to part, or (outputs) from run to run */
 };
 
 struct npu_pass {
+    const char *before;  /* routine called once before the blocks of a row; or null */
     const char *routine;
     uint32_t inputs; /* how many of in[] it reads, from the first */
     bool output;
@@ -47,8 +52,9 @@ struct npu_pass {
 
 struct npu_stream {
     const char *name;
-    uint64_t rows, cols;
-    bool split; /* columns may be divided among tiles and blocks */
+    uint64_t rows, parts, cols; /* parts 0: 1 */
+    bool split;      /* columns may be divided among tiles and blocks */
+    bool short_rows;
     uint32_t n_in, n_out, n_pass;
     struct npu_tensor in[NPU_STREAM_IN], out[NPU_STREAM_OUT];
     struct npu_pass pass[NPU_STREAM_PASSES];
@@ -68,12 +74,6 @@ uint32_t npu_tiles(const struct tsr_chip *chip); /* tiles that programs use: at 
 /* Bytes of an element; 0 if vector loads and stores do not take the format as floats. */
 uint32_t npu_float_size(const struct tsr_isa *isa, enum tsr_dtype f);
 
-/* Elements from row to row in TSRAM. */
-static inline uint64_t npu_pitch(uint64_t cols, uint32_t lanes)
-{
-    return (cols / lanes + 1) * lanes;
-}
-
 /* Divides the work. Without `split` and with one pass, false means that a row does not fit: ask again
  * with split passes. Tensors that are dense in every row count as one long row if `split`. */
 bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s);
@@ -86,9 +86,15 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
                                    const struct tsr_chip *chip, const struct npu_stream *s,
                                    struct tsr_program *out, struct tsr_error *err);
 
-/* Emits a walk over the columns of a row: body(self, n) for n = 8 in a loop a5 times, n = 1 a6
- * times, n = 1 with a7 lanes; all lanes are active afterwards. Uses a15. `name` makes labels. */
-void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name,
-              void (*body)(struct tsr_text *t, const void *self, uint32_t n), const void *self);
+/* What to do with n vectors; n = 0: with one of a7 lanes, the others are loaded as 0. */
+typedef void npu_body(struct tsr_text *t, const void *self, uint32_t n);
+
+/* Emits a walk over the columns of a row: body(8) in a loop a5 times, body(1) a6 times, body(0);
+ * all lanes are active afterwards. Uses a15. `name` makes labels. */
+void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name, npu_body *body,
+              const void *self);
+
+/* vimm of a float. */
+void npu_vimm(struct tsr_text *t, uint32_t reg, double value);
 
 #endif
