@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host tool tessera-gen: writes what is made from the data under isa/.
  *   tessera-gen md FILE   the manual, isa/ISA.md
- *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, and CHIP/tsr_chip_pkg.sv: the package has
- *                         the same name for every chip, a build takes that of its chip */
+ *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, and CHIP/tsr_chip_pkg.sv: the package
+ *                         has the same name for every chip, a build takes that of its chip */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -120,8 +120,8 @@ static void put_head(FILE *out, const struct tsr_isa *isa)
 
 static void put_format_rows(FILE *out, const struct tsr_isa *isa)
 {
-    fprintf(out, "\n## Number formats\n\n| code | name | family | bits | exponent, mantissa, bias | "
-                 "block | scale bits | tensor unit's width | |\n|---|---|---|---|---|---|---|---|"
+    fprintf(out, "\n## Number formats\n\n| code | name | family | bits | exponent, mantissa, bias "
+                 "| block | scale bits | tensor unit's width | |\n|---|---|---|---|---|---|---|---|"
                  "---|\n");
     for (int i = 0; i < TSR_DTYPE_MAX; i++) {
         const struct tsr_format *f = &isa->formats[i];

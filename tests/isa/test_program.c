@@ -34,7 +34,7 @@ static struct blob container(const struct tsr_isa *of, const char *text)
 {
     struct tsr_program p;
     struct tsr_error err = {0};
-    struct blob out;
+    struct blob out = {0};
     if (tsr_assemble(of, "p.s", text, strlen(text), &p, &err) != TSR_OK ||
         tsr_program_write(of, &p, &out.b, &out.n, &err) != TSR_OK)
         fail_msg("%s", err.message);
