@@ -5,23 +5,24 @@
 
 struct walk {
     const struct npu_map *m;
-    uint32_t lanes;
+    const struct tsr_chip *chip;
 };
 
-/* The loads of a group touch rising lines, so that its port grants one line a cycle; a on the port of
- * the even address registers, b on that of the odd ones. */
+/* a is read by the port of the even address registers, b by that of the odd ones, by turns: while
+ * one waits for its lines to come round again, the other goes. */
 static void body(struct tsr_text *t, const void *self, uint32_t n)
 {
     const struct walk *w = self;
     const struct npu_map *m = w->m;
     n = n ? n : 1;
-    for (uint32_t i = 0; i < n; i++)
-        L("  vld v%u, a0, %s, %u", i, m->fa, w->lanes * m->a.size);
-    for (uint32_t i = 0; i < n; i++)
-        L("  vld v%u, a1, %s, %u", 8 + i, m->fb, w->lanes * m->b.size);
+    struct npu_group a = npu_group(w->chip, n, m->a.size), b = npu_group(w->chip, n, m->b.size);
+    struct npu_group y = npu_group(w->chip, n, m->y.size);
+    for (uint32_t k = 0; k < n; k += a.lines) {
+        npu_loads(t, &a, 0, 0, m->fa, k, k + a.lines);
+        npu_loads(t, &b, 8, 1, m->fb, k, k + a.lines);
+    }
     m->body(t, m->self, n);
-    for (uint32_t i = 0; i < n; i++)
-        L("  vst v%u, a3, %s, %u", 16 + i, m->fy, w->lanes * m->y.size);
+    npu_stores(t, &y, 16, 3, m->fy, 0, n);
 }
 
 enum tsr_status npu_map_program(const struct tsr_isa *isa, const struct tsr_chip *chip,
@@ -49,7 +50,7 @@ enum tsr_status npu_map_program(const struct tsr_isa *isa, const struct tsr_chip
         return tsr_error_set(err, TSR_BAD_INPUT, "%s: does not fit the tiles of %s", m->name,
                              chip->name);
     struct tsr_text text = {0}, *t = &text;
-    struct walk w = {m, chip->tile.tvp.lanes};
+    struct walk w = {m, chip};
     npu_stream_emit(t, chip, &s);
     if (m->constants) {
         L(".routine constants");

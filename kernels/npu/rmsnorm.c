@@ -13,6 +13,7 @@ enum { GROUP = 8, SHORT_VECTORS = 2, A_X = 8, A_W = 9 };
 
 struct norm {
     const struct tsr_npu_rmsnorm *op;
+    const struct tsr_chip *chip;
     const char *fx, *fw, *fy;
     uint32_t lanes, ex, ew, ey;
     uint32_t x_reg; /* address register of the walk in hand */
@@ -34,14 +35,19 @@ static void zero_sums(struct tsr_text *t)
         L("  vmov v%d, v%d", V_SUM + i, V_ZERO);
 }
 
+/* The second half of the loads beside the first half of the products. */
 static void square(struct tsr_text *t, const void *self, uint32_t n)
 {
     const struct norm *e = self;
-    n = n ? n : 1;
-    for (uint32_t i = 0; i < n; i++)
-        L("  vld v%u, a%u, %s, %u", i, e->x_reg, e->fx, e->lanes * e->ex);
-    for (uint32_t i = 0; i < n; i++)
-        L("  vfma v%u, v%u, v%u, v%u", V_SUM + i, i, i, V_SUM + i);
+    struct npu_group g = npu_group(e->chip, n ? n : 1, e->ex);
+    uint32_t ahead = g.n > 1 ? g.n / 2 : 1;
+    for (uint32_t k = 0; k < g.n + ahead; k++) {
+        npu_loads(t, &g, 0, e->x_reg, e->fx, k, k < g.n ? k + 1 : k);
+        if (k >= ahead) {
+            uint32_t i = npu_vector(&g, k - ahead);
+            L("  vfma v%u, v%u, v%u, v%u", V_SUM + i, i, i, V_SUM + i);
+        }
+    }
 }
 
 /* V_R = 1 / sqrt(sum / n + eps); the sums stay as they are. */
@@ -58,20 +64,30 @@ static void factor(struct tsr_text *t)
     L("  vrsqrt v%d, v0", V_R);
 }
 
+/* x and w by turns on the two read ports, the products beside the loads of w and the stores. */
 static void scale(struct tsr_text *t, const void *self, uint32_t n)
 {
     const struct norm *e = self;
     n = n ? n : 1;
-    for (uint32_t i = 0; i < n; i++)
-        L("  vld v%u, a%u, %s, %u", i, e->x_reg, e->fx, e->lanes * e->ex);
-    for (uint32_t i = 0; i < n && e->op->w; i++)
-        L("  vld v%u, a%d, %s, %u", V_W + i, A_W, e->fw, e->lanes * e->ew);
-    for (uint32_t i = 0; i < n; i++)
-        L("  vmul v%u, v%u, v%d", V_SUM + i, i, V_R);
-    for (uint32_t i = 0; i < n && e->op->w; i++)
-        L("  vmul v%u, v%u, v%u", V_SUM + i, V_SUM + i, V_W + i);
-    for (uint32_t i = 0; i < n; i++)
-        L("  vst v%u, a3, %s, %u", V_SUM + i, e->fy, e->lanes * e->ey);
+    struct npu_group x = npu_group(e->chip, n, e->ex), y = npu_group(e->chip, n, e->ey);
+    struct npu_group w = npu_group(e->chip, n, e->op->w ? e->ew : e->ex);
+    for (uint32_t k = 0; k < n; k += x.lines) {
+        npu_loads(t, &x, 0, e->x_reg, e->fx, k, k + x.lines);
+        for (uint32_t i = k; i < k + x.lines; i++) {
+            if (e->op->w)
+                npu_loads(t, &w, V_W, A_W, e->fw, i, i + 1);
+            L("  vmul v%u, v%u, v%d", V_SUM + npu_vector(&x, i), npu_vector(&x, i), V_R);
+        }
+    }
+    uint32_t behind = n > 1 ? n / 2 : 1;
+    for (uint32_t k = 0; k < n + behind; k++) {
+        if (k < n && e->op->w) {
+            uint32_t i = npu_vector(&y, k);
+            L("  vmul v%u, v%u, v%u", V_SUM + i, V_SUM + i, V_W + i);
+        }
+        if (k >= behind)
+            npu_stores(t, &y, V_SUM, 3, e->fy, k - behind, k - behind + 1);
+    }
 }
 
 /* Rows within the block, w at TSRAM 0. */
@@ -226,6 +242,7 @@ enum tsr_status tsr_npu_rmsnorm(const struct tsr_isa *isa, const struct tsr_chip
                                 struct tsr_error *err)
 {
     struct norm e = {.op = op,
+                     .chip = chip,
                      .lanes = chip->tile.tvp.lanes,
                      .ex = npu_float_size(isa, op->x_format),
                      .ew = npu_float_size(isa, op->w_format),

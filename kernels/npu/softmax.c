@@ -16,7 +16,8 @@ enum { GROUP = 8 };
 
 struct softmax {
     const char *fx, *fy;
-    uint32_t lanes, ex, ey;
+    const struct tsr_chip *chip;
+    uint32_t ex, ey;
     uint32_t x_reg;
 };
 
@@ -35,8 +36,8 @@ static void setup(struct tsr_text *t)
 
 static void load(struct tsr_text *t, const struct softmax *e, uint32_t n)
 {
-    for (uint32_t i = 0; i < (n ? n : 1); i++)
-        L("  vld v%u, a%u, %s, %u", i, e->x_reg, e->fx, e->lanes * e->ex);
+    struct npu_group g = npu_group(e->chip, n ? n : 1, e->ex);
+    npu_loads(t, &g, 0, e->x_reg, e->fx, 0, g.n);
     if (n)
         return;
     /* lanes behind the row count for nothing: -infinity */
@@ -81,8 +82,8 @@ static void quotient(struct tsr_text *t, const void *self, uint32_t n)
     exponentials(t, n);
     for (uint32_t i = 0; i < n; i++)
         L("  vmul v%u, v%u, v%d", V_OUT + i, V_OUT + i, V_RCP);
-    for (uint32_t i = 0; i < n; i++)
-        L("  vst v%u, a3, %s, %u", V_OUT + i, e->fy, e->lanes * e->ey);
+    struct npu_group g = npu_group(e->chip, n, e->ey);
+    npu_stores(t, &g, V_OUT, 3, e->fy, 0, n);
 }
 
 static void begin(struct tsr_text *t)
@@ -157,7 +158,7 @@ enum tsr_status tsr_npu_softmax(const struct tsr_isa *isa, const struct tsr_chip
                                 const struct tsr_npu_softmax *op, struct tsr_program *out,
                                 struct tsr_error *err)
 {
-    struct softmax e = {.lanes = chip->tile.tvp.lanes,
+    struct softmax e = {.chip = chip,
                         .ex = npu_float_size(isa, op->x_format),
                         .ey = npu_float_size(isa, op->y_format),
                         .fx = isa->formats[op->x_format].name,

@@ -353,6 +353,38 @@ void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name,
     L("  vlen a15");
 }
 
+struct npu_group npu_group(const struct tsr_chip *chip, uint32_t n, uint32_t size)
+{
+    uint32_t bytes = chip->tile.tvp.lanes * size, per = chip->tile.line_bytes / bytes;
+    per = n > 1 && per > 1 ? per : 1;
+    return (struct npu_group){.n = n, .lines = n / per, .per_line = per, .bytes = bytes};
+}
+
+uint32_t npu_vector(const struct npu_group *g, uint32_t k)
+{
+    return k % g->lines * g->per_line + k / g->lines;
+}
+
+int32_t npu_step(const struct npu_group *g, uint32_t k)
+{
+    uint32_t next = k + 1 < g->n ? npu_vector(g, k + 1) : g->n;
+    return ((int32_t)next - (int32_t)npu_vector(g, k)) * (int32_t)g->bytes;
+}
+
+void npu_loads(struct tsr_text *t, const struct npu_group *g, uint32_t reg, uint32_t areg,
+               const char *format, uint32_t from, uint32_t to)
+{
+    for (uint32_t k = from; k < to; k++)
+        L("  vld v%u, a%u, %s, %d", reg + npu_vector(g, k), areg, format, npu_step(g, k));
+}
+
+void npu_stores(struct tsr_text *t, const struct npu_group *g, uint32_t reg, uint32_t areg,
+                const char *format, uint32_t from, uint32_t to)
+{
+    for (uint32_t k = from; k < to; k++)
+        L("  vst v%u, a%u, %s, %d", reg + npu_vector(g, k), areg, format, npu_step(g, k));
+}
+
 void npu_vimm(struct tsr_text *t, uint32_t reg, double value)
 {
     float f = (float)value;

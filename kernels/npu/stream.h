@@ -94,6 +94,23 @@ typedef void npu_body(struct tsr_text *t, const void *self, uint32_t n);
 void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name, npu_body *body,
               const void *self);
 
+/* How a group of vectors lies in TSRAM: an access of a line other than the last one costs up to 7
+ * cycles unless the lines rise by one a cycle, so the first vectors of the lines go first, then the
+ * second ones and so on. */
+struct npu_group {
+    uint32_t n, lines, per_line; /* n = 1: 1, 1 */
+    uint32_t bytes;              /* of a vector */
+};
+struct npu_group npu_group(const struct tsr_chip *chip, uint32_t n, uint32_t size);
+/* The k-th vector in that order, and the increment of the address after it. */
+uint32_t npu_vector(const struct npu_group *g, uint32_t k);
+int32_t npu_step(const struct npu_group *g, uint32_t k);
+/* Loads or stores of vectors k = from..to-1 of that order: v<reg + vector>. */
+void npu_loads(struct tsr_text *t, const struct npu_group *g, uint32_t reg, uint32_t areg,
+               const char *format, uint32_t from, uint32_t to);
+void npu_stores(struct tsr_text *t, const struct npu_group *g, uint32_t reg, uint32_t areg,
+                const char *format, uint32_t from, uint32_t to);
+
 /* vimm of a float. */
 void npu_vimm(struct tsr_text *t, uint32_t reg, double value);
 
