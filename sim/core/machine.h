@@ -322,8 +322,9 @@ struct tile {
     uint64_t ttu_compute_end; /* of the last mma that started */
     uint64_t mma_until[MAX_BANKS], acc_until[MAX_BANKS];
     uint64_t rpost_free;
-    uint64_t wake; /* pending wake-up, or NEVER */
-    bool dirty, tcp_posted;
+    uint64_t wake, pump_wake; /* pending wake-ups: of the units, of the DMA's requests; or NEVER */
+    bool dirty, units_dirty; /* to be settled; with its units, or its DMA requests only */
+    bool tcp_posted, channel_free; /* in the cycle that is being settled */
     uint8_t *tsram; /* null in timing-only runs */
     uint32_t *acc;  /* [banks][4D][4D], null in timing-only runs */
     uint8_t *control;
@@ -399,6 +400,7 @@ static inline uint64_t offset_of(uint64_t address)
 enum tsr_status predecode(struct tsr_sim *s, const struct tsr_program *p, struct code *out,
                           struct tsr_error *err);
 void predecode_free(struct tsr_sim *s, struct code *code);
+int64_t scalar_apply(uint8_t fn, int64_t a, int64_t b);
 int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *env);
 
 /* fault.c */
@@ -435,6 +437,7 @@ void memory_free(struct tsr_sim *s);
 /* time/: each starts the instruction `in` in cycle `now` and puts its end into the calendar. */
 void settle(struct tsr_sim *s, struct tile *t, uint64_t now);
 void mark_dirty(struct tsr_sim *s, struct tile *t);
+void mark_pump(struct tsr_sim *s, struct tile *t);
 void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 void start_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);

@@ -92,7 +92,7 @@ static const char *const scalar_names[FN_NAMES] = {"add", "sub", "mul", "and",  
 static const char *const env_names[ENV_NAMES] = {"k",     "m",           "n",    "r",
                                                  "tiles", "acc_latency", "rows", "pipe"};
 
-static int64_t scalar_call(uint8_t fn, int64_t a, int64_t b)
+int64_t scalar_apply(uint8_t fn, int64_t a, int64_t b)
 {
     uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
     switch (fn) {
@@ -151,7 +151,7 @@ int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *
             break;
         default:
             n--;
-            st[n - 1] = scalar_call(e->fn, st[n - 1], st[n]);
+            st[n - 1] = scalar_apply(e->fn, st[n - 1], st[n]);
         }
     }
     return n == 1 ? st[0] : 0;

@@ -6,25 +6,31 @@
 
 enum {
     FAR_READERS = 3,
-    FAR_PAGE_BITS = 10,
+    PAGE_BITS = 10,
+    PAGE_BYTES = 1 << PAGE_BITS,
     FAR_BUCKETS = 4096
 };
 
 struct epoch {
     uint32_t thread, clock; /* clock 0: never */
 };
-struct near_shadow { /* four bytes of TSRAM, or an accumulator tile: read by the tile's own queues
-                      */
+/* A shadow stands for four bytes, in pages where some access began or ended within a word for one:
+ * neighbours of 1 or 2 bytes in one word do not race. */
+struct near_shadow { /* TSRAM, or an accumulator tile: read by the tile's own queues */
     struct epoch w;
     uint32_t r[TSR_QUEUES];
 };
 struct far_shadow {
     struct epoch w, r[FAR_READERS];
 };
+struct page {
+    void *shadow; /* near_shadow or far_shadow; null: nothing yet */
+    bool fine;    /* one per byte */
+};
 struct far_page {
     uint64_t page;
     struct far_page *next;
-    struct far_shadow word[(1 << FAR_PAGE_BITS) / 4];
+    struct page p;
 };
 struct clocks { /* a posted vector clock */
     struct clocks *next;
@@ -39,7 +45,8 @@ struct race {
     uint32_t *clock;            /* [threads][threads] what each queue knows */
     uint32_t *count;            /* [threads] instructions started */
     struct sem_queue *sem;      /* [tiles][TSR_MAX_SEMAPHORES] */
-    struct near_shadow **tsram; /* [tiles] */
+    struct page **tsram;        /* [tiles][tsram_pages] */
+    uint64_t tsram_pages;
     struct near_shadow **acc;   /* [tiles] */
     struct far_page *far[FAR_BUCKETS];
 };
@@ -64,11 +71,12 @@ struct race *race_new(const struct tsr_sim *s)
     r->clock = calloc((size_t)r->threads * r->threads, sizeof *r->clock);
     r->count = calloc(r->threads, sizeof *r->count);
     r->sem = calloc((size_t)r->tiles * TSR_MAX_SEMAPHORES, sizeof *r->sem);
+    r->tsram_pages = (s->chip->tile.tsram_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     r->tsram = calloc(r->tiles, sizeof(void *));
     r->acc = calloc(r->tiles, sizeof(void *));
     bool ok = r->clock && r->count && r->sem && r->tsram && r->acc;
     for (uint32_t i = 0; ok && i < r->tiles; i++) {
-        r->tsram[i] = calloc(s->chip->tile.tsram_bytes / 4, sizeof(struct near_shadow));
+        r->tsram[i] = calloc(r->tsram_pages, sizeof(struct page));
         r->acc[i] = calloc(r->acc_tiles, sizeof(struct near_shadow));
         ok = r->tsram[i] && r->acc[i];
     }
@@ -84,6 +92,8 @@ void race_free(struct race *r)
     if (!r)
         return;
     for (uint32_t i = 0; i < r->tiles; i++) {
+        for (uint64_t p = 0; r->tsram && r->tsram[i] && p < r->tsram_pages; p++)
+            free(r->tsram[i][p].shadow);
         if (r->tsram)
             free(r->tsram[i]);
         if (r->acc)
@@ -97,6 +107,7 @@ void race_free(struct race *r)
     for (int b = 0; b < FAR_BUCKETS; b++)
         for (struct far_page *p = r->far[b], *next; p; p = next) {
             next = p->next;
+            free(p->p.shadow);
             free(p);
         }
     free(r->clock);
@@ -244,29 +255,41 @@ static void near_access(const struct access *a, struct near_shadow *n, uint32_t 
     n->w = (struct epoch){a->thread, a->in->clock};
 }
 
-static struct far_shadow *far_word(struct tsr_sim *s, uint64_t address)
+static struct page *far_page(struct tsr_sim *s, uint64_t address)
 {
-    uint64_t page = address >> FAR_PAGE_BITS;
+    uint64_t page = address >> PAGE_BITS;
     struct far_page **b = &s->race->far[(page ^ page >> 12 ^ page >> 30) % FAR_BUCKETS];
     for (struct far_page *p = *b; p; p = p->next)
         if (p->page == page)
-            return &p->word[(address & ((1 << FAR_PAGE_BITS) - 1)) / 4];
+            return &p->p;
     struct far_page *p = calloc(1, sizeof *p);
-    if (!p) {
-        s->cal.failed = true;
+    if (!p)
         return NULL;
-    }
     p->page = page;
     p->next = *b;
     *b = p;
-    return &p->word[(address & ((1 << FAR_PAGE_BITS) - 1)) / 4];
+    return &p->p;
 }
 
-static void far_access(const struct access *a, uint64_t address)
+/* The page's shadows are there, one per byte if `fine`; false when out of memory. */
+static bool page_ready(struct page *p, size_t size, bool fine)
 {
-    struct far_shadow *f = far_word(a->s, address);
-    if (!f)
-        return;
+    if (p->shadow && (p->fine || !fine))
+        return true;
+    size_t n = fine ? PAGE_BYTES : PAGE_BYTES / 4;
+    char *wide = calloc(n, size);
+    for (size_t i = 0; wide && p->shadow && i < n; i++)
+        memcpy(wide + i * size, (char *)p->shadow + i / 4 * size, size);
+    if (!wide)
+        return false;
+    free(p->shadow);
+    p->shadow = wide;
+    p->fine = fine;
+    return true;
+}
+
+static void far_access(const struct access *a, struct far_shadow *f, uint64_t address)
+{
     if (!before(a, f->w))
         report(a, f->w, "memory at", address);
     struct epoch mine = {a->thread, a->in->clock};
@@ -287,15 +310,33 @@ static void far_access(const struct access *a, uint64_t address)
     f->r[slot] = mine;
 }
 
+/* Within one page. */
+static void page_range(const struct access *a, struct tile *owner, uint64_t at, uint64_t end)
+{
+    bool near = space_of(at) == TSR_SPACE_TSRAM;
+    struct page *p =
+        near ? &a->s->race->tsram[owner->id][at >> PAGE_BITS] : far_page(a->s, at);
+    size_t size = near ? sizeof(struct near_shadow) : sizeof(struct far_shadow);
+    if (!p || !page_ready(p, size, ((at | end) & 3) != 0)) {
+        a->s->cal.failed = true;
+        return;
+    }
+    uint64_t step = p->fine ? 1 : 4;
+    for (; at < end && !a->s->fault.kind; at += step) {
+        size_t i = (at & (PAGE_BYTES - 1)) / step;
+        if (near)
+            near_access(a, (struct near_shadow *)p->shadow + i, owner->id, "TSRAM at", at);
+        else
+            far_access(a, (struct far_shadow *)p->shadow + i, at);
+    }
+}
+
 static void range(const struct access *a, struct tile *owner, uint64_t address, uint64_t bytes)
 {
-    for (uint64_t at = address & ~(uint64_t)3; at < address + bytes; at += 4) {
-        if (space_of(address) == TSR_SPACE_TSRAM)
-            near_access(a, &a->s->race->tsram[owner->id][at / 4], owner->id, "TSRAM at", at);
-        else
-            far_access(a, at);
-        if (a->s->fault.kind)
-            return;
+    for (uint64_t at = address, last = address + bytes; at < last && !a->s->fault.kind;) {
+        uint64_t next = (at & ~(uint64_t)(PAGE_BYTES - 1)) + PAGE_BYTES, end = next < last ? next : last;
+        page_range(a, owner, at, end);
+        at = end;
     }
 }
 

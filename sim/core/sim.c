@@ -85,7 +85,7 @@ static bool tile_init(struct tsr_sim *s, uint32_t i)
     bool runs = i < p->tiles;
     t->id = i;
     t->cluster = i / s->chip->tiles_per_cluster;
-    t->wake = NEVER;
+    t->wake = t->pump_wake = NEVER;
     t->tcp.halted = !runs;
     t->tcp.t = s->chip->launch_cycles;
     if (runs && p->args)
@@ -199,9 +199,13 @@ static void handle(struct tsr_sim *s, const struct event *e)
         break;
     case EV_WAKE: {
         struct tile *t = &s->tile[e->tile];
-        if (t->wake == e->time + 1)
-            t->wake = NEVER;
-        mark_dirty(s, t);
+        uint64_t *pending = e->a ? &t->pump_wake : &t->wake;
+        if (*pending == e->time + 1)
+            *pending = NEVER;
+        if (e->a)
+            mark_pump(s, t);
+        else
+            mark_dirty(s, t);
         break;
     }
     default:

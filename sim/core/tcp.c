@@ -19,13 +19,8 @@ enum {
 static int64_t alu(const struct tcp *p, const struct uop *u)
 {
     int64_t src[3] = {p->x[u->reg[0]], p->x[u->reg[1]], u->imm[1]};
-    if (u->alu_fn != 0xFF) {
-        struct xprog x = {.n = 3,
-                          .node = {{.kind = TSR_NODE_OPERAND, .slot = u->alu_src[0]},
-                                   {.kind = TSR_NODE_OPERAND, .slot = u->alu_src[1]},
-                                   {.kind = TSR_NODE_CALL, .fn = u->alu_fn}}};
-        return expr_scalar(&x, src, src);
-    }
+    if (u->alu_fn != 0xFF)
+        return scalar_apply(u->alu_fn, src[u->alu_src[0]], src[u->alu_src[1]]);
     int64_t row[TSR_MAX_OPERANDS] = {0};
     for (int i = 0; i < u->op->n_operands; i++) {
         const char *name = u->op->operand[i].name;

@@ -120,12 +120,13 @@ static uint64_t ring_next(const struct calendar *c)
 
 static void sort_batch(struct calendar *c)
 {
-    const struct event *p = c->pool;
+    struct batch_entry *b = c->batch;
     for (uint32_t k = 1; k < c->n_batch; k++) {
-        uint32_t x = c->batch[k], j = k;
-        for (; j > 0 && p[c->batch[j - 1]].key > p[x].key; j--)
-            c->batch[j] = c->batch[j - 1];
-        c->batch[j] = x;
+        struct batch_entry x = b[k];
+        uint32_t j = k;
+        for (; j > 0 && b[j - 1].key > x.key; j--)
+            b[j] = b[j - 1];
+        b[j] = x;
     }
 }
 
@@ -150,7 +151,7 @@ bool calendar_next(struct calendar *c)
             c->failed = true;
             return false;
         }
-        c->batch[c->n_batch++] = i;
+        c->batch[c->n_batch++] = (struct batch_entry){c->pool[i].key, i};
     }
     c->bucket[b] = NONE;
     c->occupied[b / 64] &= ~((uint64_t)1 << (b % 64));
@@ -162,8 +163,8 @@ bool calendar_next(struct calendar *c)
 void calendar_release(struct calendar *c)
 {
     for (uint32_t k = 0; k < c->n_batch; k++) {
-        c->pool[c->batch[k]].next = c->free;
-        c->free = c->batch[k];
+        c->pool[c->batch[k].event].next = c->free;
+        c->free = c->batch[k].event;
     }
     c->n_batch = 0;
 }

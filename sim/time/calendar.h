@@ -34,6 +34,11 @@ enum {
     CALENDAR_BUCKETS = 4096
 };
 
+struct batch_entry {
+    uint64_t key;
+    uint32_t event;
+};
+
 struct calendar {
     struct event *pool;
     uint32_t cap, used, free;
@@ -45,7 +50,7 @@ struct calendar {
     uint32_t *heap;
     uint32_t n_heap, heap_cap;
     /* the events of `now`, sorted */
-    uint32_t *batch;
+    struct batch_entry *batch;
     uint32_t n_batch, batch_cap;
     bool failed; /* out of memory */
 };
@@ -63,7 +68,7 @@ static inline bool calendar_same_cycle(const struct calendar *c)
 }
 static inline struct event *calendar_event(struct calendar *c, uint32_t i)
 {
-    return &c->pool[c->batch[i]];
+    return &c->pool[c->batch[i].event];
 }
 void calendar_release(struct calendar *c); /* the batch's events back to the pool */
 

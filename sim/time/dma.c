@@ -8,6 +8,7 @@
 
 #define BIT(n) ((uint64_t)1 << (n))
 #define CAST_POSTED UINT32_MAX
+#define CAST_ARRIVING (UINT32_MAX - 1)
 
 /* ---- packets
  * ------------------------------------------------------------------------------------- */
@@ -412,7 +413,7 @@ static void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p
     }
     if (d->left == 0 && d->all_issued)
         d->done = now;
-    mark_dirty(s, t);
+    mark_pump(s, t);
     retire(s, t, p->channel, now);
 }
 
@@ -578,43 +579,55 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
     }
 }
 
-/* One request in cycle `now`, if one may go; the cycle in which the next may, or NEVER. */
+/* Earliest cycle, `now` or later, in which the descriptor's next request may go; NEVER while the
+ * window is full (a completion wakes us). */
+static uint64_t may_issue(const struct tsr_sim *s, const struct dma *m, const struct descriptor *d,
+                          uint64_t now)
+{
+    const struct tsr_tdma_config *c = &s->chip->tile.tdma;
+    if (d->kind != DESC_SINGLE && d->len && m->in_flight + c->max_request_bytes > c->window_bytes)
+        return NEVER;
+    return d->first_request > now ? d->first_request : now;
+}
+
+static void issue_one(struct tsr_sim *s, struct tile *t, unsigned ch, struct descriptor *d,
+                      uint64_t now)
+{
+    if (d->kind == DESC_SINGLE) {
+        issue_single(s, t, ch, d, now);
+    } else if (d->len == 0) {
+        d->all_issued = true;
+        d->done = now;
+        put(s, now, EV_ACK, (uint64_t)t->id << 8 | ch, ch, 0, 0, t->id);
+    } else {
+        issue(s, t, ch, d, now);
+    }
+    if (d->all_issued) {
+        t->q[TSR_Q_DMA0 + ch].free_at = now + 1;
+        t->channel_free = true;
+    }
+    t->dma.next_channel = (ch + 1) % CHANNELS;
+    t->dma.next_issue = now + 1;
+}
+
+/* One request in cycle `now`, if one may go, channels by turns; the cycle in which the next may go,
+ * as far as it is known, or NEVER. */
 uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
 {
     struct dma *m = &t->dma;
-    uint64_t wake = NEVER;
-    if (m->next_issue > now)
-        return m->ch[0].count | m->ch[1].count | m->ch[2].count | m->ch[3].count ? m->next_issue
-                                                                                 : NEVER;
-    for (unsigned k = 0; k < CHANNELS; k++) {
-        unsigned ch = (m->next_channel + k) % CHANNELS;
+    uint64_t next = NEVER;
+    for (unsigned k = 0, first = m->next_channel; k < CHANNELS && m->next_issue <= now; k++) {
+        unsigned ch = (first + k) % CHANNELS;
         struct descriptor *d = issuing(&m->ch[ch]);
-        if (!d)
-            continue;
-        if (d->first_request > now) {
-            wake = d->first_request < wake ? d->first_request : wake;
-            continue;
-        }
-        uint64_t most = s->chip->tile.tdma.max_request_bytes;
-        if (d->kind != DESC_SINGLE && d->len &&
-            m->in_flight + most > s->chip->tile.tdma.window_bytes)
-            continue; /* a completion wakes us */
-        if (d->kind == DESC_SINGLE) {
-            issue_single(s, t, ch, d, now);
-        } else if (d->len == 0) {
-            d->all_issued = true;
-            d->done = now;
-            put(s, now, EV_ACK, (uint64_t)t->id << 8 | ch, ch, 0, 0, t->id);
-        } else {
-            issue(s, t, ch, d, now);
-        }
-        if (d->all_issued)
-            t->q[TSR_Q_DMA0 + ch].free_at = now + 1;
-        m->next_channel = (ch + 1) % CHANNELS;
-        m->next_issue = now + 1;
-        return now + 1;
+        if (d && may_issue(s, m, d, now) == now)
+            issue_one(s, t, ch, d, now);
     }
-    return wake;
+    for (unsigned ch = 0; ch < CHANNELS; ch++) {
+        struct descriptor *d = issuing(&m->ch[ch]);
+        uint64_t at = d ? may_issue(s, m, d, now + 1) : NEVER;
+        next = at < next ? at : next;
+    }
+    return next;
 }
 
 /* ---- events
@@ -660,18 +673,31 @@ static uint64_t into_tile(struct tsr_sim *s, struct tile *t, const struct packet
     return p->kind == DESC_FORWARD ? at : write_lines(s, t, at, p);
 }
 
-/* The copy ends here: one completion per tile of the mask in this cluster. */
+/* The copy ends here. When it is in each tile's TSRAM is known now; only a tile's last copy of the
+ * descriptor makes an event there, and the request's last acknowledgement one at the source. */
 static void cast_into_cluster(struct tsr_sim *s, uint32_t i, uint32_t cluster, uint64_t at)
 {
     const struct packet p = s->packet[i];
-    uint64_t mask = desc_of(s, &p)->mask;
+    struct descriptor *d = desc_of(s, &p);
+    struct packet *root = &s->packet[p.root];
     uint32_t per = s->chip->tiles_per_cluster;
-    for (uint32_t k = 0; k < per; k++) {
-        uint32_t to = cluster * per + k;
-        if (mask >> to & 1)
-            put(s, into_tile(s, &s->tile[to], &p, at), EV_CAST, (uint64_t)to << 24 | order_of(&p),
-                p.root, to, 0, p.tile);
+    uint64_t back = tsr_mesh_request_cycles(&s->chip->mesh, cluster, s->tile[p.tile].cluster);
+    for (uint32_t to = cluster * per; to < (cluster + 1) * per; to++) {
+        if (!(d->mask >> to & 1))
+            continue;
+        uint64_t in = into_tile(s, &s->tile[to], &p, at);
+        root->ack = in + back > root->ack ? in + back : root->ack;
+        root->copies--;
+        d->cast_left[to] -= p.bytes;
+        if (d->cast_left[to] == 0) {
+            d->cast_left[to] = CAST_ARRIVING;
+            put(s, in, EV_CAST, (uint64_t)to << 24 | order_of(&p), p.slot, to, p.channel, p.tile);
+        }
+        d->blame = p.hbm_done && p.hbm_done - p.hbm_arrive >= in - p.hbm_done ? TSR_WAIT_HBM
+                                                                              : TSR_WAIT_MESH;
     }
+    if (root->copies == 0)
+        put(s, root->ack, EV_DONE, order_of(root), p.root, 0, 0, p.tile);
     packet_drop(s, i);
 }
 
@@ -769,24 +795,13 @@ static void cast_posts(struct tsr_sim *s, struct tile *from, unsigned ch, struct
     }
 }
 
-/* One destination tile has its copy of a request. */
-static void cast_done(struct tsr_sim *s, uint32_t i, uint32_t to, uint64_t now)
+/* A destination tile has all its bytes of a cast. */
+static void cast_done(struct tsr_sim *s, const struct event *e)
 {
-    struct packet p = s->packet[i];
-    struct tile *from = &s->tile[p.tile], *t = &s->tile[to];
-    struct descriptor *d = desc_of(s, &p);
-    uint8_t blame =
-        p.hbm_done && p.hbm_done - p.hbm_arrive >= now - p.hbm_done ? TSR_WAIT_HBM : TSR_WAIT_MESH;
-    d->cast_left[to] -= p.bytes;
-    d->blame = blame;
-    if (d->cast_left[to] == 0)
-        cast_posts(s, from, p.channel, t, now, blame);
-    struct packet *root = &s->packet[i];
-    uint64_t ack = now + tsr_mesh_request_cycles(&s->chip->mesh, t->cluster, from->cluster);
-    if (ack > root->ack)
-        root->ack = ack;
-    if (--root->copies == 0)
-        put(s, root->ack, EV_DONE, order_of(root), i, 0, 0, p.tile);
+    struct tile *from = &s->tile[e->tile], *to = &s->tile[e->b];
+    struct descriptor *d = &from->dma.ch[e->c].d[e->a];
+    d->cast_left[to->id] = 0;
+    cast_posts(s, from, e->c, to, e->time, d->blame);
 }
 
 /* TSRAM-only requests: the lines are read; write them. */
@@ -853,7 +868,7 @@ void dma_handle(struct tsr_sim *s, const struct event *e)
         read_done(s, t, e->a, e->time);
         break;
     case EV_CAST:
-        cast_done(s, e->a, e->b, e->time);
+        cast_done(s, e);
         break;
     case EV_ACK:
         retire(s, t, e->a, e->time);

@@ -2,12 +2,18 @@
 /* What can start: called for a tile after the events of cycle now - 1, decides for cycle `now`. */
 #include "sim/core/machine.h"
 
-void mark_dirty(struct tsr_sim *s, struct tile *t)
+void mark_pump(struct tsr_sim *s, struct tile *t)
 {
     if (!t->dirty) {
         t->dirty = true;
         s->dirty[s->n_dirty++] = t->id;
     }
+}
+
+void mark_dirty(struct tsr_sim *s, struct tile *t)
+{
+    t->units_dirty = true;
+    mark_pump(s, t);
 }
 
 static uint64_t earliest(const struct queue *q, uint64_t now)
@@ -61,20 +67,24 @@ static void start_one(struct tsr_sim *s, struct tile *t, enum tsr_queue id, uint
         start_tvp(s, t, &q->active[slot], now);
 }
 
-static void wake_at(struct tsr_sim *s, struct tile *t, uint64_t cycle)
+/* A settling for `cycle` follows the events of the cycle before. */
+static void wake_at(struct tsr_sim *s, struct tile *t, uint64_t cycle, bool pump_only)
 {
-    if (cycle == NEVER || t->wake <= cycle)
+    uint64_t *pending = pump_only ? &t->pump_wake : &t->wake;
+    if (cycle == NEVER || *pending <= cycle || (pump_only && t->wake == cycle))
         return;
-    t->wake = cycle;
-    /* settle for `cycle` follows the events of the cycle before */
+    *pending = cycle;
     calendar_put(&s->cal, (struct event){.time = cycle - 1,
-                                         .key = (uint64_t)EV_WAKE << 56 | t->id,
+                                         .key = (uint64_t)EV_WAKE << 56 | t->id << 1 | pump_only,
                                          .kind = EV_WAKE,
+                                         .a = pump_only,
                                          .tile = (uint16_t)t->id});
 }
 
-void settle(struct tsr_sim *s, struct tile *t, uint64_t now)
+/* Units first: what the TCP queues or a channel frees in this cycle can start in the next. */
+static uint64_t settle_units(struct tsr_sim *s, struct tile *t, uint64_t now)
 {
+    t->units_dirty = false;
     for (int q = TSR_Q_TTU; q < TSR_QUEUES; q++)
         if (t->q[q].count)
             start_one(s, t, (enum tsr_queue)q, now);
@@ -83,16 +93,26 @@ void settle(struct tsr_sim *s, struct tile *t, uint64_t now)
         t->tcp_posted = false;
         wake = now + 1;
     }
-    uint64_t pump = dma_pump(s, t, now);
-    if (pump < wake)
-        wake = pump;
+    return wake;
+}
+
+void settle(struct tsr_sim *s, struct tile *t, uint64_t now)
+{
+    bool units = t->units_dirty;
+    uint64_t wake = units ? settle_units(s, t, now) : NEVER;
+    t->channel_free = false;
+    wake_at(s, t, dma_pump(s, t, now), true);
+    if (!units) {
+        if (t->channel_free)
+            wake_at(s, t, now + 1, false);
+        return;
+    }
     for (int q = TSR_Q_TTU; q < TSR_QUEUES; q++)
         if (t->q[q].count) {
             uint64_t at = earliest(&t->q[q], now);
-            if (at == now)
-                continue; /* waits for a post or a descriptor place: an event will come */
-            if (at < wake)
+            /* at == now: it waits for a post or a place; an event will come */
+            if (at > now && at < wake)
                 wake = at;
         }
-    wake_at(s, t, wake);
+    wake_at(s, t, wake, false);
 }
