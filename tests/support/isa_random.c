@@ -40,6 +40,12 @@ unsigned tsr_test_extremes(const struct tsr_operand *o, int64_t *out)
     n = add(out, n, o->max);
     n = add(out, n, o->min + 1);
     n = add(out, n, o->max - 1);
+    if (o->kind == TSR_KIND_SIMM && o->width == 64) { /* what is shown as an address, and nearly */
+        n = add(out, n, INT64_C(2) << 56 | 0x1000);
+        n = add(out, n, INT64_C(1) << 56 | INT64_C(200) << 32 | UINT32_MAX);
+        n = add(out, n, INT64_C(1) << 56 | INT64_C(1) << 40);
+        n = add(out, n, INT64_C(3) << 56 | 5);
+    }
     for (int64_t v = -1; v <= 1; v++)
         if (v >= o->min && v <= o->max)
             n = add(out, n, v);
