@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attention on the NPU, streaming over keys with an online softmax. */
+#ifndef KERNELS_NPU_ATTENTION_H
+#define KERNELS_NPU_ATTENTION_H
+
+#include "tessera/chip.h"
+#include "tessera/isa.h"
+
+/* A tensor [batch][token][head][head_dim] in HBM, its rows of head_dim elements contiguous. Strides
+ * in bytes; all three 0: dense in that order. Caches of K and V stream fastest when the tokens of a
+ * head follow each other (token_stride = row): runs of a kilobyte and more. */
+struct tsr_npu_rows {
+    uint64_t address;
+    uint64_t batch_stride, token_stride, head_stride;
+};
+
+/* O = softmax(scale Q K^T, masked) V for every sequence and head; head h reads key head
+ * h / (heads / kv_heads).
+ * Shapes: q, o batch x q_len x heads x head_dim; k, v batch x kv_len x kv_heads x head_dim.
+ *   heads a multiple of kv_heads; head_dim a multiple of 8; query i of a sequence stands at position
+ *   kv_len - q_len + i. causal: q_len <= kv_len, a query sees the keys up to its own position.
+ *   window (with causal): only the last `window` of them; 0: no limit. All sequences share the
+ *   lengths. sinks: [heads], a logit per head that joins the softmax with a value of zero.
+ * Numerics: scores in f32 as mma adds them, times scale log2(e) rounded to f32; soft cap
+ *   c tanh(x / c) by exp2 and rcp; weights p = 2^(u - m) with m a running maximum rounded up to an
+ *   integer, so that the rescaling of O by 2^-e and of the sum is exact; p rounded to `format` for
+ *   P V, but summed unrounded in f32; O in f32, times 1 / sum, rounded once to `format`. So
+ *   |error| <= (half an ULP of the format at 1 + what u's error gives) * sum |p v| / sum p
+ *   + half an ULP of the result: derived in sim/suite/suite_attention.c.
+ *   u below -2^30 counts as -infinity. A sum of zero (no key and no sink) gives zeros.
+ * Errors: TSR_BAD_INPUT a shape, format or scale that is not served (message says which);
+ *   TSR_INTERNAL out of memory. Deterministic; the program runs on all tiles.
+ * Ownership: *out is freed by tsr_program_free. O overlaps no input.
+ * Source: arXiv 1706.03762; online softmax arXiv 1805.02867, 2205.14135. */
+struct tsr_npu_attention {
+    uint64_t batch, heads, kv_heads, head_dim, q_len, kv_len;
+    bool causal;
+    uint64_t window;
+    double scale;   /* > 0; 1 / sqrt(head_dim) for most */
+    double softcap; /* 0: none */
+    enum tsr_dtype format; /* of Q, K, V, O: bf16 or f16 */
+    struct tsr_npu_rows q, k, v, o;
+    bool has_sinks;
+    enum tsr_dtype sink_format; /* f32, bf16, f16 */
+    uint64_t sinks;
+};
+enum tsr_status tsr_npu_attention(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                  const struct tsr_npu_attention *op, struct tsr_program *out,
+                                  struct tsr_error *err);
+
+#endif

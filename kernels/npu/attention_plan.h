@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How attention is cut: blocks, work of the tiles, places in TSRAM and accumulators.
+ *
+ * Unit: one sequence, key head, chunk of its query heads, part of V's columns: units are numbered
+ *   with the part fastest, then chunk, key head, sequence.
+ * Query block (item): `tokens` x `group` rows <= lanes, row = token * group + head. Lanes of the
+ *   vector unit are its rows.
+ * Key block: kb keys, one step of the online softmax.
+ * Team: `team` tiles work on one unit at a time, each on its own query blocks; a tile's n-th block
+ *   is j(n) = n * item_step + even + (n odd ? delta : 0).
+ * Segment: what is loaded once: with `retain` the keys of all blocks of a tile's unit, which stay in
+ *   the ring while the blocks pass over them; else the keys of one block. */
+#ifndef KERNELS_NPU_ATTENTION_PLAN_H
+#define KERNELS_NPU_ATTENTION_PLAN_H
+
+#include "kernels/npu/attention.h"
+
+struct attention_work {
+    uint32_t first_unit; /* >= units: none */
+    uint32_t even;
+    int32_t delta;
+    uint32_t items; /* blocks of each unit */
+};
+
+struct attention_plan {
+    const struct tsr_npu_attention *op;
+    const struct tsr_chip *chip;
+    struct tsr_npu_rows q, k, v, o; /* strides filled in */
+    uint64_t window;                /* 0 where it limits nothing */
+    const char *format;             /* name */
+    uint32_t element;               /* bytes */
+    uint32_t lanes, line, line_shift;
+    uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
+    uint32_t group, chunks;         /* query heads of a block; blocks of heads in a key head's group */
+    uint32_t tokens, blocks;        /* query tokens of a block; blocks of a unit */
+    uint32_t parts, part_cols;      /* V's columns */
+    uint32_t slabs, slab_cols;      /* K and Q: parts of head_dim that fit a line */
+    uint32_t v_slabs, v_cols;       /* V: the same of part_cols */
+    uint32_t kb, kb_shift;
+    uint32_t s_banks, v_banks, o_banks, o_buffers; /* per score buffer; slab of O; O; how many O */
+    bool retain;
+    uint32_t slots, ahead; /* places of key blocks; loads in advance */
+    uint32_t units, unit_stride, team, item_step;
+    struct attention_work work[TSR_MAX_TILES];
+    /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
+    uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
+    uint64_t ring, slot_bytes;
+};
+
+enum { ATTENTION_SLACK = 8 }; /* lines between the exponents and P: lines 0 and 9 need no wait */
+
+enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                               const struct tsr_npu_attention *op, struct attention_plan *p,
+                               struct tsr_error *err);
+
+struct tsr_text;
+/* The vector routines setup, init, softmax, finish, output. */
+void attention_routines(const struct attention_plan *p, struct tsr_text *t, const char *sink_format);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vector routines of attention. Lanes are query rows; a row of the score accumulators is a key.
+ *
+ * State kept between routines: v24 scale log2(e) (with a soft cap 2 / c times that), v26 the sum l,
+ * v29 the running maximum m (an integer), v30 the lane's token.
+ *
+ * softmax reads the scores twice, 16 keys a turn: once for the maximum (16 cycles), once for
+ * p = exp2(s c - m), its sum and its store (40 cycles: 16 fma, 16 exp2, 8 add3). Both loops are
+ * software pipelines: what a turn leaves over is done at the start of the next, and after the loop;
+ * for the first turn the left-overs are neutral values, and the stores they bring go to the lines of
+ * slack before P (or to rows that are written later). No turn reads ahead, because the next bank may
+ * be owned by an mma. Stores go out as bursts of 8 rising lines, 16 or 24 cycles apart: multiples of
+ * 8, so that the port never waits (isa/MACHINE.md, TSRAM ports).
+ *
+ * Rows at the ends of what the lanes see ("masked") are handled 8 keys a turn: the first pass stores
+ * the masked u = s c in TSRAM, the second reads that. */
+#include <string.h>
+
+#include "kernels/npu/attention_plan.h"
+#include "kernels/npu/text.h"
+
+#define L(...) tsr_text_line(t, __VA_ARGS__)
+
+static const double log2_e = 1.4426950408889634;
+
+static const double lowest = -0x1p30; /* m before the first key */
+
+static unsigned bits(double x)
+{
+    float f = (float)x;
+    unsigned u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+static void imm(struct tsr_text *t, int v, double x) { L("  vimm v%d, %u", v, bits(x)); }
+static void minus_infinity(struct tsr_text *t, int v) { L("  vimm v%d, %u", v, 0xFF800000u); }
+
+/* v30 = floor((lane + 1/2) / group): exact, since the distance to an integer is at least
+ * 1 / (2 group) and both roundings together are below 256 x 2^-23. */
+static void setup(const struct attention_plan *p, struct tsr_text *t)
+{
+    const struct tsr_npu_attention *op = p->op;
+    L(".routine setup");
+    imm(t, 24, op->softcap != 0 ? 2 * op->scale / op->softcap * log2_e : op->scale * log2_e);
+    if (op->causal) {
+        L("  vidx v0");
+        L("  vcvt_f v0, v0");
+        imm(t, 1, 0.5);
+        L("  vadd v0, v0, v1");
+        imm(t, 1, 1.0 / p->group);
+        L("  vmul v0, v0, v1");
+        L("  vfloor v0, v0");
+        L("  vcvt_i v30, v0");
+    } else {
+        L("  vimm v30, 0");
+    }
+    L("  vret\n.end");
+}
+
+/* A new block of queries. a0: the sinks of its rows. */
+static void init(const struct attention_plan *p, struct tsr_text *t, const char *sink_format)
+{
+    L(".routine init");
+    if (p->op->has_sinks) {
+        L("  vld v0, a0, %s", sink_format);
+        imm(t, 1, log2_e);
+        L("  vmul v0, v0, v1");
+        L("  vceil v29, v0");
+        imm(t, 1, lowest);
+        L("  vmax v29, v29, v1");
+        L("  vsub v0, v0, v29");
+        L("  vexp2 v26, v0");
+    } else {
+        imm(t, 29, lowest);
+        L("  vimm v26, 0");
+    }
+    L("  vret\n.end");
+}
+
+/* v[r] -> u in place for n registers: s c, or with a soft cap cap log2(e) tanh, as
+ * c' - 2 c' / (1 + 2^x) with 1, -2 c', c' in v[k].. */
+static void score(const struct attention_plan *p, struct tsr_text *t, int r, int n, int k)
+{
+    for (int i = r; i < r + n; i++)
+        L("  vmul v%d, v%d, v24", i, i);
+    if (p->op->softcap == 0)
+        return;
+    for (int i = r; i < r + n; i++)
+        L("  vexp2 v%d, v%d", i, i);
+    for (int i = r; i < r + n; i++)
+        L("  vadd v%d, v%d, v%d", i, i, k);
+    for (int i = r; i < r + n; i++)
+        L("  vrcp v%d, v%d", i, i);
+    for (int i = r; i < r + n; i++)
+        L("  vfma v%d, v%d, v%d, v%d", i, i, k + 1, k + 2);
+}
+
+static void softcap_constants(const struct attention_plan *p, struct tsr_text *t, int k)
+{
+    if (p->op->softcap == 0)
+        return;
+    imm(t, k, 1.0);
+    imm(t, k + 1, -2 * p->op->softcap * log2_e);
+    imm(t, k + 2, p->op->softcap * log2_e);
+}
+
+/* ---- first pass: the maximum. v16..v19 of unmasked scores, v20 of masked u; v23 row number ------- */
+
+/* 8 masked rows a turn: `count` turns, scores from `s`. v27 1, v28 16, v31 -infinity; the lane's
+ * last key in v21, the one before its first in v22; u goes to a12. */
+static void masked_maximum(const struct attention_plan *p, struct tsr_text *t, int count, int s, const char *end)
+{
+    L("  vloop a%d, %s", count, end);
+    softcap_constants(p, t, 8);
+    for (int i = 0; i < 8; i++)
+        L("  vlda v%d, a%d, %u", i, s, p->row_lines);
+    score(p, t, 0, 8, 8);
+    for (int i = 0; i < 8; i++) {
+        L("  vilt v%d, v21, v23", 8 + i);
+        L("  vsel v%d, v%d, v31, v%d", i, 8 + i, i);
+        if (p->window) {
+            L("  vilt v%d, v22, v23", 8 + i);
+            L("  vsel v%d, v%d, v%d, v31", i, 8 + i, i);
+        }
+        L("  viadd v23, v23, v27");
+    }
+    for (int i = 0; i < 8; i++)
+        L("  vst v%d, a12, f32, %u", i, p->line);
+    for (int i = 0; i < 8; i += 2)
+        L("  vmax3 v20, v20, v%d, v%d", i, i + 1);
+    L("%s:", end);
+}
+
+/* 16 unmasked rows a turn in v0..v15, from a8: 16 cycles. Rows 10..15 wait for the next turn; four
+ * chains, 8 cycles from one max3 to the next of a chain. */
+static void plain_maximum(const struct attention_plan *p, struct tsr_text *t)
+{
+    for (int i = 10; i < 16; i++)
+        minus_infinity(t, i);
+    L("  vloop a4, plain_max");
+    for (int i = 0; i < 16; i++) {
+        int pair = (i / 2 + 5) % 8;
+        if (i % 2 == 0)
+            L("  vmax3 v%d, v%d, v%d, v%d", 16 + pair % 4, 16 + pair % 4, 2 * pair, 2 * pair + 1);
+        L("  vlda v%d, a8, %u", i, p->row_lines);
+    }
+    L("  viadd v23, v23, v28");
+    L("plain_max:");
+    for (int pair = 5; pair < 8; pair++)
+        L("  vmax3 v%d, v%d, v%d, v%d", 16 + pair % 4, 16 + pair % 4, 2 * pair, 2 * pair + 1);
+}
+
+static void first_pass(const struct attention_plan *p, struct tsr_text *t)
+{
+    L("  aaddi a8, a7, 0");
+    L("  ali a12, %llu", (unsigned long long)p->masked);
+    L("  vsplat v21, a6");
+    for (int v = 16; v <= 20; v++)
+        minus_infinity(t, v);
+    minus_infinity(t, 31);
+    L("  viadd v21, v21, v30");
+    L("  vimm v23, 0\n  vimm v27, 1\n  vimm v28, 16");
+    if (p->window) {
+        L("  vimm v22, %llu", (unsigned long long)p->window);
+        L("  visub v22, v21, v22");
+        masked_maximum(p, t, 2, 0, "front_max");
+    }
+    plain_maximum(p, t);
+    masked_maximum(p, t, 3, 8, "tail_max");
+}
+
+/* The new m, 2^-e and e = m - old m, and l rescaled; zeros for what the second pass starts with,
+ * put where the chain waits. */
+static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
+{
+    L("  aaddi a9, a1, %d", -(1 + ATTENTION_SLACK) * (int)p->line);
+    L("  ali a13, %llu", (unsigned long long)p->masked);
+    L("  vmax3 v16, v16, v17, v18");
+    L("  aaddi a11, a5, %d", -8 * (int)p->line);
+    for (int v = 8; v < 14; v++)
+        L("  vimm v%d, 0", v);
+    L("  vmax v16, v16, v19");
+    L("  vimm v14, 0\n  vimm v15, 0\n  vimm v27, 0");
+    if (p->op->softcap != 0) { /* -infinity (no unmasked row) would become -cap */
+        softcap_constants(p, t, 17);
+        L("  veq v0, v16, v31");
+        L("  vmov v1, v16");
+        score(p, t, 16, 1, 17);
+        L("  vsel v16, v0, v1, v16");
+    } else {
+        score(p, t, 16, 1, 17);
+    }
+    L("  vimm v28, 0\n  vimm v31, 0\n  vimm v21, 0");
+    L("  vmax v16, v16, v20");
+    L("  vimm v22, 0\n  vimm v23, 0\n  vimm v20, 0");
+    L("  vceil v16, v16");
+    L("  vimm v18, 0\n  vimm v19, 0");
+    L("  vmax v16, v16, v29");
+    L("  vsub v17, v29, v16\n  vneg v25, v16");
+    L("  vsub v0, v16, v29");
+    L("  vexp2 v17, v17");
+    L("  vmov v29, v16");
+    L("  vcvt_i v0, v0");
+    L("  vimm v16, 0");
+    L("  vmul v26, v26, v17");
+    L("  vimm v17, 0");
+    L("  vst v0, a9, i32");
+}
+
+/* ---- second pass: p, its sum in v26 v27 v28 v31, its store. -m in v25 ------------------------------ */
+
+static void add_pair(struct tsr_text *t, int pair)
+{
+    static const int chain[4] = {26, 27, 28, 31};
+    int c = chain[pair % 4];
+    L("  vadd3 v%d, v%d, v%d, v%d", c, c, 8 + 2 * pair, 9 + 2 * pair);
+}
+
+/* 16 unmasked rows a turn: scores from a7 through v0..v7, p in v8..v23; rows 0..7 to a5, 8..15, a
+ * turn later, to a11. One line per cycle: the arithmetic and the memory instruction of cycle c. */
+static void plain_weights(const struct attention_plan *p, struct tsr_text *t)
+{
+    L("  vloop a4, plain_exp");
+    for (int c = 0; c < 40; c++) {
+        int k = c % 8;
+        if (c < 16)
+            L("  vlda v%d, a7, %u", k, p->row_lines);
+        else if (c < 24)
+            L("  vst v%d, a11, %s, %u", 16 + k, p->format, k == 7 ? 9 * p->line : p->line);
+        else if (c >= 32)
+            L("  vst v%d, a5, %s, %u", 8 + k, p->format, k == 7 ? 9 * p->line : p->line);
+        if (c < 4)
+            add_pair(t, c);
+        else if (c < 12)
+            L("  vfma v%d, v%d, v24, v25", 4 + c, c - 4);
+        else if (c < 16)
+            add_pair(t, c - 8);
+        else if (c < 24)
+            L("  vfma v%d, v%d, v24, v25", c, k);
+        else
+            L("  vexp2 v%d, v%d", c - 16, c - 16);
+    }
+    L("plain_exp:");
+    for (int k = 0; k < 8; k++) {
+        L("  vst v%d, a11, %s, %u", 16 + k, p->format, p->line);
+        add_pair(t, k);
+    }
+}
+
+/* The same with a soft cap, whose 5 instructions a row more make the pipeline above pointless. */
+static void capped_weights(const struct attention_plan *p, struct tsr_text *t)
+{
+    softcap_constants(p, t, 8);
+    L("  vloop a4, plain_exp");
+    for (int half = 0; half < 2; half++) {
+        for (int i = 0; i < 8; i++)
+            L("  vlda v%d, a7, %u", i, p->row_lines);
+        score(p, t, 0, 8, 8);
+        for (int i = 0; i < 8; i++)
+            L("  vadd v%d, v%d, v25", i, i);
+        for (int i = 0; i < 8; i++)
+            L("  vexp2 v%d, v%d", i, i);
+        for (int i = 0; i < 8; i++)
+            L("  vst v%d, a5, %s, %u", i, p->format, p->line);
+        for (int i = 0; i < 8; i += 2)
+            L("  vadd3 v%d, v%d, v%d, v%d", 26 + i % 4, 26 + i % 4, i, i + 1);
+    }
+    L("plain_exp:");
+}
+
+/* 8 masked rows a turn: u from a13, p to `to`. */
+static void masked_weights(const struct attention_plan *p, struct tsr_text *t, int count, int to, const char *end)
+{
+    L("  vloop a%d, %s", count, end);
+    for (int i = 0; i < 8; i++)
+        L("  vld v%d, a13, f32, %u", i, p->line);
+    for (int i = 0; i < 8; i++)
+        L("  vadd v%d, v%d, v25", i, i);
+    for (int i = 0; i < 8; i++)
+        L("  vexp2 v%d, v%d", i, i);
+    for (int i = 0; i < 8; i++)
+        L("  vst v%d, a%d, %s, %u", i, to, p->format, p->line);
+    for (int i = 0; i < 8; i += 2)
+        L("  vadd3 v%d, v%d, v%d, v%d", 26 + i % 4, 26 + i % 4, i, i + 1);
+    L("%s:", end);
+}
+
+/* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P and a7
+ * scores of the first unmasked row; a6 the key of lane token 0's position, from the block's first. */
+static void softmax(const struct attention_plan *p, struct tsr_text *t)
+{
+    L(".routine softmax");
+    first_pass(p, t);
+    new_maximum(p, t);
+    if (p->op->softcap != 0)
+        capped_weights(p, t);
+    else
+        plain_weights(p, t);
+    if (p->window)
+        masked_weights(p, t, 2, 1, "front_exp");
+    masked_weights(p, t, 3, 5, "tail_exp");
+    L("  vadd3 v26, v26, v27, v28");
+    L("  vadd v26, v26, v31");
+    L("  vret\n.end");
+}
+
+/* a0: where 1 / l goes; 0 for a sum of nothing. */
+static void finish(struct tsr_text *t)
+{
+    L(".routine finish");
+    L("  vimm v0, 0");
+    L("  veq v1, v26, v0");
+    L("  vrcp v2, v26");
+    L("  vsel v2, v1, v0, v2");
+    L("  vst v2, a0, f32");
+    L("  vret\n.end");
+}
+
+/* O's rows times 1 / l, 8 rows a turn. a0 accumulators, a1 destination, a2 1 / l, a3 turns. Columns
+ * go vector by vector, so that the 8 stores of one meet 8 banks; the address steps back at its end. */
+static void output(const struct attention_plan *p, struct tsr_text *t)
+{
+    const uint32_t side = 4 * p->chip->tile.ttu.dim, full = p->lanes;
+    int vectors = 0;
+    L(".routine output");
+    L("  vloop a3, out_end");
+    for (int i = 0; i < 8; i++)
+        L("  vldb v%d, a2, f32, 4", 16 + i);
+    for (uint32_t s = 0; s < p->v_slabs; s++)
+        for (uint32_t c = 0; c < p->v_cols; c += full, vectors++) {
+            uint32_t n = p->v_cols - c < full ? p->v_cols - c : full, r = vectors % 2 ? 8 : 0;
+            uint32_t acc = (s * p->v_banks + c / side) * p->bank_lines + c % side / full;
+            uint32_t column = (s * p->v_cols + c) * p->element;
+            L("  aaddi a8, a0, %u\n  aaddi a9, a1, %u", acc, column);
+            if (n < full)
+                L("  ali a10, %u\n  vlen a10", n);
+            for (int i = 0; i < 8; i++)
+                L("  vlda v%u, a8, %u", r + i, p->row_lines);
+            for (int i = 0; i < 8; i++)
+                L("  vmul v%u, v%u, v%d", r + i, r + i, 16 + i);
+            for (int i = 0; i < 8; i++)
+                L("  vst v%u, a9, %s, %llu", r + i, p->format, (unsigned long long)p->stage_row);
+            if (n < full)
+                L("  ali a10, %u\n  vlen a10", full);
+        }
+    L("  aaddi a0, a0, %u\n  aaddi a1, a1, %llu", 8 * p->row_lines, (unsigned long long)(8 * p->stage_row));
+    L("out_end:");
+    L("  vret\n.end");
+}
+
+void attention_routines(const struct attention_plan *p, struct tsr_text *t, const char *sink_format)
+{
+    setup(p, t);
+    init(p, t, sink_format);
+    softmax(p, t);
+    finish(t);
+    output(p, t);
+}
