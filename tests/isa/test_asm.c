@@ -375,6 +375,26 @@ static void test_asm_whole_disassembly_has_labels(void **state)
     tsr_program_free(&p);
 }
 
+/* The indented lines of isa/README.md are a program. */
+static void test_asm_readme_example_assembles(void **state)
+{
+    (void)state;
+    char path[4096], source[8192] = "";
+    snprintf(path, sizeof path, "%s/isa/README.md", tsr_test_source_dir());
+    char *readme = tsr_test_read(path, NULL), *save = NULL;
+    size_t n = 0;
+    for (char *line = strtok_r(readme, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save))
+        if (strncmp(line, "    ", 4) == 0)
+            n += (size_t)snprintf(source + n, sizeof source - n, "%s\n", line);
+    assert_in_range(n, 500, sizeof source - 1);
+    struct tsr_program p = assemble(source);
+    assert_int_equal(p.n_tcp, 5);
+    assert_int_equal(p.n_tvp, 3);
+    tsr_program_free(&p);
+    free(readme);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_asm_takes_bytes_without_an_end),
         cmocka_unit_test(test_asm_disassembly_reads_well),
         cmocka_unit_test(test_asm_whole_disassembly_has_labels),
+        cmocka_unit_test(test_asm_readme_example_assembles),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
