@@ -477,8 +477,8 @@ static void mask_counts(struct emit *e)
         L("  addi x%d, x%d, 7", T2, T2);
         L("  andi x%d, x%d, -8", T2, T2);
         L("  sub x%d, x%d, x%d", T4, T4, T2);
-        add_product(e, T5, T2, p->line, T3);
-        add_product(e, X_SP, T2, p->row_lines, T3);
+        L("  muli x%d, x%d, %u", T5, T2, p->line);
+        L("  muli x%d, x%d, %u", X_SP, T2, p->row_lines);
         L("  sub x%d, x%d, x%d", T3, X_NK, T2);
         L("  shri x%d, x%d, 3", T2, T2);
     } else {
