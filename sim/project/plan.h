@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where everything lies in HBM, and which programs a phase needs. */
+#ifndef SIM_PROJECT_PLAN_H
+#define SIM_PROJECT_PLAN_H
+
+#include "kernels/npu/cast.h"
+#include "kernels/npu/npu.h"
+#include "kernels/npu/ops.h"
+#include "sim/project/project.h"
+
+union project_op {
+    struct tsr_npu_matmul matmul;
+    struct tsr_npu_rmsnorm rmsnorm;
+    struct tsr_npu_activation activation;
+    struct tsr_npu_residual residual;
+    struct tsr_npu_cast cast;
+};
+
+/* A kernel as the plan sees it. */
+struct project_kernel {
+    const char *name;
+    enum tsr_status (*emit)(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                            const union project_op *op, struct tsr_program *out,
+                            struct tsr_error *err);
+    /* Writes the shape for people. */
+    void (*describe)(const union project_op *op, char *out, size_t cap);
+    size_t weights; /* where in the descriptor the address of weights stands: steps that differ in
+                       nothing else are one run; SIZE_MAX: none */
+};
+
+struct project_step {
+    char name[48];
+    const struct project_kernel *kernel;
+    union project_op op;
+    uint32_t repeat;
+    int32_t same_as;
+    uint64_t macs;
+    double macs_per_cycle;
+};
+
+struct project_plan {
+    const struct tsr_model *model;
+    const struct project_options *options;
+    struct tsr_graph graph;
+    /* HBM: bump allocation in segments. */
+    uint64_t used;
+    bool overflow;
+    uint64_t tokens;    /* rows of the residual stream */
+    uint64_t stream;    /* residual stream, bf16, updated in place */
+    uint64_t cast;      /* the same rows in an 8-bit format */
+    uint64_t normed;    /* what a matmul reads: normed rows, attention's result */
+    uint64_t wide;      /* what the wide matmuls leave: q k v, gated inner rows */
+    uint64_t unfused;   /* gate and up before a gate that no epilogue has */
+    uint64_t branch;    /* result of a block before its second norm */
+    uint64_t logits;
+    uint64_t cache[2];  /* K and V of one layer, head by head: [batch][kv_head][seq][head_dim] */
+    /* Where the last step left its rows, and in which format. */
+    uint64_t at;
+    enum tsr_dtype at_format;
+    uint64_t embedding; /* the input table */
+    uint32_t n_steps;
+    struct project_step step[PROJECT_MAX_STEPS];
+    char assumption[24][200];
+    uint32_t n_assumptions;
+};
+
+/* Errors: TSR_BAD_INPUT as project_run. `plan` needs no clean-up. */
+enum tsr_status project_plan(const struct tsr_model *model, const struct project_options *options,
+                             struct project_plan *plan, struct tsr_error *err);
+
+/* States something the numbers rest on; repeated texts are kept once. */
+void project_assume(struct project_plan *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Simulates all steps that stand for themselves: stats[i] of step i. */
+enum tsr_status project_simulate(const struct project_plan *plan, struct tsr_stats *stats,
+                                 struct tsr_error *err);
+
+/* Sums up; `r->step[].stats` are filled. */
+void project_compose(struct project_result *r);
+void project_estimate_energy(struct project_result *r);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the plan's frame and the planners of the operations. */
+#ifndef SIM_PROJECT_PLAN_OPS_H
+#define SIM_PROJECT_PLAN_OPS_H
+
+#include "sim/project/plan.h"
+
+/* Appends the steps of one operation of the graph. */
+typedef enum tsr_status project_planner(struct project_plan *p, const struct tsr_graph_op *op,
+                                        struct tsr_error *err);
+extern project_planner *const project_planners[TSR_OP_KIND_COUNT];
+
+/* A new step of an operation, its descriptor zero. */
+struct project_step *project_step(struct project_plan *p, const struct project_kernel *kernel,
+                                  const struct tsr_graph_op *op, const char *suffix);
+/* An address in HBM with so many bytes behind it. */
+uint64_t project_region(struct project_plan *p, uint64_t bytes);
+/* The same for the weights of each instance; the first one's address. */
+uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instances);
+
+/* The 16-bit format of activations: theirs, or bf16 where they are narrower. */
+enum tsr_dtype project_plain(const struct project_plan *p);
+/* Appends a cast of the rows at p->at to the format of activations, where they are not in it. */
+void project_cast(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+                  uint64_t cols);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the programs of a plan, several at a time on host threads. Each has a simulator of its own
+ * and its own place for the result, so that neither order nor number of threads can show. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/project/plan.h"
+
+struct pool {
+    const struct project_plan *plan;
+    struct tsr_stats *stats;
+    enum tsr_status *status; /* per step */
+    struct tsr_error *error;
+    pthread_mutex_t lock;
+    uint32_t next;      /* place in `order` */
+    uint32_t order[PROJECT_MAX_STEPS], n;
+};
+
+static enum tsr_status simulate(const struct project_plan *p, const struct project_step *s,
+                                struct tsr_stats *stats, struct tsr_error *err)
+{
+    const struct project_options *o = p->options;
+    struct tsr_program program = {0};
+    struct tsr_sim *sim = NULL;
+    struct tsr_run_options run = {.mode = TSR_MODE_TIMING};
+    struct tsr_error e = {0};
+    enum tsr_status st = s->kernel->emit(o->isa, o->chip, &s->op, &program, &e);
+    if (st == TSR_OK)
+        st = tsr_sim_create(o->chip, o->isa, &sim, &e);
+    if (st == TSR_OK)
+        st = tsr_sim_run(sim, &program, &run, stats, NULL, &e);
+    tsr_sim_destroy(sim);
+    tsr_program_free(&program);
+    return st == TSR_OK ? st : tsr_error_set(err, st, "%s: %s: %s", p->model->name, s->name, e.message);
+}
+
+static void *work(void *self)
+{
+    struct pool *q = self;
+    for (;;) {
+        pthread_mutex_lock(&q->lock);
+        uint32_t at = q->next < q->n ? q->next++ : q->n;
+        pthread_mutex_unlock(&q->lock);
+        if (at == q->n)
+            return NULL;
+        uint32_t i = q->order[at];
+        q->status[i] = simulate(q->plan, &q->plan->step[i], &q->stats[i], &q->error[i]);
+    }
+}
+
+/* The longest first, so that no thread is left with one: by the MACs, which is what most follow. */
+static void sort(struct pool *q)
+{
+    const struct project_plan *p = q->plan;
+    for (uint32_t i = 0; i < p->n_steps; i++)
+        if (p->step[i].same_as < 0)
+            q->order[q->n++] = i;
+    for (uint32_t i = 1; i < q->n; i++)
+        for (uint32_t j = i; j > 0; j--) {
+            uint32_t a = q->order[j - 1], b = q->order[j];
+            if (p->step[a].macs >= p->step[b].macs)
+                break;
+            q->order[j - 1] = b;
+            q->order[j] = a;
+        }
+}
+
+static void run_threads(struct pool *q, uint32_t threads)
+{
+    pthread_t id[PROJECT_MAX_THREADS];
+    uint32_t started = 0;
+    threads = threads < q->n ? threads : q->n;
+    /* A thread that cannot be started is one less: this one always works. */
+    while (started + 1 < threads && started < PROJECT_MAX_THREADS &&
+           pthread_create(&id[started], NULL, work, q) == 0)
+        started++;
+    work(q);
+    for (uint32_t i = 0; i < started; i++)
+        pthread_join(id[i], NULL);
+}
+
+enum tsr_status project_simulate(const struct project_plan *plan, struct tsr_stats *stats,
+                                 struct tsr_error *err)
+{
+    struct pool q = {.plan = plan, .stats = stats};
+    q.status = calloc(plan->n_steps, sizeof *q.status);
+    q.error = calloc(plan->n_steps, sizeof *q.error);
+    enum tsr_status st = TSR_OK;
+    if (q.status == NULL || q.error == NULL || pthread_mutex_init(&q.lock, NULL) != 0) {
+        free(q.status);
+        free(q.error);
+        return tsr_error_set(err, TSR_INTERNAL, "projection: out of memory");
+    }
+    sort(&q);
+    run_threads(&q, plan->options->threads);
+    pthread_mutex_destroy(&q.lock);
+    for (uint32_t i = 0; i < plan->n_steps && st == TSR_OK; i++) /* the first, whoever met it */
+        if (q.status[i] != TSR_OK)
+            st = tsr_error_set(err, q.status[i], "%s", q.error[i].message);
+    free(q.status);
+    free(q.error);
+    return st;
+}
