@@ -170,14 +170,16 @@ static void unit_end(struct tsr_sim *s, const struct event *e)
 static void remote_post(struct tsr_sim *s, const struct event *e)
 {
     struct tile *t = &s->tile[e->tile];
-    if (t->rpost_free >
-        e->time) { /* one a cycle; the order of (arrival, source) is kept by the key */
+    /* One a cycle; the order of (arrival, source) is kept by the key. c: has its cycle already. */
+    if (!e->c && t->rpost_free > e->time) {
         struct event later = *e;
+        later.c = 1;
         later.time = t->rpost_free++;
         calendar_put(&s->cal, later);
         return;
     }
-    t->rpost_free = e->time + 1;
+    if (!e->c)
+        t->rpost_free = e->time + 1;
     struct semaphore *m = &t->sem[e->a]; /* its clocks were posted when it was sent */
     if (++m->count > s->chip->tile.semaphore_max)
         raise_fault(s, TSR_FAULT_SEMAPHORE_OVERFLOW, e->time, t->id, TSR_Q_TCP, 0,
