@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attention against its plain reference.
+ *
+ * Of one query and head, with exact logits s_i, u_i = scale log2(e) s_i and weights
+ * w_i = 2^u_i / (sum of them and of the sink): the chip's u'_i, m and p'_i = 2^(u'_i - m) err by
+ *   score   mma cuts each product at 2^-30 of the step's largest (isa/num: 32 bits are kept) and
+ *           rounds once a step of R: ds = d 2^-30 max|qk| + ceil(d / R) 2^-24 sum|qk|
+ *   u       log2(e) scale rounded, one product, one difference with m, |m| <= max|u| + 1:
+ *           du = scale log2(e) ds + (4 max|u| + 2) 2^-24; a soft cap c: the same through a slope of
+ *           at most 1, and c log2(e) 2^-20 for exp2, rcp and the cancellation of 1 - 2 / (1 + x)
+ *   p       ln 2 du + 2^-22 relative (exp2), then, for P V but not for the sum, half an ULP of the
+ *           format at 1 relative; f16 has none below 2^-14: 2^-25 absolute, with m within 1 of the
+ *           largest u, so at most 2^-24 of the largest weight: times sum|v|
+ *   sums    n additions in f32: n 2^-24 each of l and, step by step of R, of P V, whose products are
+ *           cut at 2^-30: n 2^-29 covers both
+ *   result  1 / l, one product: 2^-22 |o|; half an ULP of the format
+ * Errors of p enter numerator and denominator: twice. With A = sum of w_i |v_i| >= |o|:
+ *   |error| <= A (half ULP of the format at 1 + 2 (ln 2 du + 2^-22) + 3 n 2^-24 + 2^-22)
+ *              + half an ULP at |o| and that (+ 2^-24 sum|v| for f16); 5 % cover second orders. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "isa/num/num.h"
+#include "kernels/npu/attention.h"
+#include "kernels/ref.h"
+#include "sim/suite/suite.h"
+
+enum layout { DENSE, HEADS, PADDED }; /* [token][head], [head][token], rows with gaps */
+
+struct attention_case {
+    const char *name;
+    uint32_t batch, heads, kv_heads, d, q, kv;
+    bool causal;
+    uint32_t window;
+    double scale, softcap; /* scale 0: 1 / sqrt(d) */
+    bool sinks;
+    enum tsr_dtype sink_format;
+    enum layout layout;
+};
+
+struct problem {
+    struct suite *s;
+    const struct attention_case *c;
+    const struct tsr_format *f;
+    struct tsr_attention_shape shape;
+    float *q, *k, *v, *sinks, *want;
+    double *bound;
+};
+
+/* ---- the bound ------------------------------------------------------------------------------------- */
+
+struct sums {
+    double max_u, du, l, a, v;
+    size_t n;
+};
+
+static void logit(const struct problem *p, const float *q, const float *k, double *u, double *du)
+{
+    const struct tsr_attention_shape *h = &p->shape;
+    const double log2_e = 1.4426950408889634, r = p->s->chip->tile.ttu.r16;
+    double dot = 0, most = 0, magnitude = 0;
+    for (size_t i = 0; i < h->head_dim; i++) {
+        double x = (double)q[i] * k[i];
+        dot += x;
+        magnitude += fabs(x);
+        most = fmax(most, fabs(x));
+    }
+    double steps = ceil((double)h->head_dim / r);
+    *du = h->scale * log2_e * ((double)h->head_dim * 0x1p-30 * most + steps * 0x1p-24 * magnitude);
+    *du += fabs(h->scale * log2_e * dot) * 0x1p-22; /* also before a soft cap makes u small */
+    *u = h->scale * dot * log2_e;
+    if (h->softcap != 0) {
+        *u = h->softcap * log2_e * tanh(h->scale * dot / h->softcap);
+        *du += h->softcap * log2_e * 0x1p-20;
+    }
+}
+
+/* One query and head over keys [first, end): fills bound[d] after want. */
+static void bound_row(const struct problem *p, size_t first, size_t end, const float *q, const float *k,
+                      const float *v, const float *sink, const float *want, double *bound)
+{
+    const struct tsr_attention_shape *h = &p->shape;
+    size_t stride = h->kv_heads * h->head_dim;
+    double max_u = 0, worst = 0, top = sink ? *sink * 1.4426950408889634 : -INFINITY, l = 0;
+    double u[1024], du; /* kv of the cases is less */
+    for (size_t t = first; t < end; t++) {
+        logit(p, q, k + t * stride, &u[t], &du);
+        max_u = fmax(max_u, fabs(u[t]));
+        worst = fmax(worst, du);
+        top = fmax(top, u[t]);
+    }
+    max_u = sink ? fmax(max_u, fabs(*sink * 1.4426950408889634)) : max_u;
+    for (size_t t = first; t < end; t++)
+        l += exp2(u[t] - top);
+    l += sink ? exp2(*sink * 1.4426950408889634 - top) : 0;
+    double n = (double)(end - first), round = ldexp(1.0, -(int)p->f->mbits - 1);
+    worst += (4 * max_u + 2) * 0x1p-24;
+    for (size_t i = 0; i < h->head_dim; i++) {
+        double a = 0, sum = 0;
+        for (size_t t = first; t < end; t++) {
+            a += exp2(u[t] - top) / l * fabs((double)v[t * stride + i]);
+            sum += fabs((double)v[t * stride + i]);
+        }
+        double e = 1.05 * a * (round + 2 * (0.6931471805599453 * worst + 0x1p-22) + 3 * n * 0x1p-24 + 0x1p-22);
+        if (p->f->code == TSR_F16)
+            e += 0x1p-24 * sum;
+        bound[i] = e + suite_half_ulp(p->f, fabs((double)want[i]) + e);
+    }
+}
+
+static void bounds(const struct problem *p, size_t b)
+{
+    const struct tsr_attention_shape *h = &p->shape;
+    size_t keys = h->kv_len * h->kv_heads * h->head_dim, group = h->heads / h->kv_heads;
+    for (size_t i = 0; i < h->q_len; i++)
+        for (size_t j = 0; j < h->heads; j++) {
+            size_t end = h->causal ? h->kv_len - h->q_len + i + 1 : h->kv_len;
+            size_t first = h->window && end > h->window ? end - h->window : 0;
+            size_t row = ((b * h->q_len + i) * h->heads + j) * h->head_dim, kv = b * keys + j / group * h->head_dim;
+            bound_row(p, first, end, p->q + row, p->k + kv, p->v + kv, p->sinks ? p->sinks + j : NULL, p->want + row,
+                      p->bound + row);
+        }
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------ */
+
+static struct tsr_npu_rows strides(const struct problem *p, size_t tokens, size_t heads, size_t *bytes)
+{
+    size_t row = p->shape.head_dim * 2;
+    struct tsr_npu_rows r = {0};
+    if (p->c->layout == HEADS) {
+        r = (struct tsr_npu_rows){0, tokens * heads * row, row, tokens * row};
+    } else if (p->c->layout == PADDED) {
+        r = (struct tsr_npu_rows){0, 0, heads * (row + 32) + 64, row + 32};
+        r.batch_stride = tokens * r.token_stride + 128;
+    }
+    bool dense = p->c->layout == DENSE;
+    *bytes = dense ? p->c->batch * tokens * heads * row
+                   : (p->c->batch - 1) * r.batch_stride + (tokens - 1) * r.token_stride +
+                         (heads - 1) * r.head_stride + row;
+    return r;
+}
+
+static size_t row_at(const struct problem *p, const struct tsr_npu_rows *r, size_t i, size_t tokens, size_t heads)
+{
+    if (r->token_stride == 0)
+        return i * p->shape.head_dim * 2;
+    return i / heads / tokens * r->batch_stride + i / heads % tokens * r->token_stride + i % heads * r->head_stride;
+}
+
+static enum tsr_status place(struct problem *p, const float *x, size_t tokens, size_t heads, struct tsr_npu_rows *out,
+                             struct tsr_error *err)
+{
+    size_t bytes, d = p->shape.head_dim;
+    *out = strides(p, tokens, heads, &bytes);
+    uint8_t *image = suite_alloc(p->s, bytes, err);
+    if (!image)
+        return TSR_INTERNAL;
+    for (size_t i = 0; i < bytes; i++) /* gaps: NaN and infinities among them */
+        image[i] = (uint8_t)(i % 3 ? 0xff : suite_random(p->s));
+    for (size_t i = 0; i < p->c->batch * tokens * heads; i++)
+        tsr_num_encode_array(p->f, image + row_at(p, out, i, tokens, heads),
+                             (const uint32_t *)(const void *)(x + i * d), d, TSR_ROUND_EVEN);
+    return suite_place_bytes(p->s, SUITE_IN, image, bytes, &out->address, err);
+}
+
+static enum tsr_status make(struct problem *p, struct tsr_npu_attention *op, struct tsr_error *err)
+{
+    const struct attention_case *c = p->c;
+    struct suite *s = p->s;
+    size_t nq = (size_t)c->batch * c->q * c->heads * c->d, nk = (size_t)c->batch * c->kv * c->kv_heads * c->d;
+    p->q = suite_alloc(s, nq * 4, err);
+    p->k = suite_alloc(s, nk * 4, err);
+    p->v = suite_alloc(s, nk * 4, err);
+    p->want = suite_alloc(s, nq * 4, err);
+    p->bound = suite_alloc(s, nq * 8, err);
+    if (!p->q || !p->k || !p->v || !p->want || !p->bound)
+        return TSR_INTERNAL;
+    suite_fill(s, p->f, SUITE_UNIT, p->q, nq);
+    suite_fill(s, p->f, SUITE_UNIT, p->k, nk);
+    suite_fill(s, p->f, c->layout == PADDED ? SUITE_EXTREMES : SUITE_UNIT, p->v, nk);
+    enum tsr_status st = place(p, p->q, c->q, c->heads, &op->q, err);
+    if (st == TSR_OK)
+        st = place(p, p->k, c->kv, c->kv_heads, &op->k, err);
+    if (st == TSR_OK)
+        st = place(p, p->v, c->kv, c->kv_heads, &op->v, err);
+    if (st != TSR_OK || !c->sinks)
+        return st;
+    p->sinks = suite_alloc(s, c->heads * 4, err);
+    if (!p->sinks)
+        return TSR_INTERNAL;
+    suite_fill(s, suite_format(s, c->sink_format), SUITE_UNIT, p->sinks, c->heads);
+    return suite_place(s, SUITE_IN, suite_format(s, c->sink_format), p->sinks, c->heads, &op->sinks, err);
+}
+
+static enum tsr_status compare(struct problem *p, const struct tsr_npu_rows *o, size_t bytes, struct tsr_error *err)
+{
+    const struct tsr_attention_shape *h = &p->shape;
+    size_t rows = p->c->batch * h->q_len * h->heads, d = h->head_dim;
+    uint8_t *image = suite_alloc(p->s, bytes, err);
+    float *got = suite_alloc(p->s, rows * d * 4, err);
+    if (!image || !got)
+        return TSR_INTERNAL;
+    enum tsr_status st = suite_read_bytes(p->s, o->address, image, bytes, err);
+    if (st != TSR_OK)
+        return st;
+    for (size_t i = 0; i < rows; i++)
+        tsr_num_decode_array(p->f, (uint32_t *)(void *)(got + i * d), image + row_at(p, o, i, h->q_len, h->heads), d);
+    for (size_t b = 0; b < p->c->batch; b++) {
+        size_t q = b * h->q_len * h->heads * d, k = b * h->kv_len * h->kv_heads * d;
+        tsr_attention_ref(h, p->q + q, p->k + k, p->v + k, p->sinks, p->want + q);
+        bounds(p, b);
+    }
+    suite_compare(p->s, "O", got, p->want, p->bound, rows * d);
+    return TSR_OK;
+}
+
+static enum tsr_status one(struct suite *s, const struct attention_case *c, enum tsr_dtype format,
+                           struct tsr_error *err)
+{
+    struct problem p = {.s = s, .c = c, .f = suite_format(s, format)};
+    double scale = c->scale != 0 ? c->scale : 1 / sqrt((double)c->d);
+    p.shape = (struct tsr_attention_shape){c->heads, c->kv_heads, c->d, c->q, c->kv, c->window, c->causal, scale,
+                                           c->softcap};
+    struct tsr_npu_attention op = {.batch = c->batch, .heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->d,
+                                   .q_len = c->q, .kv_len = c->kv, .causal = c->causal, .window = c->window,
+                                   .scale = scale, .softcap = c->softcap, .format = format, .has_sinks = c->sinks,
+                                   .sink_format = c->sink_format};
+    struct tsr_program program = {0};
+    char variant[64];
+    size_t bytes;
+    snprintf(variant, sizeof variant, "%s %ux%u:%u", c->name, c->batch, c->heads, c->kv_heads);
+    enum tsr_status st = suite_begin(s, p.f, c->q, c->kv, c->d, variant, err);
+    if (st == TSR_OK)
+        st = make(&p, &op, err);
+    op.o = strides(&p, c->q, c->heads, &bytes);
+    if (st == TSR_OK)
+        st = suite_place_bytes(s, SUITE_OUT, NULL, bytes, &op.o.address, err);
+    if (st == TSR_OK)
+        st = tsr_npu_attention(s->isa, s->chip, &op, &program, err);
+    if (st == TSR_OK)
+        st = suite_execute(s, &program, err);
+    return st == TSR_OK ? compare(&p, &op.o, bytes, err) : st;
+}
+
+/* name, batch heads:kv_heads, d, q, kv, causal, window, scale, softcap, sinks, layout */
+static const struct attention_case small_cases[] = {
+    {"one", 1, 1, 1, 8, 1, 1, true, 0, 0, 0, false, TSR_F32, DENSE},
+    {"causal", 1, 2, 2, 16, 37, 37, true, 0, 0, 0, false, TSR_F32, DENSE},
+    {"full", 2, 2, 1, 24, 9, 67, false, 0, 1, 0, false, TSR_F32, HEADS},
+    {"cross", 1, 1, 1, 16, 20, 3, false, 0, 0, 0, false, TSR_F32, DENSE},
+    {"decode", 3, 6, 2, 32, 1, 131, true, 0, 1, 0, false, TSR_F32, HEADS},
+    {"wide group", 1, 22, 1, 16, 3, 50, true, 0, 0, 0, true, TSR_BF16, DENSE},
+    {"chunk", 1, 3, 1, 40, 21, 90, true, 0, 0, 0, true, TSR_F32, PADDED},
+    {"window", 2, 2, 1, 16, 70, 100, true, 20, 1, 0, true, TSR_F16, DENSE},
+    {"window 1", 1, 2, 2, 16, 19, 33, true, 1, 0, 0, false, TSR_F32, HEADS},
+    {"no window", 1, 1, 1, 16, 9, 33, true, 33, 0, 0, false, TSR_F32, HEADS},
+    {"softcap", 1, 2, 2, 64, 35, 80, true, 0, 4, 5, false, TSR_F32, DENSE},
+    {"softcap window", 1, 4, 2, 16, 35, 80, true, 9, 4, 5, true, TSR_F32, PADDED},
+    {"parts", 1, 1, 1, 128, 17, 70, true, 0, 1, 0, false, TSR_F32, HEADS},
+};
+static const struct attention_case large_cases[] = {
+    {"one", 1, 1, 1, 8, 1, 1, true, 0, 0, 0, false, TSR_F32, DENSE},
+    {"causal", 1, 3, 3, 128, 200, 330, true, 0, 1, 0, false, TSR_F32, HEADS},
+    {"decode", 3, 24, 4, 64, 1, 700, true, 0, 1, 0, false, TSR_F32, HEADS},
+    {"gpt-oss", 1, 16, 2, 64, 40, 300, true, 128, 1, 0, true, TSR_BF16, DENSE},
+    {"one q block", 1, 2, 1, 256, 70, 129, false, 0, 0, 0, false, TSR_F32, PADDED},
+    {"odd", 1, 7, 1, 80, 33, 150, true, 50, 2, 20, true, TSR_F32, PADDED},
+    {"parts", 1, 1, 1, 512, 65, 140, true, 0, 0, 0, false, TSR_F32, DENSE},
+};
+
+enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
+{
+    static const enum tsr_dtype formats[] = {TSR_BF16, TSR_F16};
+    bool large = tsr_chip_tiles(s->chip) > 16;
+    const struct attention_case *own = large ? large_cases : small_cases;
+    size_t n = large ? sizeof large_cases / sizeof *own : sizeof small_cases / sizeof *own;
+    struct attention_case user = {"user", 1, 4, 2, 0, 0, 0, true, 0, 0, 0, false, TSR_F32, DENSE};
+    enum tsr_status st = TSR_OK;
+    if (s->shape.m != 0) {
+        user.q = (uint32_t)s->shape.m;
+        user.kv = (uint32_t)s->shape.n;
+        user.d = (uint32_t)s->shape.k;
+        user.causal = user.q <= user.kv;
+        if (user.kv > 1024)
+            return tsr_error_set(err, TSR_BAD_INPUT, "attention: the check takes at most 1024 keys");
+        own = &user;
+        n = 1;
+    }
+    for (size_t f = 0; f < sizeof formats / sizeof *formats; f++)
+        for (size_t i = 0; i < n && st == TSR_OK; i++)
+            if (suite_wants(s, formats[f]))
+                st = one(s, &own[i], formats[f], err);
+    return st;
+}
