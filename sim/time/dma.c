@@ -211,8 +211,9 @@ static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn
     d->ns[0] = gather ? in->r[GATHER_DS] : in->r[GATHER_SS];
     d->indexed = true;
     d->index_base = idx;
-    if (space_of(d->far) == TSR_SPACE_TSRAM)
-        return dma_fault(s, t, in, now, "gather reads and scatter writes HBM or CSRAM", d->far);
+    if (space_of(d->far) == TSR_SPACE_TSRAM || space_of(d->near) != TSR_SPACE_TSRAM)
+        return dma_fault(s, t, in, now, "gather and scatter go between HBM or CSRAM and TSRAM",
+                         d->far);
     if (idx % 4 || n > s->chip->tile.control_bytes / 4 || idx > s->chip->tile.control_bytes - 4 * n)
         return dma_fault(s, t, in, now, "the index list lies outside control memory", idx);
     for (uint64_t i = 0; i < n; i++) {
@@ -303,7 +304,8 @@ bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
     extent(d->n, d->fs, d->len, &lo, &hi);
     if (!d->indexed && !range_ok(s, d->far, lo, hi))
         return dma_fault(s, t, in, now, "outside the memory", d->far);
-    d->merged = !d->indexed && d->fs[0] == (int64_t)d->len && d->n[0] > 1;
+    d->merged = !d->indexed && d->fs[0] == (int64_t)d->len && d->n[0] > 1 &&
+                (d->kind != DESC_FORWARD || d->ns[0] == (int64_t)d->len);
     d->run = d->merged ? d->len * (uint64_t)d->n[0] : d->len;
     d->left = total;
     return true;
@@ -527,6 +529,8 @@ static void next_request(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
     uint64_t near = d->near + piece * (uint64_t)d->ns[0] + in;
     for (int k = d->merged ? 1 : 0; k < 3; k++)
         near += (uint64_t)(d->i[k] * d->ns[k]);
+    if (d->kind == DESC_FORWARD && most - (near & (most - 1)) < cut) /* both sides are requests */
+        cut = most - (near & (most - 1));
     *p = (struct packet){.far = far,
                          .near = near,
                          .len = d->len,
