@@ -74,4 +74,54 @@ enum tsr_status tsr_npu_softmax(const struct tsr_isa *isa, const struct tsr_chip
                                 const struct tsr_npu_softmax *op, struct tsr_program *out,
                                 struct tsr_error *err);
 
+/* Rotary embedding of the heads of each token: (a, b) -> (a cos - b sin, b cos + a sin) for the
+ * pairs (i, i + head_dim / 2). The last `keys` heads may go to the cache instead of y.
+ * Shapes: x tokens x heads x head_dim, a row's heads dense; cosine, sine f32 tokens x head_dim / 2
+ *   dense (tsr_rope_table_ref makes them), or one row where all tokens stand at one position; y as x;
+ *   k_cache: key head h of token t at t * k_token_stride + h * k_head_stride.
+ * Numerics: two products and a sum, each rounded in f32: (|a cos| + |b sin|) 2^-23 at most. */
+struct tsr_npu_rope {
+    uint64_t tokens, heads, keys, head_dim;
+    enum tsr_dtype x_format, y_format;
+    uint64_t x, x_stride, cosine, sine, y, y_stride;
+    bool one_position;
+    uint64_t k_cache, k_token_stride, k_head_stride; /* 0: keys go to y */
+};
+enum tsr_status tsr_npu_rope(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                             const struct tsr_npu_rope *op, struct tsr_program *out,
+                             struct tsr_error *err);
+
+/* Copies runs of bytes, dimension by dimension: V of new tokens into the cache (heads, tokens,
+ * sequences), or any other regular move within HBM. Source and destination do not overlap.
+ * Shapes: n[0] x n[1] x n[2] runs, each dimension with strides of its own. Any bytes, no rounding. */
+struct tsr_npu_kv_append {
+    uint64_t bytes, n[3];
+    uint64_t src, src_stride[3], dst, dst_stride[3];
+};
+enum tsr_status tsr_npu_kv_append(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                  const struct tsr_npu_kv_append *op, struct tsr_program *out,
+                                  struct tsr_error *err);
+
+/* Ids of the to_control instructions: what a timing-only run replays or gets from a source. */
+enum tsr_npu_control {
+    TSR_CONTROL_TOKENS = 1, /* token ids of a block of rows */
+};
+
+/* y[t] = scale * table[id[t]].
+ * Shapes: table vocab x cols, y tokens x cols; ids tokens values, in host memory (checked; at most a
+ *   control memory full per tile) or, where ids is null, i32 in HBM (not checked: the machine faults
+ *   on rows outside its memory).
+ * Numerics: one product in f32. scale 0 counts as 1. */
+struct tsr_npu_embedding {
+    uint64_t tokens, cols, vocab;
+    double scale;
+    enum tsr_dtype table_format, y_format;
+    uint64_t table, y;
+    const uint32_t *ids;
+    uint64_t ids_address;
+};
+enum tsr_status tsr_npu_embedding(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                  const struct tsr_npu_embedding *op, struct tsr_program *out,
+                                  struct tsr_error *err);
+
 #endif

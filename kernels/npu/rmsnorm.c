@@ -7,7 +7,7 @@
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
-/* v0..v7 x, v8..v15 w, v16..v23 sums and results, v24 the row's factor. */
+/* v0..v7 x, v8..v15 w, v16..v23 sums and results, v24 the row's factor (short rows: v24 v25 w). */
 enum { V_W = 8, V_SUM = 16, V_R = 24, V_MEAN = 28, V_EPS, V_ZERO };
 enum { GROUP = 8, SHORT_VECTORS = 2, A_X = 8, A_W = 9 };
 
@@ -131,42 +131,47 @@ static void parts(struct tsr_text *t, const struct tsr_chip *chip, struct norm *
     L(".end");
 }
 
+/* Loads or stores of `rows` rows of nv vectors: by lines, or row by row where the last vector of a
+ * row is not a full one. */
+static void short_move(struct tsr_text *t, const struct norm *e, uint32_t rows, uint32_t nv,
+                       bool store)
+{
+    const char *op = store ? "vst" : "vld", *format = store ? e->fy : e->fx;
+    uint32_t size = store ? e->ey : e->ex, areg = store ? 3 : 0;
+    struct npu_group g = npu_group(e->chip, rows * nv, size);
+    if (e->op->cols % e->lanes == 0 && rows > 1) {
+        for (uint32_t k = 0; k < g.n; k++)
+            L("  %s v%u, a%u, %s, %d", op, npu_vector(&g, k), areg, format, npu_step(&g, k));
+        return;
+    }
+    for (uint32_t k = 0; k < rows * nv; k++) {
+        L("  vlen a%d", k % nv == nv - 1 && e->op->cols % e->lanes ? 7 : 15);
+        L("  %s v%u, a%u, %s, %u", op, k, areg, format, e->lanes * size);
+    }
+    L("  vlen a15");
+}
+
 /* `rows` <= 8 rows of `nv` <= 2 vectors, the last of a7 lanes. v0..v15 x, v16..v23 sums, v24 v25 w. */
 static void short_group(struct tsr_text *t, const struct norm *e, uint32_t rows, uint32_t nv)
 {
-    bool rest = e->op->cols % e->lanes != 0;
-    for (uint32_t k = 0; k < rows * nv; k++) {
-        bool last = rest && k % nv == nv - 1;
-        if (last)
-            L("  vlen a7");
-        L("  vld v%u, a0, %s, %u", k, e->fx, e->lanes * e->ex);
-        if (last && nv > 1)
-            L("  vlen a15");
-    }
-    L("  vlen a15");
+    short_move(t, e, rows, nv, false);
     for (uint32_t r = 0; r < rows; r++)
         L("  vmul v%u, v%u, v%u", V_SUM + r, r * nv, r * nv);
     for (uint32_t r = 0; r < rows && nv > 1; r++)
         L("  vfma v%u, v%u, v%u, v%u", V_SUM + r, r * nv + 1, r * nv + 1, V_SUM + r);
-    static const char *const steps[] = {"  vsum v%u, v%u", "  vmul v%u, v%u, v28",
-                                        "  vadd v%u, v%u, v29", "  vrsqrt v%u, v%u"};
-    _Static_assert(V_MEAN == 28 && V_EPS == 29, "as the texts say");
-    for (int k = 0; k < 4; k++)
-        for (uint32_t r = 0; r < rows; r++)
-            L(steps[k], V_SUM + r, V_SUM + r);
+    for (uint32_t r = 0; r < rows; r++)
+        L("  vsum v%u, v%u", V_SUM + r, V_SUM + r);
+    for (uint32_t r = 0; r < rows; r++)
+        L("  vmul v%u, v%u, v%d", V_SUM + r, V_SUM + r, V_MEAN);
+    for (uint32_t r = 0; r < rows; r++)
+        L("  vadd v%u, v%u, v%d", V_SUM + r, V_SUM + r, V_EPS);
+    for (uint32_t r = 0; r < rows; r++)
+        L("  vrsqrt v%u, v%u", V_SUM + r, V_SUM + r);
     for (uint32_t k = 0; k < rows * nv; k++)
         L("  vmul v%u, v%u, v%u", k, k, V_SUM + k / nv);
     for (uint32_t k = 0; k < rows * nv && e->op->w; k++)
-        L("  vmul v%u, v%u, v%u", k, k, 24 + k % nv);
-    for (uint32_t k = 0; k < rows * nv; k++) {
-        bool last = rest && k % nv == nv - 1;
-        if (last)
-            L("  vlen a7");
-        L("  vst v%u, a3, %s, %u", k, e->fy, e->lanes * e->ey);
-        if (last && nv > 1)
-            L("  vlen a15");
-    }
-    L("  vlen a15");
+        L("  vmul v%u, v%u, v%u", k, k, V_R + k % nv);
+    short_move(t, e, rows, nv, true);
 }
 
 static void short_rows(struct tsr_text *t, const struct norm *e)
@@ -176,7 +181,7 @@ static void short_rows(struct tsr_text *t, const struct norm *e)
     L("  ali a15, %u", e->lanes);
     L("  ali a%d, 0", A_W);
     for (uint32_t k = 0; k < nv && e->op->w; k++)
-        L("  vld v%u, a%d, %s, %u", 24 + k, A_W, e->fw, e->lanes * e->ew);
+        L("  vld v%u, a%d, %s, %u", V_R + k, A_W, e->fw, e->lanes * e->ew);
     L("  vloop a5, groups");
     short_group(t, e, GROUP, nv);
     L("groups:");

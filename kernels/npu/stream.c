@@ -8,7 +8,7 @@
 #include "tessera/dtype.h"
 
 /* Launch registers of the TCP program. */
-enum { X_IN = 1, X_OUT = 4, X_ROWS = 6, X_COLS, X_CHUNKS, X_BLOCKS, X_FIRST };
+enum { X_IN = 1, X_OUT = 4, X_ROWS = 6, X_COLS, X_CHUNKS, X_BLOCKS, X_FIRST, X_INDEX };
 
 /* Blocks of about this many bytes keep a read of one tile long against its latency, and leave
  * several blocks per tile to overlap. */
@@ -115,6 +115,11 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
     s->base = npu_round_up(s->constant_bytes, chip->tile.line_bytes);
     if (s->base >= chip->tile.tsram_bytes)
         return false;
+    if (s->indexed == NPU_INDEX_MEMORY) { /* lists of blocks, a ring as long as that of the blocks */
+        s->index_at = s->base;
+        s->most_rows = least(s->most_rows ? s->most_rows : 64, chip->tile.control_bytes / 4 / RING);
+        s->base += npu_round_up(4 * RING * s->most_rows, chip->tile.line_bytes);
+    }
     uint64_t left = chip->tile.tsram_bytes - s->base, room = least(left / RING, BLOCK_BYTES);
     uint64_t rows = npu_ceil_div(s->rows, s->tiles / s->across);
     s->slots = RING;
@@ -135,15 +140,17 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
 
 /* ---- TCP program --------------------------------------------------------------------------------
  * x1..x3 inputs, x4 x5 outputs: the tile's first row and column; x6 rows left, x7 columns of the
- * tile, x8 column blocks, x9 row blocks, x10 whether this is the tile that casts the constant;
+ * tile, x8 column blocks, x9 row blocks, x10 whether this is the tile that casts the constant, x11
+ * its indices in HBM;
  * x11 rows of the block, x12 columns left, x13 columns of the block, x14..x16 x17 x18 where the
  * block's inputs and outputs are in HBM, x19 the slot (x31 that of outputs: passes without any do not
  * move it), x20..x23 a0..a3, x24.. temporary. */
 
 static void start(struct tsr_text *t, const struct npu_stream *s)
 {
-    static const char *const consumer[] = {"dma0", "tvp", "tvp", "dma1", "tvp"};
-    for (int i = 0; i <= NPU_CONSTANT; i++)
+    static const char *const consumer[] = {"dma0", "tvp",  "tvp",  "dma1",
+                                           "tvp",  "dma2", "dma2", "dma0"};
+    for (int i = 0; i < NPU_STREAM_SEMS; i++)
         L(".sem %d %s", i, consumer[i]);
     if (s->constant_bytes) {
         L("  beq x10, x0, constant_cast");
@@ -162,14 +169,56 @@ static void start(struct tsr_text *t, const struct npu_stream *s)
     L("  li x24, %u", s->slots);
     L("  loop x24, rings_free");
     L("  wait post(s%d, s%d)", NPU_IN_FREE, NPU_OUT_FREE);
+    if (s->indexed == NPU_INDEX_MEMORY)
+        L("  wait post(s%d)", NPU_INDEX_FREE);
     L("rings_free:");
+    /* x10, x11 have served: from here on x10 is where the block's indices are, x11 its rows */
+    L("  add x16, x11, x0");
+    L("  li x10, 0");
     L("  li x19, %llu", (ull)s->base);
     L("  li x31, %llu", (ull)s->base);
+}
+
+/* The block's rows of in[0] by index. x16 walks the indices in HBM, so that there are at most two inputs. Control memory holds a list per
+ * slot, or all. */
+static void load_indexed(struct tsr_text *t, const struct npu_stream *s, bool last)
+{
+    char wait[16] = "", post[24] = "";
+    if (s->indexed == NPU_INDEX_MEMORY) {
+        L("  shli x24, x11, 2");
+        L("  addi x25, x10, %llu", (ull)s->index_at);
+        L("  copy ch=2, dst=x25, src=x16, len=x24 wait(s%d) post(s%d)", NPU_INDEX_FREE,
+          NPU_INDEX_READ);
+        L("  to_control ch=2, dst=x10, src=x25, n=x11, id=%u wait(s%d) post(s%d)", s->control_id,
+          NPU_INDEX_READ, NPU_INDEX_READY);
+        L("  add x16, x16, x24");
+        snprintf(wait, sizeof wait, ", s%d", NPU_INDEX_READY);
+        snprintf(post, sizeof post, "post(s%d%s", NPU_INDEX_FREE, last ? "" : ")");
+    }
+    if (last)
+        snprintf(post + strlen(post), sizeof post - strlen(post), "%ss%d)",
+                 *post ? ", " : "post(", NPU_IN_FULL);
+    L("  muli x24, x13, %u", s->in[0].size);
+    L("  li x25, %llu", (ull)s->in[0].stride);
+    L("  li x26, %llu", (ull)s->pitch_bytes[0]);
+    L("  gather ch=0, dst=x20, src=x14, len=x24, idx=x10, n=x11, ss=x25, ds=x26 wait(s%d%s) %s",
+      NPU_IN_FREE, wait, post);
+    L("  addi x10, x10, %llu", (ull)(4 * s->block_rows));
+    if (s->indexed == NPU_INDEX_MEMORY) {
+        L("  li x24, %llu", (ull)(4 * s->block_rows * s->slots));
+        L("  blt x10, x24, indices");
+        L("  li x10, 0");
+        L("indices:");
+    }
 }
 
 static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, bool last)
 {
     const struct npu_tensor *x = &s->in[i];
+    if (i == 0 && s->indexed) {
+        load_indexed(t, s, last);
+        return;
+    }
     if (x->cols)
         L("  li x24, %llu", (ull)(x->cols * x->size));
     else
@@ -294,7 +343,7 @@ void npu_stream_emit(struct tsr_text *t, const struct tsr_chip *chip, const stru
         block(t, chip, s, &s->pass[k], k);
         L("row%u:", k);
     }
-    for (uint32_t i = 0; i < s->n_in; i++)
+    for (uint32_t i = s->indexed ? 1 : 0; i < s->n_in; i++)
         L("  addi x%u, x%u, %llu", X_IN + i, X_IN + i, (ull)(s->block_rows * s->in[i].stride));
     for (uint32_t i = 0; i < s->n_out; i++)
         L("  addi x%u, x%u, %llu", X_OUT + i, X_OUT + i, (ull)(s->block_rows * s->out[i].stride));
@@ -331,6 +380,9 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
         x[X_CHUNKS] = (int64_t)npu_ceil_div(cols, s->block_cols);
         x[X_BLOCKS] = (int64_t)npu_ceil_div(rows, s->block_rows);
         x[X_FIRST] = i == 0;
+        x[X_INDEX] = (int64_t)(s->index + 4 * row);
+        if (s->indexed)
+            x[X_IN] = (int64_t)s->in[0].address;
     }
     return tsr_text_program(t, isa, s->name, s->tiles, (const int64_t(*)[TSR_LAUNCH_REGS])args, out,
                             err);

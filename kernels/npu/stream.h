@@ -29,7 +29,11 @@ enum npu_stream_sem {
     NPU_IN_FULL,
     NPU_OUT_FREE,
     NPU_OUT_FULL,
-    NPU_CONSTANT, /* the constant has arrived: consumed by the TVP */
+    NPU_CONSTANT,    /* the constant has arrived: consumed by the TVP */
+    NPU_INDEX_FREE,  /* a block's indices have been used: channel 2 */
+    NPU_INDEX_READ,  /* they are in TSRAM: channel 2 */
+    NPU_INDEX_READY, /* they are in control memory: channel 0 */
+    NPU_STREAM_SEMS,
 };
 
 enum { NPU_STREAM_IN = 3, NPU_STREAM_OUT = 2, NPU_STREAM_PASSES = 3, NPU_MAX_TILES = 64 };
@@ -50,6 +54,12 @@ struct npu_pass {
     bool output;
 };
 
+enum npu_rows {
+    NPU_IN_ORDER,
+    NPU_INDEX_CONTROL, /* the tile's indices lie in its control memory from 0 */
+    NPU_INDEX_MEMORY,  /* they come from HBM, block by block */
+};
+
 struct npu_stream {
     const char *name;
     uint64_t rows, parts, cols; /* parts 0: 1 */
@@ -60,12 +70,15 @@ struct npu_stream {
     struct npu_pass pass[NPU_STREAM_PASSES];
     uint64_t constant, constant_bytes; /* in HBM; copied to TSRAM 0 of every tile before the start */
     const char *setup;                 /* routine that runs first, after the constant; or null */
+    enum npu_rows indexed; /* in[0]: row r of the work is row index[r] of the tensor */
+    uint64_t index;        /* NPU_INDEX_MEMORY: address of the i32 indices in HBM */
+    uint32_t control_id;   /* NPU_INDEX_MEMORY: of its to_control */
     uint64_t most_rows;                /* of a block; 0: no limit */
 
     /* Set by npu_stream_plan. */
     uint32_t tiles, across, slots;
     uint64_t tile_cols, block_rows, block_cols;
-    uint64_t base, slot_bytes, at[NPU_STREAM_IN + 1], pitch_bytes[NPU_STREAM_IN + 1];
+    uint64_t base, index_at, slot_bytes, at[NPU_STREAM_IN + 1], pitch_bytes[NPU_STREAM_IN + 1];
 };
 
 uint64_t npu_ceil_div(uint64_t a, uint64_t b);

@@ -8,5 +8,10 @@ const struct suite_kernel suite_kernels[] = {
     {"activation", "y = act(gate) * up; --shape is rows x cols x 1", suite_activation},
     {"rmsnorm", "y = x / rms(x) * w; --shape is rows x cols x 1", suite_rmsnorm},
     {"softmax", "over rows; --shape is rows x cols x 1", suite_softmax},
+    {"attention", "softmax(Q K^T) V, causal or not; --shape is q_len x kv_len x head_dim",
+     suite_attention},
+    {"rope", "rotary embedding; --shape is tokens x heads x head_dim", suite_rope},
+    {"kv_append", "V into the cache; --shape is tokens x heads x bytes of a head", suite_kv_append},
+    {"embedding", "gather of rows; --shape is tokens x cols x vocab", suite_embedding},
     {NULL, NULL, NULL},
 };

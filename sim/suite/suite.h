@@ -142,7 +142,11 @@ double suite_half_ulp(const struct tsr_format *f, double x);
 enum tsr_status suite_matmul(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_residual(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_activation(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_embedding(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_kv_append(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_rope(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_softmax(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_rmsnorm(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_attention(struct suite *s, struct tsr_error *err);
 
 #endif
