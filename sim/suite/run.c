@@ -7,8 +7,7 @@
 
 #include "sim/suite/case.h"
 
-/* Frees the case and hands its result on. */
-static void case_end(struct suite *s)
+void suite_end(struct suite *s)
 {
     struct suite_case *c = s->now;
     if (!c)
@@ -57,7 +56,7 @@ static uint64_t hash(uint64_t h, const void *data, size_t n)
 enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, uint64_t m,
                             uint64_t n, uint64_t k, const char *variant, struct tsr_error *err)
 {
-    case_end(s);
+    suite_end(s);
     struct suite_case *c = calloc(1, sizeof *c);
     if (!c)
         return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", s->kernel);
@@ -107,7 +106,7 @@ static enum tsr_status run_kernel(struct suite *s, const struct suite_kernel *k,
     char label[SUITE_LABEL] = "";
     if (s->now)
         snprintf(label, sizeof label, "%s", s->now->label);
-    case_end(s);
+    suite_end(s);
     if (st != TSR_OK)
         tsr_error_set(out, st, "%s %s: %s", k->name, label, err.message);
     return st;

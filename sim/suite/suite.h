@@ -81,6 +81,9 @@ const struct tsr_format *suite_format(const struct suite *s, enum tsr_dtype form
 enum tsr_status suite_begin(struct suite *s, const struct tsr_format *format, uint64_t m,
                             uint64_t n, uint64_t k, const char *variant, struct tsr_error *err);
 
+/* Ends the case, if there is one, and reports it; suite_run does so after each kernel. */
+void suite_end(struct suite *s);
+
 /* Zeroed memory that lives until the case ends; null (and err set) when out of memory. */
 void *suite_alloc(struct suite *s, size_t bytes, struct tsr_error *err);
 
