@@ -2,12 +2,12 @@
 /* The matmul program: one text for all tiles; grid, rings and blocks are those of matmul_plan.
  *
  * Per tile: for each block of rows, for each block of columns, for each chunk of K: wait for the
- * chunk, one mma a slab, hand the chunk's place back. The tiles that share a chunk form a chain: each
- * passes a token on when it has used the chunk and its predecessor's token is there; the last one's
- * token lets the tile that casts the chunks ("sender" of the grid row for A, of the grid column for
- * B) load the next. (Counting the receivers' posts in one semaphore would be wrong: a fast receiver's
- * second post would stand for a slow one's first.) Blocks alternate between the two halves of the
- * accumulators; a drained block leaves while the next one is computed.
+ * chunk, one mma a slab, hand the chunk's place back. The tiles that share a chunk form a chain:
+ * each passes a token on when it has used the chunk and its predecessor's token is there; the last
+ * one's token lets the tile that casts the chunks ("sender" of the grid row for A, of the grid
+ * column for B) load the next. (Counting the receivers' posts in one semaphore would be wrong: a
+ * fast receiver's second post would stand for a slow one's first.) Blocks alternate between the two
+ * halves of the accumulators; a drained block leaves while the next one is computed.
  *
  * Order: everything waits only for what some tile's program has queued before, so it cannot
  * deadlock whatever the depth of the queues. */
@@ -18,35 +18,91 @@
 #include "kernels/npu/text.h"
 
 enum sem {
-    S_A, S_B,          /* a chunk has arrived: consumed by the TTU */
-    S_USED,            /* a chunk has been used: DMA channel 3, for the remote posts */
-    S_BLOCK,           /* a block is complete: ACC */
-    S_ACC_FREE,        /* its accumulators are drained: TCP */
-    S_DRAINED,         /* the drained block is in TSRAM: channel 2, or TVP with an epilogue */
-    S_RESULT,          /* the epilogue's result is in TSRAM: channel 2 */
-    S_LEFT,            /* the result has left: TCP */
-    S_A_PLACE, S_B_PLACE, /* a place is free: channels 0 and 1 of the senders */
-    S_BIAS,            /* ACC */
-    S_RESIDUAL,        /* TVP */
-    S_A_TOKEN, S_B_TOKEN, /* the predecessor's token: channel 3 */
+    S_A,
+    S_B,        /* a chunk has arrived: consumed by the TTU */
+    S_USED,     /* a chunk has been used: DMA channel 3, for the remote posts */
+    S_BLOCK,    /* a block is complete: ACC */
+    S_ACC_FREE, /* its accumulators are drained: TCP */
+    S_DRAINED,  /* the drained block is in TSRAM: channel 2, or TVP with an epilogue */
+    S_RESULT,   /* the epilogue's result is in TSRAM: channel 2 */
+    S_LEFT,     /* the result has left: TCP */
+    S_A_PLACE,
+    S_B_PLACE,  /* a place is free: channels 0 and 1 of the senders */
+    S_BIAS,     /* ACC */
+    S_RESIDUAL, /* TVP */
+    S_A_TOKEN,
+    S_B_TOKEN, /* the predecessor's token: channel 3 */
 };
 
 /* Scalar registers. x1..x15 are launch arguments; those above x6 move to control memory first. */
 enum reg {
-    X_A = 1, X_ROWS, X_BH, X_B, X_COLS, X_BW,
-    X_LINE, X_LA_LEFT, X_LA_PTR, X_LA_ROW, X_LA_K, X_LA_SLOT,
-    X_LB_LEFT, X_LB_COL, X_LB_K, X_LB_SLOT,
-    X_ROW, X_COL, X_K, X_ASLOT, X_BSLOT, X_C, X_M, X_N,
-    T0, T1, T2, T3, T4, T5, T6,
+    X_A = 1,
+    X_ROWS,
+    X_BH,
+    X_B,
+    X_COLS,
+    X_BW,
+    X_LINE,
+    X_LA_LEFT,
+    X_LA_PTR,
+    X_LA_ROW,
+    X_LA_K,
+    X_LA_SLOT,
+    X_LB_LEFT,
+    X_LB_COL,
+    X_LB_K,
+    X_LB_SLOT,
+    X_ROW,
+    X_COL,
+    X_K,
+    X_ASLOT,
+    X_BSLOT,
+    X_C,
+    X_M,
+    X_N,
+    T0,
+    T1,
+    T2,
+    T3,
+    T4,
+    T5,
+    T6,
 };
 /* ARG_x_NEXT: mask of the tile that gets the token; ARG_ROLES: bits of enum role. */
-enum launch { ARG_C = 7, ARG_A_MASK, ARG_B_MASK, ARG_A_NEXT, ARG_B_NEXT, ARG_A_LOADS, ARG_B_LOADS,
-              ARG_BIAS, ARG_RESIDUAL, ARG_ROLES };
-enum role { FIRST_A = 1, LAST_A = 2, FIRST_B = 4, LAST_B = 8 }; /* of the chains of A and B */
+enum launch {
+    ARG_C = 7,
+    ARG_A_MASK,
+    ARG_B_MASK,
+    ARG_A_NEXT,
+    ARG_B_NEXT,
+    ARG_A_LOADS,
+    ARG_B_LOADS,
+    ARG_BIAS,
+    ARG_RESIDUAL,
+    ARG_ROLES
+};
+enum role {
+    FIRST_A = 1,
+    LAST_A = 2,
+    FIRST_B = 4,
+    LAST_B = 8
+}; /* of the chains of A and B */
 
 /* Control memory: arguments and what finds no register. */
-enum { C_C = 0, C_A_MASK = 8, C_B_MASK = 16, C_A_NEXT = 24, C_B_NEXT = 32, C_BIAS = 40,
-       C_RESIDUAL = 48, C_PANEL = 56, C_A_CREDITS = 64, C_B_CREDITS = 72, C_A_PASS = 80, C_ROLES = 88 };
+enum {
+    C_C = 0,
+    C_A_MASK = 8,
+    C_B_MASK = 16,
+    C_A_NEXT = 24,
+    C_B_NEXT = 32,
+    C_BIAS = 40,
+    C_RESIDUAL = 48,
+    C_PANEL = 56,
+    C_A_CREDITS = 64,
+    C_B_CREDITS = 72,
+    C_A_PASS = 80,
+    C_ROLES = 88
+};
 
 struct emit {
     struct tsr_text t;
@@ -65,15 +121,22 @@ static uint64_t total_a(const struct emit *e)
 {
     return (uint64_t)e->p.nrb * e->p.nkc * (e->p.resident ? 1 : e->p.ncb);
 }
-static uint64_t total_b(const struct emit *e) { return (uint64_t)e->p.nrb * e->p.ncb * e->p.nkc; }
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t total_b(const struct emit *e)
+{
+    return (uint64_t)e->p.nrb * e->p.ncb * e->p.nkc;
+}
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
-/* ---- loads ------------------------------------------------------------------------------------------- */
+/* ---- loads
+ * ------------------------------------------------------------------------------------------- */
 
 /* One side's loader: what differs between A and B. */
 struct side {
     int ch, left, k, slot, mask_at;
-    uint32_t group;              /* tiles that share the chunk */
+    uint32_t group; /* tiles that share the chunk */
     enum sem arrived, place;
     uint32_t size, height, parts; /* element bytes; rows of a slab in TSRAM */
     uint64_t stride, part_rows, base, slot_bytes, slots;
@@ -98,19 +161,21 @@ static void chunk_copies(struct emit *e, const struct side *s, uint32_t id)
         L("  li x%d, %llu", T0, (unsigned long long)s->height * e->line);
         L("  beq x%d, x0, tail%u_%u", T1, id, part);
         L("  bne x%d, x0, both%u_%u", T2, id, part);
-        L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d%s%s", s->ch,
-          s->slot, T3, X_LINE, T1, X_LINE, T0, T4, T5, X_LINE, cast, last);
+        L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, "
+          "ds2=x%d%s%s",
+          s->ch, s->slot, T3, X_LINE, T1, X_LINE, T0, T4, T5, X_LINE, cast, last);
         L("  jmp next%u_%u", id, part);
         L("both%u_%u:", id, part);
-        L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d%s", s->ch,
-          s->slot, T3, X_LINE, T1, X_LINE, T0, T4, T5, X_LINE, cast);
+        L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, "
+          "ds2=x%d%s",
+          s->ch, s->slot, T3, X_LINE, T1, X_LINE, T0, T4, T5, X_LINE, cast);
         L("tail%u_%u:", id, part);
         L("  mul x%d, x%d, x%d", T0, T0, T1);
         L("  add x%d, x%d, x%d", T0, T0, s->slot);
         L("  shli x%d, x%d, %u", T1, T1, e->line_shift);
         L("  add x%d, x%d, x%d", T3, T3, T1);
-        L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s%s", s->ch, T0, T3, T2, T4, T5, X_LINE,
-          cast, last);
+        L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s%s", s->ch, T0, T3,
+          T2, T4, T5, X_LINE, cast, last);
         L("  sub x%d, x%d, x%d", T3, T3, T1);
         L("  shri x%d, x%d, %u", T1, T1, e->line_shift);
         L("next%u_%u:", id, part);
@@ -151,9 +216,21 @@ static void load_chunk(struct emit *e, const struct side *s, uint32_t id)
 static void load_a(struct emit *e, bool wait)
 {
     uint32_t id = e->labels++;
-    struct side s = {.ch = 0, .left = X_LA_LEFT, .k = X_LA_K, .slot = X_LA_SLOT, .mask_at = C_A_MASK, .group = e->p.gx,
-                     .arrived = S_A, .place = S_A_PLACE, .size = e->p.ea, .height = e->p.a_height, .parts = 1,
-                     .stride = e->a_stride, .base = e->p.a_at, .slot_bytes = e->p.a_slot, .slots = e->p.na};
+    struct side s = {.ch = 0,
+                     .left = X_LA_LEFT,
+                     .k = X_LA_K,
+                     .slot = X_LA_SLOT,
+                     .mask_at = C_A_MASK,
+                     .group = e->p.gx,
+                     .arrived = S_A,
+                     .place = S_A_PLACE,
+                     .size = e->p.ea,
+                     .height = e->p.a_height,
+                     .parts = 1,
+                     .stride = e->a_stride,
+                     .base = e->p.a_at,
+                     .slot_bytes = e->p.a_slot,
+                     .slots = e->p.na};
     L("  beq x%d, x0, end%u", s.left, id);
     L("  addi x%d, x%d, -1", s.left, s.left);
     if (wait)
@@ -179,10 +256,22 @@ static void load_a(struct emit *e, bool wait)
 static void load_b(struct emit *e, bool wait)
 {
     uint32_t id = e->labels++;
-    struct side s = {.ch = 1, .left = X_LB_LEFT, .k = X_LB_K, .slot = X_LB_SLOT, .mask_at = C_B_MASK, .group = e->p.gy,
-                     .arrived = S_B, .place = S_B_PLACE, .size = e->p.eb, .height = e->p.b_height,
-                     .parts = e->p.parts, .part_rows = e->p.n_out, .stride = e->b_stride, .base = e->p.b_at,
-                     .slot_bytes = e->p.b_slot, .slots = e->p.nb};
+    struct side s = {.ch = 1,
+                     .left = X_LB_LEFT,
+                     .k = X_LB_K,
+                     .slot = X_LB_SLOT,
+                     .mask_at = C_B_MASK,
+                     .group = e->p.gy,
+                     .arrived = S_B,
+                     .place = S_B_PLACE,
+                     .size = e->p.eb,
+                     .height = e->p.b_height,
+                     .parts = e->p.parts,
+                     .part_rows = e->p.n_out,
+                     .stride = e->b_stride,
+                     .base = e->p.b_at,
+                     .slot_bytes = e->p.b_slot,
+                     .slots = e->p.nb};
     L("  beq x%d, x0, end%u", s.left, id);
     L("  addi x%d, x%d, -1", s.left, s.left);
     if (wait)
@@ -198,20 +287,23 @@ static void load_b(struct emit *e, bool wait)
     L("end%u:", id);
 }
 
-/* ---- start ------------------------------------------------------------------------------------------- */
+/* ---- start
+ * ------------------------------------------------------------------------------------------- */
 
 static void header(struct emit *e)
 {
-    static const char *const consumer[] = {"ttu", "ttu", "dma3", "acc", "tcp", "", "dma2", "tcp", "dma0", "dma1", "acc", "tvp", "dma3", "dma3"};
+    static const char *const consumer[] = {"ttu", "ttu",  "dma3", "acc", "tcp", "",     "dma2",
+                                           "tcp", "dma0", "dma1", "acc", "tvp", "dma3", "dma3"};
     for (int i = 0; i <= S_B_TOKEN; i++)
         L(".sem %d %s", i, i == S_DRAINED ? (e->p.epilogue ? "tvp" : "dma2") : consumer[i]);
 }
 
 static void save_arguments(struct emit *e)
 {
-    static const uint8_t at[][2] = {{ARG_C, C_C}, {ARG_A_MASK, C_A_MASK}, {ARG_B_MASK, C_B_MASK},
-                                    {ARG_A_NEXT, C_A_NEXT}, {ARG_B_NEXT, C_B_NEXT}, {ARG_ROLES, C_ROLES}, {ARG_BIAS, C_BIAS},
-                                    {ARG_RESIDUAL, C_RESIDUAL}};
+    static const uint8_t at[][2] = {{ARG_C, C_C},           {ARG_A_MASK, C_A_MASK},
+                                    {ARG_B_MASK, C_B_MASK}, {ARG_A_NEXT, C_A_NEXT},
+                                    {ARG_B_NEXT, C_B_NEXT}, {ARG_ROLES, C_ROLES},
+                                    {ARG_BIAS, C_BIAS},     {ARG_RESIDUAL, C_RESIDUAL}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         L("  sd x%d, x0, %d", at[i][0], at[i][1]);
     L("  add x%d, x%d, x0", T0, ARG_A_LOADS);
@@ -258,13 +350,15 @@ static void first_loads(struct emit *e)
     L("  bne x%d, x0, first", X_K);
 }
 
-/* ---- a chunk ------------------------------------------------------------------------------------------ */
+/* ---- a chunk
+ * ------------------------------------------------------------------------------------------ */
 
 static void one_mma(struct emit *e, int acc)
 {
     L("  mini x%d, x%d, %u", T3, T2, e->p.ks);
-    L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d, across=%u", T0, X_LINE, T1,
-      X_LINE, X_M, T4, T3, X_C, e->fa, e->fb, acc, e->p.across);
+    L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d, "
+      "across=%u",
+      T0, X_LINE, T1, X_LINE, X_M, T4, T3, X_C, e->fa, e->fb, acc, e->p.across);
     L("  addi x%d, x%d, %llu", T0, T0, (unsigned long long)e->p.a_height * e->line);
     L("  addi x%d, x%d, %llu", T1, T1, (unsigned long long)e->p.b_height * e->line);
     L("  addi x%d, x%d, -%u", T2, T2, e->p.ks);
@@ -324,7 +418,8 @@ static void pass_token(struct emit *e, const struct chain *c)
     L("kept_%s:", c->name);
 }
 
-static void next_slot(struct emit *e, int slot, uint64_t base, uint64_t bytes, uint64_t slots, const char *label)
+static void next_slot(struct emit *e, int slot, uint64_t base, uint64_t bytes, uint64_t slots,
+                      const char *label)
 {
     L("  addi x%d, x%d, %llu", slot, slot, (unsigned long long)bytes);
     L("  li x%d, %llu", T0, (unsigned long long)(base + slots * bytes));
@@ -347,12 +442,14 @@ static void chunk(struct emit *e)
     L("  tsync post(s%d, s%d)", S_USED, S_BLOCK);
     L("used:");
     L("  copy ch=3, dst=x0, src=x0, len=x0 wait(s%d)", S_USED);
-    pass_token(e, &(struct chain){"b", C_B_CREDITS, C_B_NEXT, FIRST_B, LAST_B, S_B_TOKEN, S_B_PLACE});
+    pass_token(e,
+               &(struct chain){"b", C_B_CREDITS, C_B_NEXT, FIRST_B, LAST_B, S_B_TOKEN, S_B_PLACE});
     if (shared) { /* A's last use is with the last block of columns */
         L("  add x%d, x%d, x%d", T0, X_COL, X_BW);
         L("  blt x%d, x%d, a_stays", T0, X_COLS);
     }
-    pass_token(e, &(struct chain){"a", C_A_CREDITS, C_A_NEXT, FIRST_A, LAST_A, S_A_TOKEN, S_A_PLACE});
+    pass_token(e,
+               &(struct chain){"a", C_A_CREDITS, C_A_NEXT, FIRST_A, LAST_A, S_A_TOKEN, S_A_PLACE});
     load_a(e, true);
     if (shared)
         L("a_stays:");
@@ -363,7 +460,8 @@ static void chunk(struct emit *e)
     L("  blt x%d, x%d, chunk", X_K, T0);
 }
 
-/* ---- a block ------------------------------------------------------------------------------------------- */
+/* ---- a block
+ * ------------------------------------------------------------------------------------------- */
 
 /* Address of the half of a double buffer that X_C names, in `reg`. */
 static void half(struct emit *e, int reg, uint64_t at, uint64_t bytes)
@@ -387,7 +485,8 @@ static void load_extras(struct emit *e)
         L("  shli x%d, x%d, 2", T2, X_N);
         L("  li x%d, %u", T3, e->p.parts);
         L("  li x%d, %llu", T4, (unsigned long long)(4 * e->p.n_out));
-        L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2, T3, T4, T2, S_BIAS);
+        L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2,
+          T3, T4, T2, S_BIAS);
     }
     if (op->epilogue == TSR_EPILOGUE_RESIDUAL) {
         half(e, T0, e->p.extra_at, e->p.extra_bytes);
@@ -399,8 +498,8 @@ static void load_extras(struct emit *e)
         L("  muli x%d, x%d, %u", T2, X_N, e->p.ec);
         L("  li x%d, %llu", T3, (unsigned long long)e->r_stride);
         L("  li x%d, %llu", T4, (unsigned long long)e->p.bn * e->p.ec);
-        L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2, X_M, T3, T4,
-          S_RESIDUAL);
+        L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2,
+          X_M, T3, T4, S_RESIDUAL);
     }
 }
 
@@ -414,12 +513,14 @@ static void drain_block(struct emit *e)
     L("  muli x%d, x%d, %u", T2, X_N, e->p.parts);
     snprintf(wait, sizeof wait, "wait(s%d)", S_BLOCK);
     if (e->op->has_bias) {
-        half(e, T3, e->p.extra_at + (e->op->epilogue == TSR_EPILOGUE_RESIDUAL ? e->p.out_bytes : 0), e->p.extra_bytes);
+        half(e, T3, e->p.extra_at + (e->op->epilogue == TSR_EPILOGUE_RESIDUAL ? e->p.out_bytes : 0),
+             e->p.extra_bytes);
         snprintf(bias, sizeof bias, ", bias=x%d, bi=1", T3);
         snprintf(wait, sizeof wait, "wait(s%d, s%d)", S_BLOCK, S_BIAS);
     }
-    L("  drain dst=x%d, ds=x%d, m=x%d, n=x%d, c=x%d, fmt=%s, across=%u, int=%d%s %s post(s%d, s%d)", T0, T1, X_M, T2, X_C,
-      epilogue ? "f32" : e->fc, e->p.across, e->integer, bias, wait, S_ACC_FREE, S_DRAINED);
+    L("  drain dst=x%d, ds=x%d, m=x%d, n=x%d, c=x%d, fmt=%s, across=%u, int=%d%s %s post(s%d, s%d)",
+      T0, T1, X_M, T2, X_C, epilogue ? "f32" : e->fc, e->p.across, e->integer, bias, wait,
+      S_ACC_FREE, S_DRAINED);
 }
 
 static void store_block(struct emit *e)
@@ -439,8 +540,8 @@ static void store_block(struct emit *e)
         L("  li x%d, %llu", T4, (unsigned long long)out_stride);
         L("  addi x%d, x%d, %u", T5, X_N, e->lanes - 1);
         L("  shri x%d, x%d, %d", T5, T5, __builtin_ctz(e->lanes));
-        L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d)", T0, T1, T2, X_M, X_N, T3, T4, T5,
-          S_DRAINED, gate ? "" : ", s11", S_RESULT);
+        L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d)", T0, T1,
+          T2, X_M, X_N, T3, T4, T5, S_DRAINED, gate ? "" : ", s11", S_RESULT);
     }
     half(e, T0, e->p.out_at, e->p.out_bytes);
     L("  ld x%d, x0, %d", T1, C_C);
@@ -451,8 +552,8 @@ static void store_block(struct emit *e)
     L("  muli x%d, x%d, %u", T2, X_N, e->p.ec);
     L("  li x%d, %llu", T3, (unsigned long long)out_stride);
     L("  li x%d, %llu", T4, (unsigned long long)e->c_stride);
-    L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T1, T0, T2, X_M, T3, T4,
-      e->p.epilogue ? S_RESULT : S_DRAINED, S_LEFT);
+    L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T1,
+      T0, T2, X_M, T3, T4, e->p.epilogue ? S_RESULT : S_DRAINED, S_LEFT);
 }
 
 static void blocks(struct emit *e)
@@ -484,7 +585,8 @@ static void blocks(struct emit *e)
 }
 
 /* a0 first operand (gate, or the block), a1 second (up, or the residual), a2 result, a3 rows, a4
- * columns, a5 row stride of the drained block, a6 of the result (and the residual), a7 vectors a row. */
+ * columns, a5 row stride of the drained block, a6 of the result (and the residual), a7 vectors a
+ * row. */
 static void epilogue_routine(struct emit *e)
 {
     bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
@@ -515,7 +617,8 @@ static void epilogue_routine(struct emit *e)
     L(".end");
 }
 
-/* ---- launch ------------------------------------------------------------------------------------------- */
+/* ---- launch
+ * ------------------------------------------------------------------------------------------- */
 
 static uint32_t tile_id(const struct matmul_plan *p, uint32_t per, uint32_t y, uint32_t x)
 {
@@ -535,7 +638,8 @@ static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
             matmul_split(op->m, p->row_unit, y, p->gy, &row, &rows);
             matmul_split(p->n_out, p->col_unit, x, p->gx, &col, &cols);
             uint32_t id = tile_id(p, per, y, x);
-            uint32_t a_sender = tile_id(p, per, y, y % p->gx), b_sender = tile_id(p, per, (x + p->gy / 2) % p->gy, x);
+            uint32_t a_sender = tile_id(p, per, y, y % p->gx),
+                     b_sender = tile_id(p, per, (x + p->gy / 2) % p->gy, x);
             uint64_t a_mask = 0, b_mask = 0;
             for (uint32_t i = 0; i < p->gx; i++)
                 a_mask |= (uint64_t)1 << tile_id(p, per, y, i);
@@ -555,8 +659,8 @@ static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
             uint32_t b_next = y + 1 < p->gy ? tile_id(p, per, y + 1, x) : b_sender;
             r[ARG_A_NEXT] = (int64_t)((uint64_t)1 << a_next);
             r[ARG_B_NEXT] = (int64_t)((uint64_t)1 << b_next);
-            r[ARG_ROLES] = (x == 0 ? FIRST_A : 0) | (x + 1 == p->gx ? LAST_A : 0) | (y == 0 ? FIRST_B : 0) |
-                           (y + 1 == p->gy ? LAST_B : 0);
+            r[ARG_ROLES] = (x == 0 ? FIRST_A : 0) | (x + 1 == p->gx ? LAST_A : 0) |
+                           (y == 0 ? FIRST_B : 0) | (y + 1 == p->gy ? LAST_B : 0);
             r[ARG_A_LOADS] = a_sender == id ? (int64_t)total_a(e) : 0;
             r[ARG_B_LOADS] = b_sender == id ? (int64_t)total_b(e) : 0;
             r[ARG_BIAS] = (int64_t)(op->bias + 4 * col);
@@ -564,8 +668,9 @@ static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
         }
 }
 
-enum tsr_status tsr_npu_matmul(const struct tsr_isa *isa, const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
-                               struct tsr_program *out, struct tsr_error *err)
+enum tsr_status tsr_npu_matmul(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                               const struct tsr_npu_matmul *op, struct tsr_program *out,
+                               struct tsr_error *err)
 {
     struct emit em = {.chip = chip, .op = op}, *e = &em;
     enum tsr_status st = matmul_plan(isa, chip, op, &e->p, err);
@@ -589,5 +694,6 @@ enum tsr_status tsr_npu_matmul(const struct tsr_isa *isa, const struct tsr_chip 
     first_loads(e);
     blocks(e);
     epilogue_routine(e);
-    return tsr_text_program(&e->t, isa, "matmul", e->p.gy * e->p.gx, (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
+    return tsr_text_program(&e->t, isa, "matmul", e->p.gy * e->p.gx,
+                            (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
 }

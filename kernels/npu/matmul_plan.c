@@ -3,14 +3,28 @@
 
 #include <string.h>
 
-enum { MAX_CHUNKS = 62, SLABS_PER_CHUNK = 4, MAX_RING = 16 };
+/* More places for B than this only let some senders run ahead of others at a cold start. */
+enum {
+    MAX_CHUNKS = 62,
+    SLABS_PER_CHUNK = 4,
+    MAX_RING = 16,
+    B_RING = 6
+};
 
-static uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
-static uint64_t round_up(uint64_t a, uint64_t b) { return ceil_div(a, b) * b; }
-
-void matmul_split(uint64_t total, uint32_t unit, uint32_t i, uint32_t n, uint64_t *first, uint64_t *count)
+static uint64_t ceil_div(uint64_t a, uint64_t b)
 {
-    uint64_t units = ceil_div(total, unit), lo = units * i / n * unit, hi = units * (i + 1) / n * unit;
+    return (a + b - 1) / b;
+}
+static uint64_t round_up(uint64_t a, uint64_t b)
+{
+    return ceil_div(a, b) * b;
+}
+
+void matmul_split(uint64_t total, uint32_t unit, uint32_t i, uint32_t n, uint64_t *first,
+                  uint64_t *count)
+{
+    uint64_t units = ceil_div(total, unit), lo = units * i / n * unit,
+             hi = units * (i + 1) / n * unit;
     *first = lo;
     *count = (hi < total ? hi : total) - lo;
 }
@@ -21,50 +35,84 @@ uint64_t matmul_block(uint64_t count, uint32_t blocks, uint32_t unit)
     return round * (blocks - 1) < count ? round : plain;
 }
 
-/* Cycles of a tile that nothing keeps waiting: per slab the longer of the array's steps and the operand
- * port's lines, and what the TCP needs for a chunk and a block (counted from the program's words). */
-enum { FETCH_OVERHEAD = 12, TCP_CHUNK = 140, TCP_BLOCK = 200 };
+/* Cycles of a tile that nothing keeps waiting: per slab the longer of the array's steps and the
+ * operand port's lines, and what the TCP needs for a chunk and a block (counted from the program's
+ * words). */
+enum {
+    FETCH_OVERHEAD = 12,
+    TCP_CHUNK = 140,
+    TCP_BLOCK = 200
+};
 
-static double tile_cycles(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, const struct matmul_plan *p,
-                          uint32_t lanes)
+/* Measured by simulation (4096^3 and 2048 x 4096 x 4096 over grids and blocks on maia100). */
+#define PORT_SHARE 0.85
+#define CHAIN_DRIFT 1000
+#define CHUNK_COST 8
+
+static double tile_cycles(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                          const struct matmul_plan *p, uint32_t lanes)
 {
     const uint32_t d = chip->tile.ttu.dim;
-    double width = (double)p->bn * p->parts, lines = (p->bm > width ? p->bm : width) + FETCH_OVERHEAD;
+    double width = (double)p->bn * p->parts,
+           lines = (p->bm > width ? p->bm : width) + FETCH_OVERHEAD;
     double tiles = (double)ceil_div(p->bm, d) * (double)ceil_div((uint64_t)width, d);
     if (tiles < chip->tile.ttu.acc_latency_cycles)
         tiles = chip->tile.ttu.acc_latency_cycles;
     double slab = tiles * (double)ceil_div(op->k < p->ks ? op->k : p->ks, lanes);
     double chunk = (slab > lines ? slab : lines) * p->cs;
-    return (double)p->nrb * p->ncb * ((chunk > TCP_CHUNK ? chunk : TCP_CHUNK) * p->nkc + (p->nkc < 4 ? TCP_BLOCK : 0));
+    return (double)p->nrb * p->ncb *
+           ((chunk > TCP_CHUNK ? chunk : TCP_CHUNK) * p->nkc + (p->nkc < 4 ? TCP_BLOCK : 0));
 }
 
-/* What one choice of grid and block costs, in cycles: the largest of the tile's work, HBM and tile port. */
-static double cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, const struct matmul_plan *p,
-                   uint32_t lanes)
+/* What one choice of grid and block costs, in cycles: the largest of the tile's work, HBM and tile
+ * port. */
+static double cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                   const struct matmul_plan *p, uint32_t lanes)
 {
-    double rows = (double)ceil_div(op->m, p->gy), cols = (double)ceil_div(p->n_out * p->parts, p->gx);
+    double rows = (double)ceil_div(op->m, p->gy),
+           cols = (double)ceil_div(p->n_out * p->parts, p->gx);
     double nrb = (double)p->nrb, k = (double)op->k, a_reads = p->resident ? 1 : (double)p->ncb;
-    double hbm_bytes = (double)op->m * k * p->ea * a_reads + (double)(p->n_out * p->parts) * k * p->eb * nrb +
+    double hbm_bytes = (double)op->m * k * p->ea * a_reads +
+                       (double)(p->n_out * p->parts) * k * p->eb * nrb +
                        (double)op->m * (double)p->n_out * p->ec;
     double hbm_rate = (double)chip->hbm.stacks * chip->hbm.channels * chip->hbm.channel_bits / 4 *
                       chip->hbm.clock_num / chip->hbm.clock_den;
     double hbm = hbm_bytes / hbm_rate;
     double ingest = (rows * k * p->ea * a_reads + cols * k * p->eb * nrb) / chip->tile.port_bytes;
-    double work = tile_cycles(chip, op, p, lanes), worst = work;
-    worst = worst > hbm ? worst : hbm;
-    worst = worst > ingest ? worst : ingest;
-    /* the first chunks must arrive, and the last block leave, with nothing to hide behind */
-    double cold = (double)p->bm * p->kc * p->ea * p->gy + (double)p->bn * p->parts * p->kc * p->eb * p->gx;
+    double work = tile_cycles(chip, op, p, lanes), chunks = nrb * p->ncb * p->nkc;
+    double width = (double)p->bn * p->parts, chunk = work / chunks;
+    /* the tensor unit waits for the first chunks; what the memory delivers last is still to be used
+     */
+    double cold = (double)p->bm * p->kc * p->ea * p->gy + width * p->kc * p->eb * p->gx;
     double tail = (double)p->bm * p->bn * p->ec * p->gy * p->gx;
-    return worst + (cold + tail) / hbm_rate + 0.02 * (hbm + ingest + work);
+    double worst = work + cold / hbm_rate;
+    worst = worst > hbm + chunk ? worst : hbm + chunk;
+    worst = worst > ingest + chunk ? worst : ingest + chunk;
+    /* while a block's first columns pass, A and B come together; later blocks' A comes ahead */
+    double chunk_bytes = ((double)p->bm * p->ea + width * p->eb) * p->kc;
+    double late = chunk_bytes / (PORT_SHARE * chip->tile.port_bytes) - chunk;
+    double first_pass = late > 0 && p->ncb > 1 ? late * p->nkc * (1 + (nrb - 1) / 3) : 0;
+    if (work < hbm)
+        first_pass = 0; /* hidden behind the memory */
+    double chain = 0;   /* tiles that wait for each other drift apart */
+    if (p->gx > 1 && (p->resident ? nrb : nrb * p->ncb) * p->nkc > p->na)
+        chain += CHAIN_DRIFT * p->gx;
+    if (p->gy > 1 && chunks > p->nb)
+        chain += CHAIN_DRIFT * p->gy;
+    return worst + tail / hbm_rate + first_pass + chain + CHUNK_COST * chunks +
+           0.02 * (hbm + ingest);
 }
 
 /* Lines from slab to slab: one more than a multiple of eight, so that the lines of one row, which
  * arrive together, fall on banks that the DMA's write port owns in successive cycles. */
-static uint32_t slab_lines(uint32_t rows) { return (rows + 7) / 8 * 8 + 1; }
+static uint32_t slab_lines(uint32_t rows)
+{
+    return (rows + 7) / 8 * 8 + 1;
+}
 
 /* Rings and staging for blocks of at most bm x bn; false if they do not fit the TSRAM. */
-static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, struct matmul_plan *p)
+static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                  struct matmul_plan *p)
 {
     uint64_t line = chip->tile.line_bytes, size = chip->tile.tsram_bytes, at = 0;
     uint64_t width = (uint64_t)p->bn * p->parts;
@@ -82,7 +130,8 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, 
         return false;
     uint64_t left = size - at;
     /* a resident panel needs a slot for each chunk of K, better half as many again */
-    p->resident = p->ncb == 1 || (p->nkc <= MAX_RING * 4 && p->nkc * p->a_slot + 2 * p->b_slot <= left);
+    p->resident =
+        p->ncb == 1 || (p->nkc <= MAX_RING * 4 && p->nkc * p->a_slot + 2 * p->b_slot <= left);
     uint64_t want = p->ncb == 1 ? 3 : p->resident ? p->nkc + (p->nkc + 1) / 2 : 3;
     uint64_t all = (uint64_t)p->nrb * p->nkc * (p->resident ? 1 : p->ncb);
     if (want > all)
@@ -92,7 +141,7 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, 
         want--;
     p->na = (uint32_t)want;
     uint64_t nb = (left - want * p->a_slot) / p->b_slot;
-    p->nb = (uint32_t)(nb > MAX_RING ? MAX_RING : nb);
+    p->nb = (uint32_t)(nb > B_RING ? B_RING : nb);
     p->a_at = 0;
     p->b_at = p->na * p->a_slot;
     p->acc_at = p->b_at + p->nb * p->b_slot;
@@ -102,8 +151,8 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, 
 }
 
 /* Blocks and layout for a grid; false if nothing fits. */
-static bool fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op, struct matmul_plan *p, uint32_t bm,
-                 uint32_t bn)
+static bool fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                 struct matmul_plan *p, uint32_t bm, uint32_t bn)
 {
     uint32_t d = chip->tile.ttu.dim;
     uint64_t rows = 0, cols = 0, count, first;
@@ -168,13 +217,14 @@ static void shape_cluster(const struct tsr_chip *chip, struct matmul_plan *p)
     p->ox = p->gx / ix;
 }
 
-static bool formats(const struct tsr_isa *isa, const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
-                    struct matmul_plan *p, uint32_t *lanes)
+static bool formats(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                    const struct tsr_npu_matmul *op, struct matmul_plan *p, uint32_t *lanes)
 {
     const struct tsr_format *a = &isa->formats[op->a_format], *b = &isa->formats[op->b_format];
     const struct tsr_ttu_config *t = &chip->tile.ttu;
     uint8_t w = a->width_class > b->width_class ? a->width_class : b->width_class;
-    if (!a->width_class || !b->width_class || a->bits % 8 || b->bits % 8 || a->block > 1 || b->block > 1)
+    if (!a->width_class || !b->width_class || a->bits % 8 || b->bits % 8 || a->block > 1 ||
+        b->block > 1)
         return false;
     p->ea = a->bits / 8, p->eb = b->bits / 8;
     p->ec = isa->formats[op->c_format].bits / 8;
@@ -183,17 +233,20 @@ static bool formats(const struct tsr_isa *isa, const struct tsr_chip *chip, cons
     return true;
 }
 
-enum tsr_status matmul_plan(const struct tsr_isa *isa, const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
-                            struct matmul_plan *best, struct tsr_error *err)
+enum tsr_status matmul_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                            const struct tsr_npu_matmul *op, struct matmul_plan *best,
+                            struct tsr_error *err)
 {
     const uint64_t most = (uint64_t)1 << 32;
     uint32_t tiles = tsr_chip_tiles(chip), d = chip->tile.ttu.dim, lanes = 0;
     struct matmul_plan base = {.parts = op->epilogue == TSR_EPILOGUE_SILU_GATE ? 2 : 1,
                                .epilogue = op->epilogue != TSR_EPILOGUE_NONE};
-    if (!op->m || !op->n || !op->k || op->m > most || op->n > most || op->k > most || op->n % base.parts)
-        return tsr_error_set(err, TSR_BAD_INPUT, "matmul: m %llu n %llu k %llu, each must be 1 to 2^32%s",
-                             (unsigned long long)op->m, (unsigned long long)op->n, (unsigned long long)op->k,
-                             base.parts == 2 ? ", n even" : "");
+    if (!op->m || !op->n || !op->k || op->m > most || op->n > most || op->k > most ||
+        op->n % base.parts)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: m %llu n %llu k %llu, each must be 1 to 2^32%s",
+                             (unsigned long long)op->m, (unsigned long long)op->n,
+                             (unsigned long long)op->k, base.parts == 2 ? ", n even" : "");
     if (!formats(isa, chip, op, &base, &lanes))
         return tsr_error_set(err, TSR_BAD_INPUT, "matmul: the tensor unit does not take %s by %s",
                              isa->formats[op->a_format].name, isa->formats[op->b_format].name);
@@ -220,9 +273,10 @@ enum tsr_status matmul_plan(const struct tsr_isa *isa, const struct tsr_chip *ch
                     }
                 }
     if (best_cost == 0)
-        return tsr_error_set(err, TSR_BAD_INPUT, "matmul: m %llu n %llu k %llu does not fit the tiles of %s",
-                             (unsigned long long)op->m, (unsigned long long)op->n, (unsigned long long)op->k,
-                             chip->name);
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: m %llu n %llu k %llu does not fit the tiles of %s",
+                             (unsigned long long)op->m, (unsigned long long)op->n,
+                             (unsigned long long)op->k, chip->name);
     shape_cluster(chip, best);
     return TSR_OK;
 }
