@@ -98,7 +98,25 @@ static void put(struct tsr_sim *sim, const struct tsr_npu_attention *op, const s
     }
 }
 
-static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data *x, bool by_heads, uint64_t *seed)
+enum kind { RANDOM, PEAKS, SUNK };
+
+/* PEAKS: query i sees one key, i, above all others by far more than an exponent: a maximum that
+ * misses a row overflows. SUNK: all logits so low that they count as minus infinity. */
+static void special_values(const struct tsr_npu_attention *op, struct data *x, enum kind kind)
+{
+    size_t d = op->head_dim;
+    for (size_t i = 0; kind == PEAKS && i < x->nq; i++)
+        x->q[i] = i / d % d == i % d ? 32 : 0;
+    for (size_t i = 0; kind == PEAKS && i < x->nk; i++)
+        x->k[i] = i / d % d == i % d ? 32 : 0;
+    for (size_t i = 0; kind == SUNK && i < x->nq; i++)
+        x->q[i] = -0x1p20f;
+    for (size_t i = 0; kind == SUNK && i < x->nk; i++)
+        x->k[i] = 0x1p20f;
+}
+
+static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data *x, enum kind kind, bool by_heads,
+                  uint64_t *seed)
 {
     struct tsr_error err = {0};
     uint64_t row = 2 * op->head_dim, tokens = op->kv_len;
@@ -109,6 +127,7 @@ static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data
     x->v = values(seed, x->nk);
     x->want = values(seed, x->nq);
     x->o = values(seed, x->nq);
+    special_values(op, x, kind);
     struct tsr_npu_rows q = {TSR_HBM(4096), op->q_len * op->heads * row, op->heads * row, row};
     struct tsr_npu_rows k = {TSR_HBM(1 << 24), tokens * op->kv_heads * row, op->kv_heads * row, row};
     if (by_heads)
@@ -129,7 +148,7 @@ static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data
 
 /* Half an ULP of bf16 relative (2^-8) for p and for the result, 2^-10 for the scores (|u| up to
  * 144 x 1.45, 2^-16 relative); v is within 1. */
-static void compare(const struct tsr_npu_attention *op, struct data *x, const char *what)
+static void compare(const struct tsr_npu_attention *op, struct data *x, enum kind kind, const char *what)
 {
     struct tsr_attention_shape h = {op->heads,  op->kv_heads, op->head_dim, op->q_len, op->kv_len,
                                     op->window, op->causal,   op->scale,    op->softcap};
@@ -137,14 +156,15 @@ static void compare(const struct tsr_npu_attention *op, struct data *x, const ch
         tsr_attention_ref(&h, x->q + b * x->nq / op->batch, x->k + b * x->nk / op->batch,
                           x->v + b * x->nk / op->batch, op->has_sinks ? x->sinks : NULL,
                           x->want + b * x->nq / op->batch);
+    for (size_t i = 0; kind == SUNK && i < x->nq; i++)
+        x->want[i] = 0;
     for (size_t i = 0; i < x->nq; i++)
         if (!(fabsf(x->o[i] - x->want[i]) <= 0x1p-8f + 0x1p-8f * fabsf(x->want[i]) + 0x1p-10f))
             fail_msg("%s: element %zu is %.9g, %.9g is right", what, i, (double)x->o[i], (double)x->want[i]);
 }
 
-static void run_random(const struct tsr_chip *chip, uint64_t *seed)
+static void run(const struct tsr_chip *chip, struct tsr_npu_attention op, enum kind kind, uint64_t *seed)
 {
-    struct tsr_npu_attention op = random_shape(seed);
     struct tsr_error err = {0};
     struct tsr_program program = {0};
     struct tsr_sim *sim;
@@ -156,7 +176,7 @@ static void run_random(const struct tsr_chip *chip, uint64_t *seed)
              chip->name, (int)op.batch, (int)op.heads, (int)op.kv_heads, (int)op.head_dim, (int)op.q_len,
              (int)op.kv_len, op.causal, (int)op.window, op.softcap, op.has_sinks);
     assert_int_equal(tsr_sim_create(chip, isa, &sim, &err), TSR_OK);
-    place(sim, &op, &x, tsr_test_random_below(seed, 2), seed);
+    place(sim, &op, &x, kind, tsr_test_random_below(seed, 2), seed);
     if (tsr_npu_attention(isa, chip, &op, &program, &err) != TSR_OK)
         fail_msg("%s: %s", what, err.message);
     if (tsr_sim_run(sim, &program, &o, &full, NULL, &err) != TSR_OK)
@@ -165,7 +185,7 @@ static void run_random(const struct tsr_chip *chip, uint64_t *seed)
     assert_non_null(codes);
     assert_int_equal(tsr_sim_read(sim, op.o.address, codes, 2 * x.nq, &err), TSR_OK);
     tsr_num_decode_array(&isa->formats[TSR_BF16], (uint32_t *)(void *)x.o, codes, x.nq);
-    compare(&op, &x, what);
+    compare(&op, &x, kind, what);
     o.mode = TSR_MODE_TIMING;
     o.check_races = false;
     assert_int_equal(tsr_sim_run(sim, &program, &o, &timing, NULL, &err), TSR_OK);
@@ -186,8 +206,34 @@ static void test_attention_random_shapes_match_reference(void **state)
         struct tsr_chip chip;
         chip_of(names[c], &chip);
         for (int i = 0; i < runs; i++)
-            run_random(&chip, &seed);
+            run(&chip, random_shape(&seed), RANDOM, &seed);
     }
+}
+
+static void test_attention_every_key_can_be_the_maximum(void **state)
+{
+    struct tsr_npu_attention op = {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 32, .q_len = 32, .kv_len = 32,
+                                   .scale = 1, .format = TSR_BF16};
+    struct tsr_chip chip;
+    uint64_t seed = tsr_test_seed("peaks", 1);
+    (void)state;
+    chip_of("micro", &chip);
+    run(&chip, op, PEAKS, &seed);
+    op.causal = true;
+    run(&chip, op, PEAKS, &seed);
+    op.window = 17;
+    run(&chip, op, PEAKS, &seed);
+}
+
+static void test_attention_without_weight_gives_zeros(void **state)
+{
+    struct tsr_npu_attention op = {.batch = 1, .heads = 2, .kv_heads = 1, .head_dim = 16, .q_len = 5, .kv_len = 40,
+                                   .scale = 1, .format = TSR_BF16, .causal = true};
+    struct tsr_chip chip;
+    uint64_t seed = tsr_test_seed("sunk", 2);
+    (void)state;
+    chip_of("micro", &chip);
+    run(&chip, op, SUNK, &seed);
 }
 
 /* ---- refusals ------------------------------------------------------------------------------------------- */
@@ -303,6 +349,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_random_shapes_match_reference),
+        cmocka_unit_test(test_attention_every_key_can_be_the_maximum),
+        cmocka_unit_test(test_attention_without_weight_gives_zeros),
         cmocka_unit_test(test_attention_bad_shapes_are_refused),
         cmocka_unit_test(test_attention_prefill_uses_the_tensor_unit),
         cmocka_unit_test(test_attention_decode_streams_the_cache),
