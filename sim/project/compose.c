@@ -43,7 +43,7 @@ enum tsr_wait project_step_wait(const struct project_step_result *s, enum tsr_qu
     uint64_t all = 0;
     for (int w = 0; w < TSR_WAITS; w++) {
         all += st->unit[q][w];
-        if (w != TSR_WAIT_BUSY && st->unit[q][w] > st->unit[q][longest])
+        if (w != TSR_WAIT_BUSY && w != TSR_WAIT_DRAINED && st->unit[q][w] > st->unit[q][longest])
             longest = (enum tsr_wait)w;
     }
     *unit = q;

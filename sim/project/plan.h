@@ -3,6 +3,7 @@
 #ifndef SIM_PROJECT_PLAN_H
 #define SIM_PROJECT_PLAN_H
 
+#include "kernels/npu/attention.h"
 #include "kernels/npu/cast.h"
 #include "kernels/npu/npu.h"
 #include "kernels/npu/ops.h"
@@ -14,6 +15,10 @@ union project_op {
     struct tsr_npu_activation activation;
     struct tsr_npu_residual residual;
     struct tsr_npu_cast cast;
+    struct tsr_npu_rope rope;
+    struct tsr_npu_kv_append kv_append;
+    struct tsr_npu_attention attention;
+    struct tsr_npu_embedding embedding;
 };
 
 /* A kernel as the plan sees it. */
@@ -53,7 +58,9 @@ struct project_plan {
     uint64_t unfused;   /* gate and up before a gate that no epilogue has */
     uint64_t branch;    /* result of a block before its second norm */
     uint64_t logits;
-    uint64_t cache[2];  /* K and V of one layer, head by head: [batch][kv_head][seq][head_dim] */
+    /* K and V of a layer: [kv_head][batch][position][head_dim], so that the keys of a head follow each
+     * other. Sliding layers keep the window only, but for a prompt all of it passes through. */
+    uint64_t k_cache, v_cache, k_window, v_window;
     /* Where the last step left its rows, and in which format. */
     uint64_t at;
     enum tsr_dtype at_format;

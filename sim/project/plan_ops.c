@@ -1,68 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which programs an operation of the graph becomes: one row and one function per kind. */
-#include <inttypes.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "sim/project/plan_ops.h"
-
-#define EMIT(kernel)                                                                               \
-    static enum tsr_status emit_##kernel(const struct tsr_isa *isa, const struct tsr_chip *chip,   \
-                                         const union project_op *op, struct tsr_program *out,      \
-                                         struct tsr_error *err)                                    \
-    {                                                                                              \
-        return tsr_npu_##kernel(isa, chip, &op->kernel, out, err);                                 \
-    }
-EMIT(matmul)
-EMIT(rmsnorm)
-EMIT(activation)
-EMIT(residual)
-EMIT(cast)
-
-static void describe_matmul(const union project_op *op, char *out, size_t cap)
-{
-    static const char *const epilogue[] = {"", " silu-gate", " residual"};
-    const struct tsr_npu_matmul *m = &op->matmul;
-    snprintf(out, cap, "m %" PRIu64 " n %" PRIu64 " k %" PRIu64 "%s%s", m->m, m->n, m->k,
-             m->has_bias ? " bias" : "", epilogue[m->epilogue]);
-}
-
-static void rows_by(char *out, size_t cap, uint64_t rows, uint64_t cols)
-{
-    snprintf(out, cap, "%" PRIu64 " x %" PRIu64, rows, cols);
-}
-
-static void describe_rmsnorm(const union project_op *op, char *out, size_t cap)
-{
-    const struct tsr_npu_rmsnorm *r = &op->rmsnorm;
-    rows_by(out, cap, r->rows * (r->heads ? r->heads : 1), r->cols);
-}
-
-static void describe_activation(const union project_op *op, char *out, size_t cap)
-{
-    rows_by(out, cap, op->activation.rows, op->activation.cols);
-}
-
-static void describe_residual(const union project_op *op, char *out, size_t cap)
-{
-    rows_by(out, cap, op->residual.rows, op->residual.cols);
-}
-
-static void describe_cast(const union project_op *op, char *out, size_t cap)
-{
-    rows_by(out, cap, op->cast.rows, op->cast.cols);
-}
-
-static const struct project_kernel k_matmul = {"matmul", emit_matmul, describe_matmul,
-                                               offsetof(union project_op, matmul.b)};
-static const struct project_kernel k_rmsnorm = {"rmsnorm", emit_rmsnorm, describe_rmsnorm,
-                                                offsetof(union project_op, rmsnorm.w)};
-static const struct project_kernel k_activation = {"activation", emit_activation,
-                                                   describe_activation, SIZE_MAX};
-static const struct project_kernel k_residual = {"residual", emit_residual, describe_residual,
-                                                 SIZE_MAX};
-static const struct project_kernel k_cast = {"cast", emit_cast, describe_cast, SIZE_MAX};
 
 static bool narrow(const struct tsr_format *f)
 {
@@ -76,12 +16,12 @@ enum tsr_dtype project_plain(const struct project_plan *p)
 
 /* The rows that the next matmul reads, in the format of activations: a step of its own where the
  * step before could not write them so. */
-void project_cast(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows, uint64_t cols)
+void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows, uint64_t cols)
 {
     enum tsr_dtype want = (enum tsr_dtype)p->options->activations->code;
     if (p->at_format == want || !narrow(p->options->activations))
         return; /* 16-bit floats of two kinds multiply as they are */
-    struct project_step *s = project_step(p, &k_cast, op, "_cast");
+    struct project_step *s = project_step(p, &project_cast, op, "_cast");
     s->op.cast.rows = rows;
     s->op.cast.cols = cols;
     s->op.cast.x_format = p->at_format;
@@ -99,7 +39,7 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
 {
     const struct tsr_format *act = p->options->activations;
     bool after = op->flags & TSR_OPF_RESIDUAL, last = op->repeat == 1 && op->m != p->tokens;
-    struct project_step *s = project_step(p, &k_rmsnorm, op, "");
+    struct project_step *s = project_step(p, &project_rmsnorm, op, "");
     struct tsr_npu_rmsnorm *r = &s->op.rmsnorm;
     (void)err;
     r->rows = op->m;
@@ -121,7 +61,7 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
     p->at_format = r->y_format;
     if (!after)
         return TSR_OK;
-    struct project_step *a = project_step(p, &k_residual, op, "_add");
+    struct project_step *a = project_step(p, &project_residual, op, "_add");
     a->op.residual.rows = op->m;
     a->op.residual.cols = op->n;
     a->op.residual.a_format = a->op.residual.b_format = a->op.residual.y_format = TSR_BF16;
@@ -141,7 +81,7 @@ static uint64_t element_bytes(const struct tsr_format *f)
 /* act(gate) * up as a step of its own, where the matmul has no epilogue for it. */
 static void plan_gate(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows)
 {
-    struct project_step *s = project_step(p, &k_activation, op, "_act");
+    struct project_step *s = project_step(p, &project_activation, op, "_act");
     struct tsr_npu_activation *a = &s->op.activation;
     a->rows = rows;
     a->cols = op->n / 2;
@@ -165,8 +105,8 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     bool gate = op->flags & TSR_OPF_GATE, fused = gate && op->activation == TSR_ACT_SILU;
     bool head = op->flags & TSR_OPF_F32_OUT;
     (void)err;
-    project_cast(p, op, op->m, op->k);
-    struct project_step *s = project_step(p, &k_matmul, op, "");
+    project_cast_rows(p, op, op->m, op->k);
+    struct project_step *s = project_step(p, &project_matmul, op, "");
     struct tsr_npu_matmul *m = &s->op.matmul;
     m->m = op->m;
     m->n = op->n;
@@ -205,6 +145,169 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     return TSR_OK;
 }
 
+/* ---- ends of the model ------------------------------------------------------------------------------ */
+
+static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph_op *op,
+                                  struct tsr_error *err)
+{
+    const struct tsr_format *w = p->options->weights;
+    bool tied = op->flags & TSR_OPF_TIED, own = !tied || w->family == TSR_FAMILY_INT;
+    struct project_step *s = project_step(p, &project_embedding, op, "");
+    struct tsr_npu_embedding *e = &s->op.embedding;
+    (void)err;
+    if (tied)
+        p->embedding = project_weights(p, p->model->vocab * op->n * element_bytes(w), 1);
+    e->tokens = op->m;
+    e->cols = op->n;
+    e->vocab = p->model->vocab;
+    e->scale = p->model->embed_scale;
+    e->table_format = own ? TSR_BF16 : (enum tsr_dtype)w->code;
+    e->table = own ? project_weights(p, 2 * p->model->vocab * op->n, 1) : p->embedding;
+    e->y_format = TSR_BF16;
+    e->y = p->stream;
+    e->ids_address = project_region(p, 4 * op->m);
+    if (tied && own)
+        project_assume(p, "embed: a bf16 copy of the tied table: integers have no scale here");
+    project_assume(p, "token ids are uniform over the vocabulary, seed %llu",
+                   (unsigned long long)p->options->seed);
+    return TSR_OK;
+}
+
+/* ---- attention ------------------------------------------------------------------------------------- */
+
+static uint64_t row_bytes(const struct tsr_graph_op *op) /* of the fused q k v */
+{
+    return (op->heads + 2 * (uint64_t)op->kv_heads) * op->head_dim * 2;
+}
+
+/* Norm of each head of q or of k, in place. */
+static void plan_head_norm(struct project_plan *p, const struct tsr_graph_op *op, const char *suffix,
+                           uint64_t first, uint64_t heads)
+{
+    struct project_step *s = project_step(p, &project_rmsnorm, op, suffix);
+    struct tsr_npu_rmsnorm *r = &s->op.rmsnorm;
+    r->rows = op->m;
+    r->cols = op->head_dim;
+    r->heads = heads;
+    r->eps = p->model->norm_eps;
+    r->x_format = r->y_format = (enum tsr_dtype)p->options->kv->code;
+    r->w_format = TSR_BF16;
+    r->x = r->y = p->wide + first * op->head_dim * 2;
+    r->x_stride = r->y_stride = row_bytes(op);
+    r->w = project_weights(p, 2 * (uint64_t)op->head_dim, op->repeat);
+}
+
+static void place_cache(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    const struct tsr_model *m = p->model;
+    const struct project_options *o = p->options;
+    uint64_t row = (uint64_t)op->kv_heads * op->head_dim * 2 * o->batch;
+    uint32_t sliding = 0;
+    for (uint32_t i = 0; i < m->layers; i++)
+        sliding += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0 && m->window < o->seq;
+    uint32_t full = m->layers > sliding ? m->layers - sliding : 1;
+    p->k_cache = project_weights(p, row * o->seq, full);
+    p->v_cache = project_weights(p, row * o->seq, full);
+    if (sliding != 0) {
+        p->k_window = project_weights(p, row * m->window, sliding);
+        p->v_window = project_weights(p, row * m->window, sliding);
+    }
+}
+
+/* q stays in the rows of q k v, k goes to the cache. */
+static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_op *op,
+                                 struct tsr_error *err)
+{
+    const struct project_options *o = p->options;
+    bool decode = o->phase == TSR_DECODE;
+    uint64_t row = (uint64_t)op->head_dim * 2, table = 2 * (uint64_t)op->head_dim;
+    (void)err;
+    place_cache(p, op);
+    if (op->flags & TSR_OPF_QK_NORM) {
+        plan_head_norm(p, op, "_q_norm", 0, op->heads);
+        plan_head_norm(p, op, "_k_norm", op->heads, op->kv_heads);
+    }
+    struct project_step *s = project_step(p, &project_rope, op, "");
+    struct tsr_npu_rope *r = &s->op.rope;
+    r->tokens = op->m;
+    r->heads = op->heads + (uint64_t)op->kv_heads;
+    r->keys = op->kv_heads;
+    r->head_dim = op->head_dim;
+    r->x_format = r->y_format = (enum tsr_dtype)o->kv->code;
+    r->x = r->y = p->wide;
+    r->x_stride = r->y_stride = row_bytes(op);
+    r->one_position = decode;
+    r->cosine = project_region(p, decode ? table : table * op->m);
+    r->sine = project_region(p, decode ? table : table * op->m);
+    r->k_cache = p->k_cache + (decode ? row * (o->seq - 1) : 0);
+    r->k_token_stride = decode ? row * o->seq : row;
+    r->k_head_stride = row * o->seq * o->batch;
+    return TSR_OK;
+}
+
+static enum tsr_status plan_kv_append(struct project_plan *p, const struct tsr_graph_op *op,
+                                      struct tsr_error *err)
+{
+    const struct project_options *o = p->options;
+    bool decode = o->phase == TSR_DECODE;
+    uint64_t row = (uint64_t)op->head_dim * 2;
+    struct project_step *s = project_step(p, &project_kv_append, op, "");
+    struct tsr_npu_kv_append *a = &s->op.kv_append;
+    (void)err;
+    a->bytes = row;
+    a->src = p->wide + (op->heads + (uint64_t)op->kv_heads) * row;
+    a->dst = p->v_cache + (decode ? row * (o->seq - 1) : 0);
+    a->n[0] = op->kv_heads;
+    a->n[1] = op->m;
+    a->n[2] = 1;
+    a->src_stride[0] = row;
+    a->src_stride[1] = row_bytes(op);
+    a->dst_stride[0] = row * o->seq * o->batch;
+    a->dst_stride[1] = decode ? row * o->seq : row;
+    project_assume(p, "rope writes k to the cache, kv_append v");
+    return TSR_OK;
+}
+
+static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_graph_op *op,
+                                      struct tsr_error *err)
+{
+    const struct project_options *o = p->options;
+    uint64_t row = (uint64_t)op->head_dim * 2;
+    /* one query sees just what a sliding layer's cache holds */
+    bool ring = op->window != 0 && op->q_len == 1;
+    uint64_t positions = ring ? op->window : op->kv_len;
+    struct project_step *s = project_step(p, &project_attention, op, "");
+    struct tsr_npu_attention *a = &s->op.attention;
+    (void)err;
+    a->batch = op->batch;
+    a->heads = op->heads;
+    a->kv_heads = op->kv_heads;
+    a->head_dim = op->head_dim;
+    a->q_len = op->q_len;
+    a->kv_len = positions;
+    a->causal = true;
+    a->window = ring ? 0 : op->window;
+    a->scale = p->model->attn_scale;
+    a->softcap = op->flags & TSR_OPF_SOFTCAP ? p->model->attn_softcap : 0;
+    a->format = (enum tsr_dtype)o->kv->code;
+    a->q = (struct tsr_npu_rows){p->wide, row_bytes(op) * op->q_len, row_bytes(op), row};
+    a->k = (struct tsr_npu_rows){ring ? p->k_window : p->k_cache, row * positions, row,
+                                 row * positions * op->batch};
+    a->v = a->k;
+    a->v.address = ring ? p->v_window : p->v_cache;
+    a->o = (struct tsr_npu_rows){p->normed, row * op->heads * op->q_len, row * op->heads, row};
+    a->has_sinks = op->flags & TSR_OPF_SINKS;
+    if (a->has_sinks) {
+        a->sink_format = TSR_BF16;
+        a->sinks = project_weights(p, 2 * (uint64_t)op->heads, op->repeat);
+    }
+    s->macs = op->macs;
+    s->macs_per_cycle = project_peak(o->chip, o->kv, o->kv);
+    p->at = p->normed;
+    p->at_format = a->format;
+    return TSR_OK;
+}
+
 /* ---- not served yet -------------------------------------------------------------------------------- */
 
 static enum tsr_status plan_none(struct project_plan *p, const struct tsr_graph_op *op,
@@ -217,12 +320,12 @@ static enum tsr_status plan_none(struct project_plan *p, const struct tsr_graph_
 }
 
 project_planner *const project_planners[TSR_OP_KIND_COUNT] = {
-    [TSR_OP_EMBED] = plan_none,
+    [TSR_OP_EMBED] = plan_embed,
     [TSR_OP_RMSNORM] = plan_norm,
     [TSR_OP_MATMUL] = plan_matmul,
-    [TSR_OP_ROPE] = plan_none,
-    [TSR_OP_KV_APPEND] = plan_none,
-    [TSR_OP_ATTENTION] = plan_none,
+    [TSR_OP_ROPE] = plan_rope,
+    [TSR_OP_KV_APPEND] = plan_kv_append,
+    [TSR_OP_ATTENTION] = plan_attention,
     [TSR_OP_TOPK] = plan_none,
     [TSR_OP_EXPERT_MATMUL] = plan_none,
     [TSR_OP_COMBINE] = plan_none,

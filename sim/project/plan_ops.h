@@ -10,6 +10,11 @@ typedef enum tsr_status project_planner(struct project_plan *p, const struct tsr
                                         struct tsr_error *err);
 extern project_planner *const project_planners[TSR_OP_KIND_COUNT];
 
+/* The kernels (plan_kernels.c). */
+extern const struct project_kernel project_matmul, project_rmsnorm, project_activation,
+    project_residual, project_cast, project_rope, project_kv_append, project_attention,
+    project_embedding;
+
 /* A new step of an operation, its descriptor zero. */
 struct project_step *project_step(struct project_plan *p, const struct project_kernel *kernel,
                                   const struct tsr_graph_op *op, const char *suffix);
@@ -21,7 +26,7 @@ uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instan
 /* The 16-bit format of activations: theirs, or bf16 where they are narrower. */
 enum tsr_dtype project_plain(const struct project_plan *p);
 /* Appends a cast of the rows at p->at to the format of activations, where they are not in it. */
-void project_cast(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
                   uint64_t cols);
 
 #endif

@@ -82,8 +82,8 @@ double project_hbm_rate(const struct tsr_chip *chip);
 
 /* Cycles of all instances of a step. */
 uint64_t project_step_cycles(const struct project_step_result *s);
-/* The step's longest reason to wait of the unit that did most (TTU if it computes, else TVP, else
- * DMA); *share of the unit's cycles. */
+/* What the step waits for most: the longest reason, but for having nothing to do, of the TTU if it
+ * computes, else of the TVP, else of the first DMA channel; *share of the unit's cycles. */
 enum tsr_wait project_step_wait(const struct project_step_result *s, enum tsr_queue *unit,
                                 double *share);
 

@@ -63,6 +63,7 @@ static json_t *one(const struct project_result *r, const struct project_step_res
     set_int(o, "tile_in_bytes", st->tile_in_bytes);
     set_int(o, "tile_out_bytes", st->tile_out_bytes);
     set_int(o, "tsram_bytes", st->tsram_read_bytes + st->tsram_write_bytes);
+    set_int(o, "events", st->events);
     json_object_set_new(o, "waits", waits(st));
     return o;
 }

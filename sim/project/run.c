@@ -17,13 +17,38 @@ struct pool {
     uint32_t order[PROJECT_MAX_STEPS], n;
 };
 
+static uint64_t mix(uint64_t z) /* the finalizer of splitmix64 */
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Uniform in [0, n): a function of the arguments alone, so that order and threads do not matter. */
+static uint32_t draw(uint64_t seed, uint32_t tile, uint32_t call, uint32_t at, uint32_t n)
+{
+    uint64_t z = mix(seed + UINT64_C(0x9e3779b97f4a7c15) * (1 + (uint64_t)tile));
+    z = mix(z ^ ((uint64_t)call << 32 | at));
+    return (uint32_t)((z >> 32) * n >> 32);
+}
+
+static void fill_tokens(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
+{
+    const struct project_plan *p = self;
+    for (uint32_t i = 0; i < n; i++)
+        words[i] = draw(p->options->seed, tile, call, i, p->model->vocab);
+}
+
 static enum tsr_status simulate(const struct project_plan *p, const struct project_step *s,
                                 struct tsr_stats *stats, struct tsr_error *err)
 {
     const struct project_options *o = p->options;
     struct tsr_program program = {0};
     struct tsr_sim *sim = NULL;
-    struct tsr_run_options run = {.mode = TSR_MODE_TIMING};
+    struct project_plan *self = (struct project_plan *)(uintptr_t)p; /* read only */
+    const struct tsr_control_source sources[] = {{TSR_CONTROL_TOKENS, fill_tokens, self}};
+    struct tsr_run_options run = {.mode = TSR_MODE_TIMING, .sources = sources,
+                                  .n_sources = sizeof sources / sizeof *sources};
     struct tsr_error e = {0};
     enum tsr_status st = s->kernel->emit(o->isa, o->chip, &s->op, &program, &e);
     if (st == TSR_OK)
