@@ -66,6 +66,8 @@ static uint64_t place(const struct tsr_chip *chip, struct npu_stream *s, uint64_
         const struct npu_tensor *x = i == NPU_STREAM_IN ? &s->out[0] : &s->in[i];
         bool used = i == NPU_STREAM_IN || i < s->n_in;
         uint64_t c = i < NPU_STREAM_IN && x->cols ? x->cols : cols;
+        if (i == NPU_STREAM_IN && s->out_cols)
+            c = s->out_cols;
         s->at[i] = at;
         uint64_t vectors = s->short_rows ? npu_ceil_div(c, lanes) : c / lanes + 1;
         s->pitch_bytes[i] = vectors * lanes * x->size;
@@ -112,7 +114,8 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
             s->out[i].cols = s->cols;
     }
     divide(chip, s);
-    s->base = npu_round_up(s->constant_bytes, chip->tile.line_bytes);
+    s->scratch = npu_round_up(s->constant_bytes, chip->tile.line_bytes);
+    s->base = npu_round_up(s->scratch + s->scratch_bytes, chip->tile.line_bytes);
     if (s->base >= chip->tile.tsram_bytes)
         return false;
     if (s->indexed == NPU_INDEX_MEMORY) { /* lists of blocks, a ring as long as that of the blocks */
@@ -349,6 +352,12 @@ void npu_stream_emit(struct tsr_text *t, const struct tsr_chip *chip, const stru
         L("  addi x%u, x%u, %llu", X_OUT + i, X_OUT + i, (ull)(s->block_rows * s->out[i].stride));
     L("  sub x6, x6, x11");
     L("done:");
+    if (s->finish) {
+        L("  vcall %s post(s%d)", s->finish, NPU_OUT_FULL);
+        L("  li x24, %llu", (ull)s->scratch);
+        L("  li x25, %llu", (ull)s->finish_bytes);
+        L("  copy ch=1, dst=x3, src=x24, len=x25 wait(s%d)", NPU_OUT_FULL);
+    }
     L("  halt");
     if (s->constant_bytes && !s->setup) {
         L(".routine nothing");
@@ -381,6 +390,8 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
         x[X_BLOCKS] = (int64_t)npu_ceil_div(rows, s->block_rows);
         x[X_FIRST] = i == 0;
         x[X_INDEX] = (int64_t)(s->index + 4 * row);
+        if (s->finish)
+            x[X_IN + 2] = (int64_t)(s->finish_to + i * s->finish_stride);
         if (s->indexed)
             x[X_IN] = (int64_t)s->in[0].address;
     }

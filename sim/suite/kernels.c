@@ -13,5 +13,6 @@ const struct suite_kernel suite_kernels[] = {
     {"rope", "rotary embedding; --shape is tokens x heads x head_dim", suite_rope},
     {"kv_append", "V into the cache; --shape is tokens x heads x bytes of a head", suite_kv_append},
     {"embedding", "gather of rows; --shape is tokens x cols x vocab", suite_embedding},
+    {"moe_router", "top k of experts; --shape is tokens x experts x top_k", suite_moe_router},
     {NULL, NULL, NULL},
 };

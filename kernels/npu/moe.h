@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mixture of experts in five launches:
+ *     router    logits -> per token the top_k experts and their weights; counts
+ *     dispatch  rows of x -> rows in order of experts, by rising slot (token * top_k + choice)
+ *     expert    rows x weights of their expert, with the gate's activation: gate and up in one
+ *     expert    the same for down
+ *     combine   per token the weighted sum of its rows, in order of choice (+ residual)
+ * Between them lie in HBM, written by the router: ids i32 [tokens][top_k], weights f32
+ * [tokens][top_k], counts i32 [tsr_npu_moe_parts][experts]: part i counts the choices of tokens
+ * [tokens i / parts, tokens (i + 1) / parts), which tile i handles in router, dispatch and combine.
+ * Rules, errors and ownership as in kernels/npu/ops.h. */
+#ifndef KERNELS_NPU_MOE_H
+#define KERNELS_NPU_MOE_H
+
+#include "kernels/npu/ops.h"
+
+uint32_t tsr_npu_moe_parts(const struct tsr_chip *chip, uint64_t tokens);
+
+enum tsr_npu_router {
+    TSR_NPU_ROUTER_ALL,    /* softmax over all experts; the chosen weights as they are */
+    TSR_NPU_ROUTER_CHOSEN, /* softmax over the chosen logits: also what renormalising gives */
+};
+
+/* The top_k largest logits of each token in falling order, of equal ones the lower expert first,
+ * and their weights. Logits are above -infinity and no NaN.
+ * Shapes: logits tokens x experts; experts at most 256, top_k at most experts and the lanes.
+ * Numerics: ids exact. Weights 2^((x - max) log2 e) / sum, as tsr_npu_softmax. */
+struct tsr_npu_moe_router {
+    uint64_t tokens, experts, top_k;
+    enum tsr_npu_router softmax;
+    enum tsr_dtype format; /* of the logits */
+    uint64_t logits, logits_stride;
+    uint64_t ids, weights, counts;
+};
+enum tsr_status tsr_npu_moe_router(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                   const struct tsr_npu_moe_router *op, struct tsr_program *out,
+                                   struct tsr_error *err);
+
+#endif
