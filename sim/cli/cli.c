@@ -3,13 +3,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/cli/cli.h"
 
 enum {
-    MAX_OPTIONS = 48
+    MAX_OPTIONS = 48,
+    MMAP_THRESHOLD_BYTES = 1 << 20
 };
 
 /* getopt's view of the option rows: `val` is the row's place + 1. */
@@ -174,6 +176,9 @@ int cli_main(int argc, char **argv)
     struct tsr_error err = {0};
     cli_start_clock();
     cli_guard_outputs();
+    /* Fixed: glibc would raise it once a tile's memory is freed, and then clear all of the next
+     * run's memories by hand, where the kernel gives zero pages as they are touched. */
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES);
     c.given = calloc((size_t)argc + 1, sizeof *c.given);
     enum tsr_status st = c.given ? dispatch(&c, argc, argv, &err)
                                  : tsr_error_set(&err, TSR_INTERNAL, "out of memory");

@@ -2,6 +2,7 @@
 #include "tests/support/suite_tests.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "sim/suite/suite.h"
@@ -44,6 +45,7 @@ int tsr_test_suite(const char *name)
     struct tsr_error err = {0};
     struct CMUnitTest tests[MAX_KERNELS];
     size_t n = 0;
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* as the program does: sim/cli/cli.c */
     if (tsr_isa_load(NULL, 0, &isa, &err) != TSR_OK || tsr_chip_load(name, &chip, &err) != TSR_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
