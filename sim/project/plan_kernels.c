@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels that plans are made of: how each is emitted and described. A new one is a member of
+ * union project_op, one EMIT, one description and one row. */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "sim/project/plan_ops.h"
+
+#define EMIT(kernel)                                                                               \
+    static enum tsr_status emit_##kernel(const struct tsr_isa *isa, const struct tsr_chip *chip,   \
+                                         const union project_op *op, struct tsr_program *out,      \
+                                         struct tsr_error *err)                                    \
+    {                                                                                              \
+        return tsr_npu_##kernel(isa, chip, &op->kernel, out, err);                                 \
+    }
+EMIT(matmul)
+EMIT(rmsnorm)
+EMIT(activation)
+EMIT(residual)
+EMIT(cast)
+EMIT(rope)
+EMIT(kv_append)
+EMIT(attention)
+EMIT(embedding)
+
+static void describe_matmul(const union project_op *op, char *out, size_t cap)
+{
+    static const char *const epilogue[] = {"", " silu-gate", " residual"};
+    const struct tsr_npu_matmul *m = &op->matmul;
+    snprintf(out, cap, "m %" PRIu64 " n %" PRIu64 " k %" PRIu64 "%s%s", m->m, m->n, m->k,
+             m->has_bias ? " bias" : "", epilogue[m->epilogue]);
+}
+
+static void rows_by(char *out, size_t cap, uint64_t rows, uint64_t cols)
+{
+    snprintf(out, cap, "%" PRIu64 " x %" PRIu64, rows, cols);
+}
+
+static void describe_rmsnorm(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_rmsnorm *r = &op->rmsnorm;
+    rows_by(out, cap, r->rows * (r->heads ? r->heads : 1), r->cols);
+}
+
+static void describe_activation(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->activation.rows, op->activation.cols);
+}
+
+static void describe_residual(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->residual.rows, op->residual.cols);
+}
+
+static void describe_cast(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->cast.rows, op->cast.cols);
+}
+
+static void describe_rope(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_rope *r = &op->rope;
+    snprintf(out, cap, "%" PRIu64 " tokens, %" PRIu64 " heads of %" PRIu64, r->tokens, r->heads,
+             r->head_dim);
+}
+
+static void describe_kv_append(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_kv_append *k = &op->kv_append;
+    snprintf(out, cap, "%" PRIu64 " runs of %" PRIu64 " bytes", k->n[0] * k->n[1] * k->n[2],
+             k->bytes);
+}
+
+static void describe_attention(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_attention *a = &op->attention;
+    int n = snprintf(out, cap, "b %" PRIu64 " h %" PRIu64 "/%" PRIu64 " d %" PRIu64 " q %" PRIu64
+                     " kv %" PRIu64, a->batch, a->heads, a->kv_heads, a->head_dim, a->q_len, a->kv_len);
+    if (a->window && n > 0 && (size_t)n < cap)
+        snprintf(out + n, cap - (size_t)n, " window %" PRIu64, a->window);
+}
+
+static void describe_embedding(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->embedding.tokens, op->embedding.cols);
+}
+
+#define ROW(kernel, weights)                                                                       \
+    const struct project_kernel project_##kernel = {#kernel, emit_##kernel, describe_##kernel, weights}
+
+ROW(matmul, offsetof(union project_op, matmul.b));
+ROW(rmsnorm, offsetof(union project_op, rmsnorm.w));
+ROW(activation, SIZE_MAX);
+ROW(residual, SIZE_MAX);
+ROW(cast, SIZE_MAX);
+ROW(rope, SIZE_MAX);
+ROW(kv_append, SIZE_MAX);
+ROW(attention, offsetof(union project_op, attention.sinks));
+ROW(embedding, SIZE_MAX);
