@@ -36,4 +36,28 @@ enum tsr_status tsr_npu_moe_router(const struct tsr_isa *isa, const struct tsr_c
                                    const struct tsr_npu_moe_router *op, struct tsr_program *out,
                                    struct tsr_error *err);
 
+/* Row t of x goes to the places of the choices of token t: y is tokens * top_k rows, expert by
+ * expert, each expert's by rising slot.
+ * Shapes: x tokens rows of row_bytes; y dense. ids and counts as the router left them. No rounding. */
+struct tsr_npu_moe_dispatch {
+    uint64_t tokens, experts, top_k, row_bytes;
+    uint64_t x, x_stride, ids, counts, y;
+};
+enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                     const struct tsr_npu_moe_dispatch *op,
+                                     struct tsr_program *out, struct tsr_error *err);
+
+/* y[t] = residual[t] (0: none) + sum over j of weight[t][j] * (row of x at the place of slot (t, j)).
+ * Shapes: x tokens * top_k rows of cols, dense, in order of experts; y, residual tokens x cols.
+ * Numerics: ((residual + w0 x0) + w1 x1) ..., products and sums rounded in f32.
+ * Aliasing: y may be the residual. */
+struct tsr_npu_moe_combine {
+    uint64_t tokens, experts, top_k, cols;
+    enum tsr_dtype x_format, y_format; /* the residual is as y */
+    uint64_t x, weights, ids, counts, residual, residual_stride, y, y_stride;
+};
+enum tsr_status tsr_npu_moe_combine(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                    const struct tsr_npu_moe_combine *op, struct tsr_program *out,
+                                    struct tsr_error *err);
+
 #endif

@@ -15,5 +15,7 @@ const struct suite_kernel suite_kernels[] = {
     {"kv_append", "V into the cache; --shape is tokens x heads x bytes of a head", suite_kv_append},
     {"embedding", "gather of rows; --shape is tokens x cols x vocab", suite_embedding},
     {"moe_router", "top k of experts; --shape is tokens x experts x top_k", suite_moe_router},
+    {"moe_dispatch", "rows to their experts; --shape is tokens x experts x top_k", suite_moe_dispatch},
+    {"moe_combine", "weighted sums of experts' rows; --shape is tokens x experts x top_k", suite_moe_combine},
     {NULL, NULL, NULL},
 };
