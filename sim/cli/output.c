@@ -32,6 +32,7 @@ void cli_guard_outputs(void)
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction a = {.sa_handler = on_signal}, old;
     sigemptyset(&a.sa_mask);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes then is an error of the write */
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(numbers[i], &a, NULL);
@@ -39,7 +40,8 @@ void cli_guard_outputs(void)
 
 static enum tsr_status failed(const char *path, int number, struct tsr_error *err)
 {
-    bool host = number == ENOSPC || number == EDQUOT || number == EIO || number == ENOMEM;
+    bool host = number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO ||
+                number == ENOMEM;
     return tsr_error_set(err, host ? TSR_INTERNAL : TSR_BAD_INPUT, "%s: %s", path,
                          strerror(number));
 }
@@ -106,11 +108,11 @@ enum tsr_status cli_write_file(const char *path, const void *head, size_t n_head
 {
     char place[PATH_MAX - 16];
     struct stat s;
+    bool there = stat(path, &s) == 0;
+    if (there && (!S_ISREG(s.st_mode) || strncmp(path, "/dev/", 5) == 0))
+        return write_in_place(path, head, n_head, body, n_body, err);
     if (!follow_links(path, place, sizeof place))
         return failed(path, ENAMETOOLONG, err);
-    bool there = stat(place, &s) == 0;
-    if (there && !S_ISREG(s.st_mode))
-        return write_in_place(place, head, n_head, body, n_body, err);
     if (there && access(place, W_OK) != 0)
         return failed(path, errno, err);
     snprintf(pending, sizeof pending, "%s.XXXXXX", place);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* matmul, bench-gemm, check: the commands around the kernels. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/harness.h"
+#include "tests/support/program.h"
+
+enum {
+    M = 37,
+    N = 65,
+    K = 130
+};
+
+static float a[M * K], b[K * N], c[M * N], want[M * N];
+
+/* Multiples of 1/2 (integers: of 1) within +-2: every format holds them, every sum is exact. */
+static void make(uint64_t seed, float unit)
+{
+    for (int i = 0; i < M * K; i++)
+        a[i] = unit * (float)((int)tsr_test_random_below(&seed, 5) - 2);
+    for (int i = 0; i < K * N; i++)
+        b[i] = unit * (float)((int)tsr_test_random_below(&seed, 5) - 2);
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) {
+            want[i * N + j] = 0.0f;
+            for (int q = 0; q < K; q++)
+                want[i * N + j] += a[i * K + q] * b[q * N + j];
+        }
+    tsr_test_write_npy("a.npy", M, K, a);
+    tsr_test_write_npy("b.npy", K, N, b);
+}
+
+static void test_matmul_of_exact_values_is_exact(void **state)
+{
+    (void)state;
+    static const char *const chips[] = {"micro", "micro4", "maia100"};
+    static const char *const formats[] = {"bf16", "f16", "f8", "f8e5m2"};
+    make(tsr_test_seed("matmul", 3), 0.5f);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t f = 0; f < (i == 2 ? 1 : 4); f++) {
+            remove("c.npy");
+            char *out = TSR_EXPECT(0, NULL, "matmul", "--chip", chips[i], "--format", formats[f],
+                                   "--a", "a.npy", "--b", "b.npy", "--output", "c.npy");
+            assert_non_null(strstr(out, "cycles"));
+            free(out);
+            tsr_test_read_npy("c.npy", M, N, c);
+            assert_memory_equal(c, want, sizeof c);
+        }
+}
+
+static void test_matmul_of_integers_writes_int32(void **state)
+{
+    (void)state;
+    size_t n;
+    make(tsr_test_seed("matmul", 4), 1.0f);
+    free(TSR_EXPECT(0, NULL, "matmul", "--chip", "micro4", "--format", "i8", "--a", "a.npy", "--b",
+                    "b.npy", "--output", "c.npy"));
+    char *bytes = tsr_test_read("c.npy", &n);
+    assert_non_null(strstr(bytes + 10, "'<i4'"));
+    assert_int_equal(n, 128 + 4 * M * N);
+    for (int i = 0; i < M * N; i++) {
+        int32_t v;
+        memcpy(&v, bytes + 128 + 4 * i, 4);
+        assert_int_equal(v, (int32_t)want[i]);
+    }
+    free(bytes);
+}
+
+static void test_matmul_out_format_rounds_once(void **state)
+{
+    (void)state;
+    make(tsr_test_seed("matmul", 5), 0.5f);
+    free(TSR_EXPECT(0, NULL, "matmul", "--chip", "micro", "--format", "bf16", "--a", "a.npy", "--b",
+                    "b.npy", "--output", "c.npy", "--out-format", "bf16"));
+    tsr_test_read_npy("c.npy", M, N, c);
+    for (int i = 0; i < M * N; i++) {
+        uint32_t x, y;
+        memcpy(&x, &want[i], 4);
+        memcpy(&y, &c[i], 4);
+        x = (x + 0x7fff + (x >> 16 & 1)) & 0xffff0000u; /* nearest even */
+        assert_int_equal(x, y);
+    }
+}
+
+static void test_matmul_saturation_is_said(void **state)
+{
+    (void)state;
+    const float big[1] = {1000.0f};
+    tsr_test_write_npy("x.npy", 1, 1, big);
+    free(TSR_EXPECT(0, "x.npy: 1 values lie beyond f8e4m3", "matmul", "--chip", "micro", "--format",
+                    "f8e4m3", "--a", "x.npy", "--b", "x.npy", "--output", "c.npy"));
+    tsr_test_read_npy("c.npy", 1, 1, c);
+    assert_true(c[0] == 448.0f * 448.0f);
+}
+
+static double number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    assert_true(json_is_number(v));
+    return json_number_value(v);
+}
+
+static void test_bench_gemm_has_its_keys_and_they_agree(void **state)
+{
+    (void)state;
+    static const char *const waits[] = {"semaphore", "queue_full", "operand_port",
+                                        "hbm",       "mesh",       "drained"};
+    json_t *o = TSR_JSON("bench-gemm", "--chip", "maia100", "--m", "512", "--n", "512", "--k",
+                         "512", "--format", "bf16", "--json");
+    json_t *w = json_object_get(o, "waits");
+    double cycles = number(o, "cycles"), busy = number(o, "ttu_busy"), sum = 0.0;
+    assert_int_equal(json_object_size(w), 6);
+    for (int i = 0; i < 6; i++)
+        sum += number(w, waits[i]);
+    assert_true(sum > 0.0 && sum <= 64.0 * cycles);
+    double ideal = 512.0 * 512.0 * 512.0 / (64 * 4096);
+    double use = number(o, "ttu_utilisation"), hbm = number(o, "hbm_utilisation");
+    assert_true(use > 0.999 * ideal / cycles && use < 1.001 * ideal / cycles);
+    assert_true(use <= busy && busy <= 1.0 && hbm > 0.0 && hbm <= 1.0);
+    assert_true(number(o, "cpu_s") >= 0.0 && number(o, "wall_s") > 0.0);
+    assert_true(number(o, "max_rss_kib") > 1000.0);
+    json_decref(o);
+    TSR_SAME_TWICE("bench-gemm", "--chip", "maia100", "--m", "100", "--n", "300", "--k", "200",
+                   "--format", "i8", "--json");
+    json_t *one = TSR_JSON("bench-gemm", "--chip", "micro4", "--m", "9", "--n", "9", "--k", "9",
+                           "--format", "bf16", "--json", "--threads", "1");
+    json_t *two = TSR_JSON("bench-gemm", "--chip", "micro4", "--m", "9", "--n", "9", "--k", "9",
+                           "--format", "bf16", "--json", "--threads", "2");
+    assert_true(number(one, "cycles") == number(two, "cycles"));
+    json_decref(one);
+    json_decref(two);
+}
+
+static void test_check_of_right_kernels_passes_and_repeats(void **state)
+{
+    (void)state;
+    json_t *o = TSR_JSON("check", "matmul", "--chip", "micro", "--shape", "5x6x7", "--seed", "9",
+                         "--json", "--junit", "j.xml");
+    assert_true(number(o, "programs") > 10 && number(o, "instructions") > 100);
+    assert_true(number(o, "cycles") > 1000 && number(o, "mismatches") == 0);
+    assert_true(number(o, "seed") == 9);
+    json_decref(o);
+    char *xml = tsr_test_read("j.xml", NULL);
+    assert_int_equal(strncmp(xml, "<testsuite ", 11), 0);
+    assert_non_null(strstr(xml, "<testcase classname=\"matmul\" name=\"bf16 5x6x7 gate\"/>"));
+    assert_non_null(strstr(xml, "failures=\"0\""));
+    assert_non_null(strstr(xml, "</testsuite>\n"));
+    free(xml);
+    TSR_SAME_TWICE("check", "matmul", "--chip", "micro4", "--format", "i8", "--json");
+    char *text = TSR_EXPECT(0, NULL, "check", "matmul", "--chip", "micro", "--format", "i8");
+    assert_non_null(strstr(text, "0 failed"));
+    free(text);
+}
+
+/* A machine whose vsilu_mul forgets the division: the reference sees it. */
+static void test_check_of_a_wrong_machine_exits_1_and_says_how_to_repeat(void **state)
+{
+    (void)state;
+    static const char overlay[] =
+        "instructions:\n"
+        "- {mnemonic: vsilu_mul, stream: tvp, unit: tvp, opcode: 0x47, exec: lanes,\n"
+        "   lanes: \"mul(a, b)\", occupancy: 1, latency: lat_silu,\n"
+        "   operands: [{name: d, kind: vreg, at: 8}, {name: a, kind: vreg, at: 13},\n"
+        "              {name: b, kind: vreg, at: 18}], doc: wrong}\n";
+    tsr_test_write("wrong.yaml", overlay, strlen(overlay));
+    free(TSR_EXPECT(1,
+                    "repeat: tessera check matmul --chip micro --shape 3x4x5 --format bf16 "
+                    "--seed 2 --isa wrong.yaml",
+                    "check", "matmul", "--chip", "micro", "--shape", "3x4x5", "--format", "bf16",
+                    "--seed", "2", "--isa", "wrong.yaml", "--junit", "j.xml"));
+    char *xml = tsr_test_read("j.xml", NULL);
+    assert_non_null(strstr(xml, "failures=\"1\""));
+    assert_non_null(strstr(xml, "<failure message=\"C["));
+    free(xml);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matmul_of_exact_values_is_exact),
+        cmocka_unit_test(test_matmul_of_integers_writes_int32),
+        cmocka_unit_test(test_matmul_out_format_rounds_once),
+        cmocka_unit_test(test_matmul_saturation_is_said),
+        cmocka_unit_test(test_bench_gemm_has_its_keys_and_they_agree),
+        cmocka_unit_test(test_check_of_right_kernels_passes_and_repeats),
+        cmocka_unit_test(test_check_of_a_wrong_machine_exits_1_and_says_how_to_repeat),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
