@@ -323,28 +323,35 @@ struct tile {
     uint64_t mma_until[MAX_BANKS], acc_until[MAX_BANKS];
     uint64_t rpost_free;
     uint64_t wake, pump_wake; /* pending wake-ups: of the units, of the DMA's requests; or NEVER */
-    bool dirty, units_dirty; /* to be settled; with its units, or its DMA requests only */
+    bool dirty, units_dirty;  /* to be settled; with its units, or its DMA requests only */
     bool tcp_posted, channel_free; /* in the cycle that is being settled */
-    uint8_t *tsram; /* null in timing-only runs */
-    uint32_t *acc;  /* [banks][4D][4D], null in timing-only runs */
+    uint8_t *tsram;                /* null in timing-only runs */
+    uint32_t *acc;                 /* [banks][4D][4D], null in timing-only runs */
     uint8_t *control;
     uint64_t end; /* cycle of the last effect */
 };
 
 /* What travels: one DMA request. */
+/* One cache line: tens of thousands of them are on their way at once. */
 struct packet {
     uint64_t far, near;
-    uint64_t len;
-    int64_t ns1;    /* near stride of pieces */
-    uint32_t first; /* bytes left of the first piece */
-    uint32_t bytes;
-    uint16_t tile, target; /* issuing tile; cluster at the far side */
-    uint8_t channel, slot, kind, write;
-    uint64_t clusters; /* casts: destinations of this copy */
-    uint64_t ack;      /* casts, root: the last acknowledgement so far */
     uint64_t hbm_arrive, hbm_done;
-    uint32_t next_free, copies, root; /* casts: destinations left (in the root), and the root */
+    union {
+        uint64_t clusters; /* casts, a copy: its destinations */
+        uint64_t ack;      /* casts, the root: the last acknowledgement so far */
+    };
+    uint32_t len; /* bytes of a near piece */
+    int32_t gap;  /* from a piece's end to the next one's start */
+    union {
+        uint32_t root;      /* casts, a copy */
+        uint32_t next_free; /* in the list of free packets */
+    };
+    uint16_t first, bytes;         /* bytes of the first piece; of all */
+    uint16_t tile, target;         /* issuing tile; cluster at the far side */
+    uint8_t channel, slot, copies; /* copies, in the root: destinations not yet served */
+    uint8_t kind : 7, write : 1;
 };
+_Static_assert(sizeof(struct packet) == 64, "a packet is one cache line");
 
 struct page_dir;
 
@@ -378,8 +385,8 @@ struct tsr_sim {
     uint32_t n_exprs;
     /* parameters of the ISA the units use */
     uint32_t lat_tsram, dma_setup, drain_pipe, branch_taken, pipe;
-    uint32_t line_shift;
-    void *scratch[3]; /* exec_mma: operand panels and the block of C */
+    uint32_t line_shift, port_shift; /* log2 of line_bytes, port_bytes */
+    void *scratch[3];                /* exec_mma: operand panels and the block of C */
     size_t scratch_bytes[3];
 };
 

@@ -42,12 +42,12 @@ struct sem_queue {
 
 struct race {
     uint32_t threads, tiles, acc_tiles;
-    uint32_t *clock;            /* [threads][threads] what each queue knows */
-    uint32_t *count;            /* [threads] instructions started */
-    struct sem_queue *sem;      /* [tiles][TSR_MAX_SEMAPHORES] */
-    struct page **tsram;        /* [tiles][tsram_pages] */
+    uint32_t *clock;       /* [threads][threads] what each queue knows */
+    uint32_t *count;       /* [threads] instructions started */
+    struct sem_queue *sem; /* [tiles][TSR_MAX_SEMAPHORES] */
+    struct page **tsram;   /* [tiles][tsram_pages] */
     uint64_t tsram_pages;
-    struct near_shadow **acc;   /* [tiles] */
+    struct near_shadow **acc; /* [tiles] */
     struct far_page *far[FAR_BUCKETS];
 };
 
@@ -314,8 +314,7 @@ static void far_access(const struct access *a, struct far_shadow *f, uint64_t ad
 static void page_range(const struct access *a, struct tile *owner, uint64_t at, uint64_t end)
 {
     bool near = space_of(at) == TSR_SPACE_TSRAM;
-    struct page *p =
-        near ? &a->s->race->tsram[owner->id][at >> PAGE_BITS] : far_page(a->s, at);
+    struct page *p = near ? &a->s->race->tsram[owner->id][at >> PAGE_BITS] : far_page(a->s, at);
     size_t size = near ? sizeof(struct near_shadow) : sizeof(struct far_shadow);
     if (!p || !page_ready(p, size, ((at | end) & 3) != 0)) {
         a->s->cal.failed = true;
@@ -334,7 +333,8 @@ static void page_range(const struct access *a, struct tile *owner, uint64_t at, 
 static void range(const struct access *a, struct tile *owner, uint64_t address, uint64_t bytes)
 {
     for (uint64_t at = address, last = address + bytes; at < last && !a->s->fault.kind;) {
-        uint64_t next = (at & ~(uint64_t)(PAGE_BYTES - 1)) + PAGE_BYTES, end = next < last ? next : last;
+        uint64_t next = (at & ~(uint64_t)(PAGE_BYTES - 1)) + PAGE_BYTES,
+                 end = next < last ? next : last;
         page_range(a, owner, at, end);
         at = end;
     }

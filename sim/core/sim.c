@@ -24,6 +24,7 @@ enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa
     s->csram = calloc(s->n_clusters, sizeof *s->csram);
     s->dirty = calloc(s->n_tiles, sizeof *s->dirty);
     s->line_shift = (uint32_t)__builtin_ctz(chip->tile.line_bytes);
+    s->port_shift = (uint32_t)__builtin_ctz(chip->tile.port_bytes);
     s->lat_tsram = (uint32_t)tsr_isa_param(isa, "tsram_latency", 2);
     s->dma_setup = (uint32_t)tsr_isa_param(isa, "dma_setup", 4);
     s->drain_pipe = (uint32_t)tsr_isa_param(isa, "drain_pipe", 4);
@@ -260,6 +261,8 @@ static void run_timed(struct tsr_sim *s)
         }
         for (uint32_t i = 0; i < c->n_batch; i++) {
             struct event e = *calendar_event(c, i); /* the pool may move while it is handled */
+            if (i + 2 < c->n_batch)
+                __builtin_prefetch(&s->packet[calendar_event(c, i + 2)->a]);
             handle(s, &e);
         }
         s->stats.events += c->n_batch;

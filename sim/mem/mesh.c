@@ -2,9 +2,12 @@
 #include "sim/mem/mesh.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
-enum { MAX_CYCLES = 1 << 16 };
+enum {
+    MAX_CYCLES = 1 << 16
+};
 
 #define REFUSE(...) return tsr_error_set(err, TSR_BAD_INPUT, "mesh." __VA_ARGS__)
 
@@ -26,14 +29,47 @@ enum tsr_status tsr_mesh_check(const struct tsr_mesh_config *c, struct tsr_error
     return TSR_OK;
 }
 
+static uint8_t neighbour(const struct tsr_mesh_config *c, uint32_t router, int port)
+{
+    uint32_t x = router % c->x, y = router / c->x;
+    switch (port) {
+    case TSR_MESH_EAST:
+        return (uint8_t)(x + 1 < c->x ? router + 1 : 0xFF);
+    case TSR_MESH_WEST:
+        return (uint8_t)(x > 0 ? router - 1 : 0xFF);
+    case TSR_MESH_NORTH:
+        return (uint8_t)(y > 0 ? router - c->x : 0xFF);
+    default:
+        return (uint8_t)(y + 1 < c->y ? router + c->x : 0xFF);
+    }
+}
+
+/* X first, then Y. */
+static enum tsr_mesh_port route(const struct tsr_mesh_config *c, uint32_t router, uint32_t to)
+{
+    uint32_t x = router % c->x, to_x = to % c->x;
+    if (to_x != x)
+        return to_x > x ? TSR_MESH_EAST : TSR_MESH_WEST;
+    if (to != router)
+        return to > router ? TSR_MESH_SOUTH : TSR_MESH_NORTH;
+    return TSR_MESH_LOCAL;
+}
+
 void tsr_mesh_init(struct tsr_mesh *mesh, const struct tsr_mesh_config *config)
 {
     memset(mesh, 0, sizeof *mesh);
     mesh->config = *config;
     mesh->clusters = config->x * config->y;
+    bool power = (config->link_bytes & (config->link_bytes - 1)) == 0;
+    mesh->link_shift = (uint8_t)(power ? __builtin_ctz(config->link_bytes) : 0xFF);
     for (uint32_t r = 0; r < mesh->clusters; r++) {
+        mesh->column_of[r] = (uint8_t)(r % config->x);
         mesh->column[r % config->x] |= 1ull << r;
+        for (int port = 0; port < 4; port++)
+            mesh->next[r][port] = neighbour(config, r, port);
         for (uint32_t c = 0; c < mesh->clusters; c++) {
+            mesh->route[r][c] = (uint8_t)route(config, r, c);
+            mesh->request[r][c] = tsr_mesh_request_cycles(config, r, c);
             if (c % config->x < r % config->x)
                 mesh->west[r] |= 1ull << c;
             if (c / config->x < r / config->x)
@@ -44,19 +80,8 @@ void tsr_mesh_init(struct tsr_mesh *mesh, const struct tsr_mesh_config *config)
 
 uint32_t tsr_mesh_neighbour(const struct tsr_mesh *mesh, uint32_t router, enum tsr_mesh_port port)
 {
-    uint32_t x = router % mesh->config.x, y = router / mesh->config.x;
-    switch (port) {
-    case TSR_MESH_EAST:
-        return x + 1 < mesh->config.x ? router + 1 : UINT32_MAX;
-    case TSR_MESH_WEST:
-        return x > 0 ? router - 1 : UINT32_MAX;
-    case TSR_MESH_NORTH:
-        return y > 0 ? router - mesh->config.x : UINT32_MAX;
-    case TSR_MESH_SOUTH:
-        return y + 1 < mesh->config.y ? router + mesh->config.x : UINT32_MAX;
-    default:
-        return UINT32_MAX;
-    }
+    uint8_t next = port < 4 ? mesh->next[router][port] : 0xFF;
+    return next == 0xFF ? UINT32_MAX : next;
 }
 
 uint64_t tsr_mesh_hop(struct tsr_mesh *mesh, uint32_t router, enum tsr_mesh_port port,
@@ -79,12 +104,7 @@ uint64_t tsr_mesh_hop(struct tsr_mesh *mesh, uint32_t router, enum tsr_mesh_port
 enum tsr_mesh_port tsr_mesh_route(const struct tsr_mesh *mesh, uint32_t router, uint32_t to)
 {
     assert(router < mesh->clusters && to < mesh->clusters);
-    uint32_t x = router % mesh->config.x, to_x = to % mesh->config.x;
-    if (to_x != x)
-        return to_x > x ? TSR_MESH_EAST : TSR_MESH_WEST;
-    if (to != router)
-        return to > router ? TSR_MESH_SOUTH : TSR_MESH_NORTH;
-    return TSR_MESH_LOCAL;
+    return (enum tsr_mesh_port)mesh->route[router][to];
 }
 
 void tsr_mesh_fork(const struct tsr_mesh *mesh, uint32_t router, uint64_t destinations,
@@ -92,7 +112,7 @@ void tsr_mesh_fork(const struct tsr_mesh *mesh, uint32_t router, uint64_t destin
 {
     assert(router < mesh->clusters);
     uint64_t here = 1ull << router;
-    uint64_t column = mesh->column[router % mesh->config.x];
+    uint64_t column = mesh->column[mesh->column_of[router]];
     uint64_t west = mesh->west[router], north = mesh->north[router];
     out[TSR_MESH_EAST] = destinations & ~west & ~column;
     out[TSR_MESH_WEST] = destinations & west;

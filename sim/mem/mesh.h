@@ -46,6 +46,12 @@ struct tsr_mesh {
     uint64_t column[TSR_MESH_MAX_CLUSTERS]; /* by x: the clusters of that column */
     uint64_t west[TSR_MESH_MAX_CLUSTERS], north[TSR_MESH_MAX_CLUSTERS]; /* of each cluster */
     struct tsr_mesh_link link[TSR_MESH_MAX_CLUSTERS][TSR_MESH_PORTS];
+    /* the geometry as tables: divisions would cost more than the rest of a hop */
+    uint8_t column_of[TSR_MESH_MAX_CLUSTERS];
+    uint8_t next[TSR_MESH_MAX_CLUSTERS][4];                         /* 0xFF: the mesh ends */
+    uint8_t route[TSR_MESH_MAX_CLUSTERS][TSR_MESH_MAX_CLUSTERS];    /* enum tsr_mesh_port */
+    uint32_t request[TSR_MESH_MAX_CLUSTERS][TSR_MESH_MAX_CLUSTERS]; /* tsr_mesh_request_cycles */
+    uint8_t link_shift; /* log2 of link_bytes, or 0xFF where it is no power of two */
 };
 
 struct tsr_mesh_stats {
@@ -64,7 +70,8 @@ void tsr_mesh_init(struct tsr_mesh *mesh, const struct tsr_mesh_config *config);
 /* Cycles a link needs for a packet. */
 static inline uint32_t tsr_mesh_occupancy_cycles(const struct tsr_mesh *mesh, uint32_t bytes)
 {
-    return (bytes + mesh->config.link_bytes - 1) / mesh->config.link_bytes;
+    uint32_t up = bytes + mesh->config.link_bytes - 1;
+    return mesh->link_shift != 0xFF ? up >> mesh->link_shift : up / mesh->config.link_bytes;
 }
 
 /* Reserves the link behind `port` of `router` for a packet whose head is there in `cycle`:

@@ -24,14 +24,15 @@ enum event_kind {
 struct event {
     uint64_t time;
     uint64_t key; /* kind << 56 | whatever orders events of that kind */
-    uint32_t a, b, c;
-    uint16_t tile;
-    uint8_t kind;
+    uint32_t a;
     uint32_t next;
+    uint16_t b, c, tile;
+    uint8_t kind;
 };
+_Static_assert(sizeof(struct event) == 32, "two events are one cache line");
 
 enum {
-    CALENDAR_BUCKETS = 4096
+    CALENDAR_BUCKETS = 2048
 };
 
 struct batch_entry {

@@ -22,11 +22,14 @@ static uint32_t packet_new(struct tsr_sim *s)
     }
     if (s->packets == s->packet_cap) {
         uint32_t cap = s->packet_cap ? 2 * s->packet_cap : 4096;
-        struct packet *p = realloc(s->packet, cap * sizeof *p);
+        struct packet *p = aligned_alloc(64, cap * sizeof *p);
         if (!p) {
             s->cal.failed = true;
             return 0;
         }
+        if (s->packets)
+            memcpy(p, s->packet, s->packets * sizeof *p);
+        free(s->packet);
         s->packet = p;
         s->packet_cap = cap;
     }
@@ -46,8 +49,8 @@ static void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, uint64_t
                                          .key = (uint64_t)kind << 56 | order,
                                          .kind = (uint8_t)kind,
                                          .a = a,
-                                         .b = b,
-                                         .c = c,
+                                         .b = (uint16_t)b,
+                                         .c = (uint16_t)c,
                                          .tile = (uint16_t)tile});
 }
 
@@ -70,6 +73,12 @@ static struct descriptor *desc_of(struct tsr_sim *s, const struct packet *p)
     return &s->tile[p->tile].dma.ch[p->channel].d[p->slot];
 }
 
+/* Cycles on the control plane between two clusters. */
+static uint32_t request_way(const struct tsr_sim *s, uint32_t from, uint32_t to)
+{
+    return s->mesh.request[from][to];
+}
+
 /* ---- TSRAM side of a request: pieces of `len` bytes, ns1 apart
  * ------------------------------------ */
 
@@ -84,8 +93,7 @@ static uint64_t pieces(struct tsr_sim *s, struct port *port, bool write, uint64_
         at = write ? port_write_bytes(port, who, at, near, n, s->line_shift)
                    : port_read_bytes(port, who, at, near, n, s->line_shift);
         left -= n;
-        near += n == p->first && left + n == p->bytes ? (uint64_t)p->ns1 - (p->len - n)
-                                                      : (uint64_t)p->ns1;
+        near += n + (uint64_t)(int64_t)p->gap;
         n = p->len;
     }
     if (write)
@@ -95,9 +103,28 @@ static uint64_t pieces(struct tsr_sim *s, struct port *port, bool write, uint64_
     return at;
 }
 
+/* Whether the request is whole lines, each on the bank after its predecessor's: then they are
+ * granted in successive cycles. Contiguous lines are, and slabs one line more than a multiple of
+ * eight apart. */
+static bool rising_lines(const struct tsr_sim *s, const struct packet *p)
+{
+    uint64_t line = (uint64_t)1 << s->line_shift, step = (uint64_t)((int64_t)p->len + p->gap);
+    if ((p->near | p->first | p->bytes) & (line - 1))
+        return false;
+    return p->first == p->bytes || (p->first == line && p->len == line &&
+                                    (step >> s->line_shift & 7) == 1 && !(step & (line - 1)));
+}
+
 static uint64_t write_lines(struct tsr_sim *s, struct tile *t, uint64_t at, const struct packet *p)
 {
     struct port *w = &t->dma.write;
+    if (rising_lines(s, p)) {
+        at = at > w->next ? at : w->next;
+        w->next =
+            port_grant(at, PORT_DMA_WRITE, p->near >> s->line_shift) + (p->bytes >> s->line_shift);
+        s->stats.tsram_write_bytes += p->bytes;
+        return w->next;
+    }
     port_open(w);
     at = pieces(s, w, true, at, p);
     return port_flush(w, PORT_DMA_WRITE, at);
@@ -112,9 +139,9 @@ static uint64_t read_lines(struct tsr_sim *s, struct tile *t, uint64_t at, const
 /* The tile's port to its cluster: when the last byte is through. */
 static uint64_t tile_port(struct tsr_sim *s, uint64_t *free_at, uint64_t at, uint32_t bytes)
 {
-    uint32_t w = s->chip->tile.port_bytes;
+    uint32_t up = bytes + s->chip->tile.port_bytes - 1; /* a power of two, by tsr_chip_load */
     uint64_t start = at > *free_at ? at : *free_at;
-    *free_at = start + (bytes + w - 1) / w;
+    *free_at = start + (up >> s->port_shift);
     return *free_at;
 }
 
@@ -377,8 +404,7 @@ static void remote_posts(struct tsr_sim *s, struct tile *t, struct descriptor *d
     uint32_t sem = (uint32_t)d->in.u->imm[RPOST_SEM];
     for (uint64_t m = d->mask; m; m &= m - 1) {
         uint32_t to = (uint32_t)__builtin_ctzll(m);
-        uint64_t at =
-            now + tsr_mesh_request_cycles(&s->chip->mesh, t->cluster, s->tile[to].cluster);
+        uint64_t at = now + request_way(s, t->cluster, s->tile[to].cluster);
         put(s, at, EV_RPOST, (uint64_t)to << 16 | t->id, sem, t->id, 0, to);
         race_posted(s, t, (enum tsr_queue)(TSR_Q_DMA0 + d->in.u->imm[0]), &d->in, &s->tile[to],
                     sem);
@@ -428,7 +454,7 @@ static void send_from_tile(struct tsr_sim *s, struct tile *t, uint32_t i, uint64
     struct packet *p = &s->packet[i];
     at = tile_port(s, &t->dma.out_free, at, p->bytes);
     s->stats.tile_out_bytes += p->bytes;
-    uint32_t port = TSR_MESH_PORTS + t->id % s->chip->tiles_per_cluster;
+    uint32_t port = TSR_MESH_PORTS + t->id - t->cluster * s->chip->tiles_per_cluster;
     put(s, at, EV_HOP, (uint64_t)t->cluster << 40 | (uint64_t)port << 24 | order_of(p), i,
         t->cluster, port, t->id);
 }
@@ -444,7 +470,7 @@ static uint64_t cluster_mask(const struct tsr_sim *s, uint64_t tiles)
 static void issue_far_read(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
 {
     struct packet *p = &s->packet[i];
-    uint64_t at = now + tsr_mesh_request_cycles(&s->chip->mesh, t->cluster, p->target);
+    uint64_t at = now + request_way(s, t->cluster, p->target);
     if (space_of(p->far) == TSR_SPACE_HBM) {
         put(s, at, EV_HBM_ARRIVE, order_of(p), i, 0, 0, t->id);
         return;
@@ -533,10 +559,10 @@ static void next_request(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
         cut = most - (near & (most - 1));
     *p = (struct packet){.far = far,
                          .near = near,
-                         .len = d->len,
-                         .ns1 = d->merged ? d->ns[0] : (int64_t)d->len,
-                         .first = (uint32_t)(d->len - in < cut ? d->len - in : cut),
-                         .bytes = (uint32_t)(bytes < cut ? bytes : cut),
+                         .len = (uint32_t)d->len,
+                         .gap = d->merged ? (int32_t)(d->ns[0] - (int64_t)d->len) : 0,
+                         .first = (uint16_t)(d->len - in < cut ? d->len - in : cut),
+                         .bytes = (uint16_t)(bytes < cut ? bytes : cut),
                          .tile = (uint16_t)t->id,
                          .channel = (uint8_t)ch,
                          .slot = (uint8_t)(d - t->dma.ch[ch].d),
@@ -561,9 +587,10 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
         uint32_t root = packet_new(s);
         p = &s->packet[i];
         p->clusters = cluster_mask(s, d->mask);
-        p->copies = (uint32_t)__builtin_popcountll(d->mask);
+        p->copies = (uint8_t)__builtin_popcountll(d->mask);
         p->root = root;
         s->packet[root] = *p;
+        s->packet[root].ack = 0;
         if (far) {
             issue_far_read(s, t, i, now);
         } else { /* from this tile: what next_request calls far is contiguous in its TSRAM */
@@ -614,8 +641,22 @@ static void issue_one(struct tsr_sim *s, struct tile *t, unsigned ch, struct des
     t->dma.next_issue = now + 1;
 }
 
-/* One request in cycle `now`, if one may go, channels by turns; the cycle in which the next may go,
- * as far as it is known, or NEVER. */
+/* The only channel that issues, or CHANNELS if there are several or none. */
+static unsigned sole_channel(struct dma *m)
+{
+    unsigned sole = CHANNELS;
+    for (unsigned ch = 0; ch < CHANNELS; ch++)
+        if (issuing(&m->ch[ch])) {
+            if (sole != CHANNELS)
+                return CHANNELS;
+            sole = ch;
+        }
+    return sole;
+}
+
+/* Requests from cycle `now` on, one a cycle, channels by turns; the cycle in which the next may go,
+ * as far as it is known, or NEVER. A channel alone issues for dma_setup cycles at once: none that
+ * starts meanwhile could issue earlier, and what completes only widens the window. */
 uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
 {
     struct dma *m = &t->dma;
@@ -626,9 +667,18 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
         if (d && may_issue(s, m, d, now) == now)
             issue_one(s, t, ch, d, now);
     }
+    unsigned sole = sole_channel(m);
+    if (sole < CHANNELS && m->next_issue == now + 1) {
+        struct descriptor *d =
+            &m->ch[sole].d[(m->ch[sole].head + m->ch[sole].count - 1) % MAX_DESCRIPTORS];
+        for (uint64_t at = now + 1;
+             at < now + s->dma_setup && !d->all_issued && may_issue(s, m, d, at) == at; at++)
+            issue_one(s, t, sole, d, at);
+    }
     for (unsigned ch = 0; ch < CHANNELS; ch++) {
         struct descriptor *d = issuing(&m->ch[ch]);
-        uint64_t at = d ? may_issue(s, m, d, now + 1) : NEVER;
+        uint64_t at =
+            d ? may_issue(s, m, d, m->next_issue > now + 1 ? m->next_issue : now + 1) : NEVER;
         next = at < next ? at : next;
     }
     return next;
@@ -658,8 +708,7 @@ static void hbm_decide(struct tsr_sim *s, uint32_t channel, uint64_t now)
     struct packet *p = &s->packet[done.id];
     p->hbm_done = done.cycle;
     if (done.write) {
-        uint64_t ack = done.cycle +
-                       tsr_mesh_request_cycles(&s->chip->mesh, p->target, s->tile[p->tile].cluster);
+        uint64_t ack = done.cycle + request_way(s, p->target, s->tile[p->tile].cluster);
         put(s, ack, EV_DONE, order_of(p), done.id, 0, 0, p->tile);
         return;
     }
@@ -685,7 +734,7 @@ static void cast_into_cluster(struct tsr_sim *s, uint32_t i, uint32_t cluster, u
     struct descriptor *d = desc_of(s, &p);
     struct packet *root = &s->packet[p.root];
     uint32_t per = s->chip->tiles_per_cluster;
-    uint64_t back = tsr_mesh_request_cycles(&s->chip->mesh, cluster, s->tile[p.tile].cluster);
+    uint64_t back = request_way(s, cluster, s->tile[p.tile].cluster);
     for (uint32_t to = cluster * per; to < (cluster + 1) * per; to++) {
         if (!(d->mask >> to & 1))
             continue;
@@ -727,8 +776,8 @@ static void arrive(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_p
     if (p->write) { /* CSRAM */
         at += tsr_mesh_occupancy_cycles(&s->mesh, p->bytes) + s->chip->csram.latency_cycles;
         s->stats.csram_bytes += p->bytes;
-        put(s, at + tsr_mesh_request_cycles(&s->chip->mesh, router, s->tile[p->tile].cluster),
-            EV_DONE, order_of(p), i, 0, 0, p->tile);
+        put(s, at + request_way(s, router, s->tile[p->tile].cluster), EV_DONE, order_of(p), i, 0, 0,
+            p->tile);
     } else if (p->kind == DESC_CAST) {
         cast_into_cluster(s, i, router, at);
     } else {
