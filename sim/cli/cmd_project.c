@@ -90,7 +90,7 @@ static void print_step(const struct project_result *r, const struct project_step
     double share, cycles = (double)s->stats.cycles;
     enum tsr_wait wait = project_step_wait(s, &unit, &share);
     double bytes = (double)(s->stats.hbm_read_bytes + s->stats.hbm_write_bytes);
-    printf("%-17s %-10s %-38s %4" PRIu32 " %10" PRIu64 " %5.1f%% ", s->name, s->kernel, s->shape,
+    printf("%-19s %-12s %-43s %4" PRIu32 " %10" PRIu64 " %5.1f%% ", s->name, s->kernel, s->shape,
            s->repeat, s->stats.cycles, 100.0 * (double)project_step_cycles(s) / (double)r->cycles);
     if (s->macs_per_cycle > 0)
         printf("%5.1f%% ", 100 * (double)s->macs / (s->macs_per_cycle * cycles));
@@ -104,7 +104,7 @@ static void print_step(const struct project_result *r, const struct project_step
 static void print_text(const struct project_result *r)
 {
     print_head(r);
-    printf("\n%-17s %-10s %-38s %4s %10s %6s %6s %6s  %s\n", "operation", "kernel", "shape", "x",
+    printf("\n%-19s %-12s %-43s %4s %10s %6s %6s %6s  %s\n", "operation", "kernel", "shape", "x",
            "cycles", "share", "tensor", "HBM", "waits most for");
     for (uint32_t i = 0; i < r->n_steps; i++)
         print_step(r, &r->step[i]);

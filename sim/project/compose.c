@@ -168,11 +168,13 @@ static enum tsr_status run(const struct tsr_model *model, const struct project_o
 enum tsr_status project_run(const struct tsr_model *model, const struct project_options *options,
                             struct project_result **out, struct tsr_error *err)
 {
-    struct project_plan *p = malloc(sizeof *p);
+    struct project_plan *p = calloc(1, sizeof *p);
     struct project_result *r = calloc(1, sizeof *r);
     struct tsr_stats *stats = calloc(PROJECT_MAX_STEPS, sizeof *stats);
     enum tsr_status st = p && r && stats ? run(model, options, p, stats, r, err)
                                          : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    if (p != NULL)
+        project_plan_free(p);
     free(p);
     free(stats);
     if (st != TSR_OK) {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/project/plan_ops.h"
@@ -95,6 +96,8 @@ static void place_activations(struct project_plan *p)
         p->unfused = project_region(p, 4 * p->tokens * inner);
     if (m->post_norms)
         p->branch = project_region(p, 2 * p->tokens * m->hidden);
+    if (m->experts != 0)
+        p->router_logits = project_region(p, 4 * p->tokens * m->experts);
     p->logits = project_region(p, 4 * p->options->batch * m->vocab);
 }
 
@@ -124,6 +127,12 @@ static enum tsr_status too_large(const struct project_plan *p, struct tsr_error 
                          "do not fit the %.2f GiB of %s: a smaller batch or seq is needed",
                          p->model->name, (double)p->options->chip->hbm.bytes / gib,
                          p->options->chip->name);
+}
+
+void project_plan_free(struct project_plan *p)
+{
+    free(p->routing);
+    p->routing = NULL;
 }
 
 enum tsr_status project_plan(const struct tsr_model *model, const struct project_options *options,

@@ -5,6 +5,7 @@
 
 #include "kernels/npu/attention.h"
 #include "kernels/npu/cast.h"
+#include "kernels/npu/moe.h"
 #include "kernels/npu/npu.h"
 #include "kernels/npu/ops.h"
 #include "sim/project/project.h"
@@ -19,6 +20,9 @@ union project_op {
     struct tsr_npu_kv_append kv_append;
     struct tsr_npu_attention attention;
     struct tsr_npu_embedding embedding;
+    struct tsr_npu_moe_router moe_router;
+    struct tsr_npu_moe_dispatch moe_dispatch;
+    struct tsr_npu_moe_combine moe_combine;
 };
 
 /* A kernel as the plan sees it. */
@@ -61,6 +65,9 @@ struct project_plan {
     /* K and V of a layer: [kv_head][batch][position][head_dim], so that the keys of a head follow each
      * other. Sliding layers keep the window only, but for a prompt all of it passes through. */
     uint64_t k_cache, v_cache, k_window, v_window;
+    /* Experts: the router's logits, what it chose, rows in order of experts, their results. */
+    uint64_t router_logits, moe_ids, moe_weights, moe_counts, moe_rows, moe_out;
+    uint32_t *routing; /* experts of each choice, [tokens][top_k]; null without experts */
     /* Where the last step left its rows, and in which format. */
     uint64_t at;
     enum tsr_dtype at_format;
@@ -71,13 +78,18 @@ struct project_plan {
     uint32_t n_assumptions;
 };
 
-/* Errors: TSR_BAD_INPUT as project_run. `plan` needs no clean-up. */
+/* Errors: TSR_BAD_INPUT as project_run. `plan` is cleaned up by project_plan_free, also on failure. */
 enum tsr_status project_plan(const struct tsr_model *model, const struct project_options *options,
                              struct project_plan *plan, struct tsr_error *err);
+
+void project_plan_free(struct project_plan *plan);
 
 /* States something the numbers rest on; repeated texts are kept once. */
 void project_assume(struct project_plan *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Uniform in [0, n): a function of its arguments alone, so that order and threads do not matter. */
+uint32_t project_draw(uint64_t seed, uint64_t a, uint64_t b, uint32_t n);
 
 /* Simulates all steps that stand for themselves: stats[i] of step i. */
 enum tsr_status project_simulate(const struct project_plan *plan, struct tsr_stats *stats,

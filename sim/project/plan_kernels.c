@@ -23,6 +23,9 @@ EMIT(rope)
 EMIT(kv_append)
 EMIT(attention)
 EMIT(embedding)
+EMIT(moe_router)
+EMIT(moe_dispatch)
+EMIT(moe_combine)
 
 static void describe_matmul(const union project_op *op, char *out, size_t cap)
 {
@@ -86,6 +89,30 @@ static void describe_embedding(const union project_op *op, char *out, size_t cap
     rows_by(out, cap, op->embedding.tokens, op->embedding.cols);
 }
 
+static void choices(char *out, size_t cap, uint64_t tokens, uint64_t top_k, uint64_t experts)
+{
+    snprintf(out, cap, "%" PRIu64 " tokens, %" PRIu64 " of %" PRIu64 " experts", tokens, top_k,
+             experts);
+}
+
+static void describe_moe_router(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_moe_router *r = &op->moe_router;
+    choices(out, cap, r->tokens, r->top_k, r->experts);
+}
+
+static void describe_moe_dispatch(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_moe_dispatch *d = &op->moe_dispatch;
+    choices(out, cap, d->tokens, d->top_k, d->experts);
+}
+
+static void describe_moe_combine(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_moe_combine *c = &op->moe_combine;
+    choices(out, cap, c->tokens, c->top_k, c->experts);
+}
+
 #define ROW(kernel, weights)                                                                       \
     const struct project_kernel project_##kernel = {#kernel, emit_##kernel, describe_##kernel, weights}
 
@@ -98,3 +125,6 @@ ROW(rope, SIZE_MAX);
 ROW(kv_append, SIZE_MAX);
 ROW(attention, offsetof(union project_op, attention.sinks));
 ROW(embedding, SIZE_MAX);
+ROW(moe_router, SIZE_MAX);
+ROW(moe_dispatch, SIZE_MAX);
+ROW(moe_combine, SIZE_MAX);

@@ -47,7 +47,8 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
     r->eps = p->model->norm_eps;
     r->x_format = r->w_format = TSR_BF16;
     r->y_format = after ? TSR_BF16
-                  : act->family == TSR_FAMILY_INT || p->model->experts != 0
+                  : act->family == TSR_FAMILY_INT ||
+                            (p->model->experts != 0 && strcmp(op->name, "ffn_norm") == 0)
                       ? project_plain(p) /* integers need a cast; a router reads 16 bits */
                       : (enum tsr_dtype)act->code;
     r->x = after ? p->branch : p->stream;
@@ -103,25 +104,31 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
 {
     const struct project_options *o = p->options;
     bool gate = op->flags & TSR_OPF_GATE, fused = gate && op->activation == TSR_ACT_SILU;
-    bool head = op->flags & TSR_OPF_F32_OUT;
+    bool head = op->flags & TSR_OPF_F32_OUT, router = strcmp(op->name, "router") == 0;
+    const struct tsr_format *weights = router ? &o->isa->formats[TSR_BF16] : o->weights;
     (void)err;
-    project_cast_rows(p, op, op->m, op->k);
+    if (router) { /* reads 16 bits whatever the format */
+        p->at = p->normed;
+        p->at_format = project_plain(p);
+    } else {
+        project_cast_rows(p, op, op->m, op->k);
+    }
     struct project_step *s = project_step(p, &project_matmul, op, "");
     struct tsr_npu_matmul *m = &s->op.matmul;
     m->m = op->m;
     m->n = op->n;
     m->k = op->k;
     m->a_format = p->at_format;
-    m->b_format = (enum tsr_dtype)o->weights->code;
+    m->b_format = (enum tsr_dtype)weights->code;
     m->a = p->at;
     if (op->flags & TSR_OPF_TIED)
         m->b = p->embedding;
     else
-        m->b = project_weights(p, op->n * op->k * element_bytes(o->weights) + 4 * op->n, op->repeat);
+        m->b = project_weights(p, op->n * op->k * element_bytes(weights) + 4 * op->n, op->repeat);
     m->has_bias = op->flags & TSR_OPF_BIAS;
-    m->bias = m->has_bias ? m->b + op->n * op->k * element_bytes(o->weights) : 0;
+    m->bias = m->has_bias ? m->b + op->n * op->k * element_bytes(weights) : 0;
     m->c_format = head ? TSR_F32 : project_plain(p);
-    m->c = head ? p->logits : gate && !fused ? p->unfused : p->wide;
+    m->c = router ? p->router_logits : head ? p->logits : gate && !fused ? p->unfused : p->wide;
     if (strcmp(op->name, "qkv") == 0)
         m->c_format = (enum tsr_dtype)o->kv->code; /* what attention reads */
     if (fused)
@@ -137,7 +144,7 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     if (op->flags & TSR_OPF_SCALE)
         project_assume(p, "%s: its constant factor is folded into the weights", op->name);
     s->macs = op->macs;
-    s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[m->a_format], o->weights);
+    s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[m->a_format], weights);
     p->at = m->c;
     p->at_format = m->c_format;
     if (gate && !fused)
@@ -326,7 +333,7 @@ project_planner *const project_planners[TSR_OP_KIND_COUNT] = {
     [TSR_OP_ROPE] = plan_rope,
     [TSR_OP_KV_APPEND] = plan_kv_append,
     [TSR_OP_ATTENTION] = plan_attention,
-    [TSR_OP_TOPK] = plan_none,
+    [TSR_OP_TOPK] = project_plan_topk,
     [TSR_OP_EXPERT_MATMUL] = plan_none,
-    [TSR_OP_COMBINE] = plan_none,
+    [TSR_OP_COMBINE] = project_plan_combine,
 };

@@ -17,26 +17,56 @@ struct pool {
     uint32_t order[PROJECT_MAX_STEPS], n;
 };
 
-static uint64_t mix(uint64_t z) /* the finalizer of splitmix64 */
-{
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-/* Uniform in [0, n): a function of the arguments alone, so that order and threads do not matter. */
-static uint32_t draw(uint64_t seed, uint32_t tile, uint32_t call, uint32_t at, uint32_t n)
-{
-    uint64_t z = mix(seed + UINT64_C(0x9e3779b97f4a7c15) * (1 + (uint64_t)tile));
-    z = mix(z ^ ((uint64_t)call << 32 | at));
-    return (uint32_t)((z >> 32) * n >> 32);
-}
+/* Control data of one run. Ids are asked for block by block, in the order of a tile's tokens. */
+struct control {
+    const struct project_plan *plan;
+    uint64_t done[TSR_MAX_TILES]; /* choices handed to the tile */
+};
 
 static void fill_tokens(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
 {
-    const struct project_plan *p = self;
+    const struct project_plan *p = ((struct control *)self)->plan;
     for (uint32_t i = 0; i < n; i++)
-        words[i] = draw(p->options->seed, tile, call, i, p->model->vocab);
+        words[i] = project_draw(p->options->seed, tile, (uint64_t)call << 32 | i, p->model->vocab);
+}
+
+/* First choice of a tile's part of the tokens. */
+static uint64_t part(const struct project_plan *p, uint32_t tile)
+{
+    uint32_t parts = tsr_npu_moe_parts(p->options->chip, p->tokens);
+    return p->tokens * tile / parts * p->model->top_k;
+}
+
+static void fill_ids(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
+{
+    struct control *c = self;
+    uint64_t at = part(c->plan, tile) + c->done[tile];
+    (void)call;
+    memcpy(words, c->plan->routing + at, sizeof *words * n);
+    c->done[tile] += n;
+}
+
+/* Two rows of n / 2 words: choices of each expert in earlier parts, and in all. */
+static void fill_sums(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
+{
+    const struct project_plan *p = ((struct control *)self)->plan;
+    uint64_t mine = part(p, tile), all = p->tokens * p->model->top_k;
+    (void)call;
+    memset(words, 0, sizeof *words * n);
+    for (uint64_t i = 0; i < all; i++) {
+        words[p->routing[i]] += i < mine;
+        words[n / 2 + p->routing[i]]++;
+    }
+}
+
+static void fill_totals(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
+{
+    const struct project_plan *p = ((struct control *)self)->plan;
+    (void)tile;
+    (void)call;
+    memset(words, 0, sizeof *words * n);
+    for (uint64_t i = 0; i < p->tokens * p->model->top_k; i++)
+        words[p->routing[i]]++;
 }
 
 static enum tsr_status simulate(const struct project_plan *p, const struct project_step *s,
@@ -45,8 +75,12 @@ static enum tsr_status simulate(const struct project_plan *p, const struct proje
     const struct project_options *o = p->options;
     struct tsr_program program = {0};
     struct tsr_sim *sim = NULL;
-    struct project_plan *self = (struct project_plan *)(uintptr_t)p; /* read only */
-    const struct tsr_control_source sources[] = {{TSR_CONTROL_TOKENS, fill_tokens, self}};
+    struct control control = {.plan = p};
+    const struct tsr_control_source sources[] = {{TSR_CONTROL_TOKENS, fill_tokens, &control},
+                                                 {TSR_CONTROL_MOE_SUMS, fill_sums, &control},
+                                                 {TSR_CONTROL_MOE_DISPATCH, fill_ids, &control},
+                                                 {TSR_CONTROL_MOE_COMBINE, fill_ids, &control},
+                                                 {TSR_CONTROL_MOE_TOTALS, fill_totals, &control}};
     struct tsr_run_options run = {.mode = TSR_MODE_TIMING, .sources = sources,
                                   .n_sources = sizeof sources / sizeof *sources};
     struct tsr_error e = {0};

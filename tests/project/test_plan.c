@@ -29,6 +29,13 @@ static struct tsr_model load(const char *name)
     return m;
 }
 
+static enum tsr_status plan(struct fixture *f, const struct tsr_model *m,
+                            const struct project_options *o, struct tsr_error *err)
+{
+    project_plan_free(f->plan);
+    return project_plan(m, o, f->plan, err);
+}
+
 static const struct project_step *find(const struct project_plan *p, const char *name)
 {
     for (uint32_t i = 0; i < p->n_steps; i++)
@@ -41,7 +48,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct tsr_error e = {0};
-    f->plan = malloc(sizeof *f->plan);
+    f->plan = calloc(1, sizeof *f->plan);
     assert_int_equal(tsr_isa_load(NULL, 0, &f->isa, &e), TSR_OK);
     assert_int_equal(tsr_chip_load("maia100", &f->chip, &e), TSR_OK);
     *state = f;
@@ -52,6 +59,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     tsr_isa_free(f->isa);
+    project_plan_free(f->plan);
     free(f->plan);
     free(f);
     return 0;
@@ -68,7 +76,7 @@ static void test_plan_steps_hold_all_work_of_the_graph(void **state)
             struct project_options o = options(f, "bf16", phase ? TSR_DECODE : TSR_PREFILL, 2, 300);
             struct tsr_error e = {0};
             struct tsr_graph_totals t;
-            if (project_plan(&m, &o, f->plan, &e) != TSR_OK)
+            if (plan(f, &m, &o, &e) != TSR_OK)
                 fail_msg("%s: %s", *n, e.message);
             tsr_graph_sum(&f->plan->graph, &t);
             uint64_t macs = 0;
@@ -87,7 +95,7 @@ static void test_plan_repeats_are_the_layers(void **state)
     struct fixture *f = *state;
     struct tsr_model m = load("llama-2-7b");
     struct project_options o = options(f, "bf16", TSR_DECODE, 1, 2048);
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     static const char *const layer[] = {"attn_norm", "qkv", "rope", "kv_append", "attention",
                                         "o", "ffn_norm", "gate_up", "down"};
     for (size_t i = 0; i < sizeof layer / sizeof *layer; i++) {
@@ -103,7 +111,7 @@ static void test_plan_fuses_gate_residual_and_bias(void **state)
     struct fixture *f = *state;
     struct tsr_model m = load("qwen2.5-7b");
     struct project_options o = options(f, "bf16", TSR_PREFILL, 1, 64);
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     assert_true(find(f->plan, "qkv")->op.matmul.has_bias);
     assert_false(find(f->plan, "o")->op.matmul.has_bias);
     assert_int_equal(find(f->plan, "gate_up")->op.matmul.epilogue, TSR_EPILOGUE_SILU_GATE);
@@ -119,7 +127,7 @@ static void test_plan_rows_flow_from_step_to_step(void **state)
     struct tsr_model m = load("llama-3.1-8b");
     struct project_options o = options(f, "bf16", TSR_PREFILL, 2, 96);
     const struct project_plan *p = f->plan;
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     assert_int_equal(find(p, "attn_norm")->op.rmsnorm.x, find(p, "embed")->op.embedding.y);
     assert_int_equal(find(p, "qkv")->op.matmul.a, find(p, "attn_norm")->op.rmsnorm.y);
     assert_int_equal(find(p, "rope")->op.rope.x, find(p, "qkv")->op.matmul.c);
@@ -142,7 +150,7 @@ static void test_plan_decode_appends_at_the_end_of_the_cache(void **state)
     struct fixture *f = *state;
     struct tsr_model m = load("llama-3.1-8b");
     struct project_options o = options(f, "bf16", TSR_DECODE, 3, 500);
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     const struct tsr_npu_rope *r = &find(f->plan, "rope")->op.rope;
     const struct tsr_npu_attention *a = &find(f->plan, "attention")->op.attention;
     for (uint64_t t = 0; t < 3; t++)
@@ -157,13 +165,13 @@ static void test_plan_window_reads_a_ring_in_decode(void **state)
     struct fixture *f = *state;
     struct tsr_model m = load("gpt-oss-20b");
     struct project_options o = options(f, "bf16", TSR_DECODE, 1, 1000);
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     const struct tsr_npu_attention *w = &find(f->plan, "attention_window")->op.attention;
     assert_int_equal(w->kv_len, 128);
     assert_int_equal(w->window, 0);
     assert_int_equal(find(f->plan, "attention")->op.attention.kv_len, 1000);
     o.phase = TSR_PREFILL;
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     w = &find(f->plan, "attention_window")->op.attention;
     assert_int_equal(w->kv_len, 1000);
     assert_int_equal(w->window, 128);
@@ -175,12 +183,12 @@ static void test_plan_norms_of_one_shape_run_once(void **state)
     struct tsr_model m = load("llama-2-7b");
     struct project_options o = options(f, "bf16", TSR_DECODE, 4, 64);
     const struct project_plan *p = f->plan;
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     assert_int_equal(find(p, "attn_norm")->same_as, -1);
     assert_ptr_equal(&p->step[find(p, "ffn_norm")->same_as], find(p, "attn_norm"));
     assert_true(find(p, "ffn_norm")->op.rmsnorm.w != find(p, "attn_norm")->op.rmsnorm.w);
     o.phase = TSR_PREFILL; /* the last norm has fewer rows than the others then */
-    assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
     assert_int_equal(find(p, "final_norm")->same_as, -1);
 }
 
@@ -195,7 +203,7 @@ static void test_plan_casts_before_narrow_matmuls(void **state)
     } cases[] = {{"i8", true}, {"f8e4m3", false}};
     for (int i = 0; i < 2; i++) {
         struct project_options o = options(f, cases[i].format, TSR_DECODE, 4, 64);
-        assert_int_equal(project_plan(&m, &o, f->plan, NULL), TSR_OK);
+        assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
         assert_int_equal(find(f->plan, "qkv_cast") != NULL, cases[i].norm_casts);
         assert_non_null(find(f->plan, "o_cast"));
         assert_non_null(find(f->plan, "down_cast"));
@@ -213,7 +221,7 @@ static void refused(struct fixture *f, struct project_options o, const char *wor
 {
     struct tsr_model m = load("llama-2-7b");
     struct tsr_error e = {0};
-    assert_int_equal(project_plan(&m, &o, f->plan, &e), TSR_BAD_INPUT);
+    assert_int_equal(plan(f, &m, &o, &e), TSR_BAD_INPUT);
     if (strstr(e.message, word) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", e.message, word);
 }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Experts: which tokens go where, and the programs around them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/project/plan_ops.h"
+
+static uint64_t mix(uint64_t z) /* the finalizer of splitmix64 */
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+uint32_t project_draw(uint64_t seed, uint64_t a, uint64_t b, uint32_t n)
+{
+    uint64_t z = mix(mix(seed + UINT64_C(0x9e3779b97f4a7c15) * (1 + a)) ^ b);
+    return (uint32_t)((z >> 32) * n >> 32);
+}
+
+/* top_k different experts for each token, every set alike likely. */
+static bool make_routing(struct project_plan *p)
+{
+    uint32_t experts = p->model->experts, top_k = p->model->top_k, *list;
+    p->routing = malloc(sizeof(uint32_t) * p->tokens * top_k);
+    list = malloc(sizeof(uint32_t) * experts);
+    for (uint32_t e = 0; list != NULL && e < experts; e++)
+        list[e] = e;
+    for (uint64_t t = 0; p->routing != NULL && list != NULL && t < p->tokens; t++)
+        for (uint32_t j = 0; j < top_k; j++) { /* the list stays a permutation: no need to reset it */
+            uint32_t at = j + project_draw(p->options->seed, t, j, experts - j), chosen = list[at];
+            list[at] = list[j];
+            list[j] = p->routing[t * top_k + j] = chosen;
+        }
+    bool good = p->routing != NULL && list != NULL;
+    free(list);
+    return good;
+}
+
+/* How the routing fell out. */
+static bool say_routing(struct project_plan *p)
+{
+    uint64_t choices = p->tokens * p->model->top_k, most = 0;
+    uint64_t *rows = calloc(p->model->experts, sizeof *rows);
+    uint32_t touched = 0;
+    if (rows == NULL)
+        return false;
+    for (uint64_t i = 0; i < choices; i++) {
+        uint64_t n = ++rows[p->routing[i]];
+        touched += n == 1;
+        most = n > most ? n : most;
+    }
+    free(rows);
+    project_assume(p, "routing: each token takes %u of %u experts, all sets alike likely (seed %llu), the "
+                   "same in every layer; %u experts touched, the busiest has %llu of %llu rows",
+                   p->model->top_k, p->model->experts, (unsigned long long)p->options->seed, touched,
+                   (unsigned long long)most, (unsigned long long)choices);
+    return true;
+}
+
+/* ---- router and dispatch --------------------------------------------------------------------------- */
+
+static void place_experts(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    uint64_t choices = op->m * op->top_k;
+    p->moe_ids = project_region(p, 4 * choices);
+    p->moe_weights = project_region(p, 4 * choices);
+    p->moe_counts = project_region(p, 4 * (uint64_t)op->experts *
+                                          tsr_npu_moe_parts(p->options->chip, op->m));
+    p->moe_rows = project_region(p, 2 * choices * p->model->hidden);
+    p->moe_out = project_region(p, 2 * choices * p->model->hidden);
+}
+
+enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph_op *op,
+                                  struct tsr_error *err)
+{
+    const struct tsr_model *m = p->model;
+    if (!make_routing(p) || !say_routing(p))
+        return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", m->name);
+    place_experts(p, op);
+    struct project_step *s = project_step(p, &project_moe_router, op, "");
+    struct tsr_npu_moe_router *r = &s->op.moe_router;
+    r->tokens = op->m;
+    r->experts = op->experts;
+    r->top_k = op->top_k;
+    r->softmax = m->router_after_topk || m->router_renorm ? TSR_NPU_ROUTER_CHOSEN
+                                                          : TSR_NPU_ROUTER_ALL;
+    r->format = TSR_F32;
+    r->logits = p->router_logits;
+    r->ids = p->moe_ids;
+    r->weights = p->moe_weights;
+    r->counts = p->moe_counts;
+
+    p->at = p->normed;
+    p->at_format = project_plain(p);
+    project_cast_rows(p, op, op->m, m->hidden);
+    s = project_step(p, &project_moe_dispatch, op, "_dispatch");
+    struct tsr_npu_moe_dispatch *d = &s->op.moe_dispatch;
+    d->tokens = op->m;
+    d->experts = op->experts;
+    d->top_k = op->top_k;
+    d->row_bytes = (uint64_t)m->hidden * p->options->isa->formats[p->at_format].bits / 8;
+    d->x = p->at;
+    d->ids = p->moe_ids;
+    d->counts = p->moe_counts;
+    d->y = p->at = p->moe_rows;
+    return TSR_OK;
+}
+
+/* ---- combine --------------------------------------------------------------------------------------- */
+
+enum tsr_status project_plan_combine(struct project_plan *p, const struct tsr_graph_op *op,
+                                     struct tsr_error *err)
+{
+    struct project_step *s = project_step(p, &project_moe_combine, op, "");
+    struct tsr_npu_moe_combine *c = &s->op.moe_combine;
+    (void)err;
+    c->tokens = op->m;
+    c->experts = op->experts;
+    c->top_k = op->top_k;
+    c->cols = op->n;
+    c->x_format = project_plain(p);
+    c->y_format = TSR_BF16;
+    c->x = p->moe_out;
+    c->weights = p->moe_weights;
+    c->ids = p->moe_ids;
+    c->counts = p->moe_counts;
+    c->residual = op->flags & TSR_OPF_RESIDUAL ? p->stream : 0;
+    c->y = op->flags & TSR_OPF_RESIDUAL ? p->stream : p->branch;
+    p->at = c->y;
+    p->at_format = TSR_BF16;
+    return TSR_OK;
+}
