@@ -645,7 +645,7 @@ static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
                 a_mask |= (uint64_t)1 << tile_id(p, per, y, i);
             for (uint32_t i = 0; i < p->gy; i++)
                 b_mask |= (uint64_t)1 << tile_id(p, per, i, x);
-            int64_t *r = args[id] - 1; /* r[1] is x1 */
+            int64_t r[TSR_LAUNCH_REGS + 1] = {0}; /* r[1] is x1 */
             r[X_A] = (int64_t)(op->a + row * e->a_stride);
             r[X_ROWS] = (int64_t)rows;
             r[X_BH] = (int64_t)matmul_block(rows, p->nrb, e->chip->tile.ttu.dim);
@@ -665,6 +665,7 @@ static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
             r[ARG_B_LOADS] = b_sender == id ? (int64_t)total_b(e) : 0;
             r[ARG_BIAS] = (int64_t)(op->bias + 4 * col);
             r[ARG_RESIDUAL] = (int64_t)(op->residual + row * e->r_stride + col * p->ec);
+            memcpy(args[id], r + 1, sizeof args[id]);
         }
 }
 
