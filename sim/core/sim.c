@@ -7,7 +7,8 @@
 #include "sim/core/race.h"
 
 enum {
-    HBM_CAPACITY_PER_TILE = 512
+    HBM_CAPACITY_PER_TILE = 512,
+    FIRST_PACKETS = 4096
 };
 
 enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa *isa,
@@ -127,7 +128,11 @@ static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
     memset(&s->stats, 0, sizeof s->stats);
     memset(&s->fault, 0, sizeof s->fault);
     s->faults = 0;
-    s->packets = s->packet_cap = 0;
+    s->packets = 0;
+    s->packet_cap = FIRST_PACKETS;
+    s->packet = aligned_alloc(64, FIRST_PACKETS * sizeof *s->packet);
+    if (!s->packet)
+        return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
     s->packet_free = UINT32_MAX;
     s->n_dirty = 0;
     enum tsr_status st = predecode(s, s->program, &s->code, err);
@@ -262,7 +267,9 @@ static void run_timed(struct tsr_sim *s)
         for (uint32_t i = 0; i < c->n_batch; i++) {
             struct event e = *calendar_event(c, i); /* the pool may move while it is handled */
             if (i + 2 < c->n_batch)
-                __builtin_prefetch(&s->packet[calendar_event(c, i + 2)->a]);
+                /* By number: of other kinds `a` is no packet, and there may be none at all. */
+                __builtin_prefetch((const void *)((uintptr_t)s->packet +
+                                                  calendar_event(c, i + 2)->a * sizeof *s->packet));
             handle(s, &e);
         }
         s->stats.events += c->n_batch;
