@@ -103,19 +103,26 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     d.o.chip = &d.chip;
     d.o.threads = (uint32_t)threads;
     d.o.kv = tsr_isa_format(d.o.isa, "bf16");
-    printf("%s: %" PRIu32 " tiles at %.2f GHz, %.2f TB/s, %.0f GiB. One sequence; decode: one step with "
-           "%d keys in the cache;\nprefill: a prompt of %d tokens. Every program ran cycle by cycle on "
+    printf("%s: %" PRIu32
+           " tiles at %.2f GHz, %.2f TB/s, %.0f GiB. One sequence; decode: one step with "
+           "%d keys in the cache;\nprefill: a prompt of %d tokens. Every program ran cycle by "
+           "cycle on "
            "all tiles; `tessera project` shows each.\n\n",
            d.chip.name, tsr_chip_tiles(&d.chip), (double)d.chip.clock_hz / 1e9,
            project_hbm_rate(&d.chip) / 1e12, (double)d.chip.hbm.bytes / 0x1p30, DEMO_SEQ, DEMO_SEQ);
-    printf("%-14s %-5s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms", "tensor",
-           "HBM", "costliest (what they wait for most)");
+    printf("%-14s %-5s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms",
+           "tensor", "HBM", "costliest (what they wait for most)");
     return all_models(&d, err);
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip", .argument = "CHIP", .words = CLI_WORDS_CHIP, .doc = "name or file; absent: maia100"},
-    {.name = "threads", .argument = "N", .doc = "host threads at most; absent: 2 where there are two"},
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
+     .doc = "name or file; absent: maia100"},
+    {.name = "threads",
+     .argument = "N",
+     .doc = "host threads at most; absent: 2 where there are two"},
     {0},
 };
 

@@ -30,7 +30,8 @@ static enum tsr_status read_price(const struct cli *c, double *out, struct tsr_e
     errno = 0;
     *out = strtod(text, &end);
     if (end == text || *end != '\0' || errno != 0 || !isfinite(*out) || *out <= 0)
-        return tsr_error_set(err, TSR_USAGE, "--price-per-hour %s: a number above 0 is wanted", text);
+        return tsr_error_set(err, TSR_USAGE, "--price-per-hour %s: a number above 0 is wanted",
+                             text);
     return TSR_OK;
 }
 
@@ -61,7 +62,8 @@ static void print_head(const struct project_result *r)
 {
     const struct project_options *o = &r->options;
     bool prefill = o->phase == TSR_PREFILL;
-    printf("%s on %s, %s, batch %" PRIu64 ", %s %" PRIu64 ", weights %s, activations %s, cache %s\n\n",
+    printf("%s on %s, %s, batch %" PRIu64 ", %s %" PRIu64
+           ", weights %s, activations %s, cache %s\n\n",
            r->model, r->chip, prefill ? "prefill" : "decode", o->batch, prefill ? "prompt" : "KV",
            o->seq, o->weights->name, o->activations->name, o->kv->name);
     printf("%14.1f tokens/s\n", r->tokens_per_s);
@@ -76,8 +78,8 @@ static void print_head(const struct project_result *r)
            (double)r->fit.total_bytes / 0x1p30, (double)r->fit.hbm_bytes / 0x1p30,
            (double)r->fit.weight_bytes / 0x1p30, (double)r->fit.kv_bytes / 0x1p30,
            (double)r->fit.workspace_bytes / 0x1p30);
-    printf("%14.4f J/token, %.0f W while running: dynamic, assumed constants\n", r->joules_per_token,
-           r->energy.total / r->latency_s);
+    printf("%14.4f J/token, %.0f W while running: dynamic, assumed constants\n",
+           r->joules_per_token, r->energy.total / r->latency_s);
     if (o->price_per_hour > 0)
         printf("%14.4f per million tokens at %g an hour\n", r->cost_per_million_tokens,
                o->price_per_hour);
@@ -182,7 +184,9 @@ static const struct cli_option options[] = {
      .doc = "of the cache: bf16 or f16; absent: f16 for f16 activations, else bf16"},
     {.name = "seed", .argument = "N", .doc = "of the routing of tokens to experts; absent: 1"},
     {.name = "price-per-hour", .argument = "X", .doc = "of the chip: adds cost per million tokens"},
-    {.name = "threads", .argument = "N", .doc = "host threads at most; the result does not depend on it"},
+    {.name = "threads",
+     .argument = "N",
+     .doc = "host threads at most; the result does not depend on it"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

@@ -57,8 +57,8 @@ static void find_top(struct project_result *r)
     while (r->n_top < PROJECT_TOP && r->n_top < r->n_steps) {
         uint32_t best = PROJECT_MAX_STEPS;
         for (uint32_t i = 0; i < r->n_steps; i++)
-            if (!taken[i] && (best == PROJECT_MAX_STEPS ||
-                              project_step_cycles(&r->step[i]) > project_step_cycles(&r->step[best])))
+            if (!taken[i] && (best == PROJECT_MAX_STEPS || project_step_cycles(&r->step[i]) >
+                                                               project_step_cycles(&r->step[best])))
                 best = i;
         taken[best] = true;
         r->top[r->n_top++] = best;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An estimate of dynamic energy from what the runs counted. All constants are assumed: published
- * values of like parts, none of them measured on the chip. Left out: leakage, clock, host, cooling. */
+ * values of like parts, none of them measured on the chip. Left out: leakage, clock, host, cooling.
+ */
 #include "sim/project/plan.h"
 
 #define PJ 1e-12
 
 /* Picojoules. */
-static const double pj_hbm_byte = 8 * 4.3;  /* HBM2E, 4.3 pJ/bit: SK hynix, IEDM 2023 (second hand) */
+static const double pj_hbm_byte =
+    8 * 4.3; /* HBM2E, 4.3 pJ/bit: SK hynix, IEDM 2023 (second hand) */
 static const double pj_sram_byte = 14.0 / 8; /* 1 MB SRAM at 7 nm, 14 pJ per 64 bits: TPUv4i, ISCA
                                                 2021, table 2; for TSRAM and CSRAM */
-static const double pj_link_byte = 8 * 0.1; /* one hop of some mm on chip: no source */
+static const double pj_link_byte = 8 * 0.1;  /* one hop of some mm on chip: no source */
 
 /* One multiply-accumulate by the width class of its operands; TPUv4i, 7 nm: bf16 product 0.21 + f32
  * sum 0.38; int8 0.07 + int32 0.03; 8-bit floats: a 5 nm FMA, 0.063 (second hand). */

@@ -14,7 +14,8 @@ uint64_t project_region(struct project_plan *p, uint64_t bytes)
 {
     const uint64_t segment = p->options->chip->hbm.segment_bytes;
     uint64_t at = p->used;
-    uint64_t size = bytes > UINT64_MAX - segment ? UINT64_MAX : (bytes + segment - 1) / segment * segment;
+    uint64_t size =
+        bytes > UINT64_MAX - segment ? UINT64_MAX : (bytes + segment - 1) / segment * segment;
     if (__builtin_add_overflow(p->used, size, &p->used) || p->used > p->options->chip->hbm.bytes) {
         p->overflow = true;
         p->used = at;
@@ -103,27 +104,48 @@ static void place_activations(struct project_plan *p)
 
 static enum tsr_status check_formats(const struct project_options *o, struct tsr_error *err)
 {
-    static const uint32_t plain = 1u << TSR_BF16 | 1u << TSR_F16 | 1u << TSR_F8E4M3 |
-                                  1u << TSR_F8E5M2 | 1u << TSR_I8;
+    static const uint32_t plain =
+        1u << TSR_BF16 | 1u << TSR_F16 | 1u << TSR_F8E4M3 | 1u << TSR_F8E5M2 | 1u << TSR_I8;
     const struct tsr_format *each[] = {o->weights, o->activations};
     for (int i = 0; i < 2; i++)
         if (!(plain >> each[i]->code & 1))
-            return tsr_error_set(err, TSR_BAD_INPUT, "%s: %s: no kernel takes it yet, bf16 f16 f8e4m3 "
-                                 "f8e5m2 i8 are allowed", i ? "activations" : "weights",
-                                 each[i]->name);
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "%s: %s: no kernel takes it yet, bf16 f16 f8e4m3 "
+                                 "f8e5m2 i8 are allowed",
+                                 i ? "activations" : "weights", each[i]->name);
     if ((o->weights->family == TSR_FAMILY_INT) != (o->activations->family == TSR_FAMILY_INT))
-        return tsr_error_set(err, TSR_BAD_INPUT, "weights %s with activations %s: the tensor unit takes "
-                             "integers with integers only", o->weights->name, o->activations->name);
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "weights %s with activations %s: the tensor unit takes "
+                             "integers with integers only",
+                             o->weights->name, o->activations->name);
     if (o->kv->code != TSR_BF16 && o->kv->code != TSR_F16)
         return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s: the attention kernel takes bf16 and f16",
                              o->kv->name);
     return TSR_OK;
 }
 
+/* What holds for the whole plan. */
+static void assume(struct project_plan *p)
+{
+    const struct project_options *o = p->options;
+    project_assume(p, "%s: %u values of the chip file have no public source: see tessera chips",
+                   o->chip->name, o->chip->n_assumed);
+    project_assume(p, "weights start in HBM; the host's part (tokenizer, sampling) takes no time");
+    project_assume(p, "the residual stream is bf16, the cache %s; norms, rope, softmax: f32 inside",
+                   o->kv->name);
+    if (o->activations->bits < 16)
+        project_assume(p, "%s has one scale per tensor, folded into the next step: takes no time",
+                       o->activations->name);
+    if (o->seq > p->model->context)
+        project_assume(p, "seq is beyond the %u positions that the model states",
+                       p->model->context);
+}
+
 static enum tsr_status too_large(const struct project_plan *p, struct tsr_error *err)
 {
     const double gib = (double)((uint64_t)1 << 30);
-    return tsr_error_set(err, TSR_BAD_INPUT, "%s: weights, KV cache and the activations of all steps "
+    return tsr_error_set(err, TSR_BAD_INPUT,
+                         "%s: weights, KV cache and the activations of all steps "
                          "do not fit the %.2f GiB of %s: a smaller batch or seq is needed",
                          p->model->name, (double)p->options->chip->hbm.bytes / gib,
                          p->options->chip->name);
@@ -149,6 +171,7 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     if (st != TSR_OK)
         return st;
     p->tokens = p->graph.ops[0].m;
+    assume(p);
     place_activations(p);
     for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK && !p->overflow; i++)
         st = project_planners[p->graph.ops[i].kind](p, &p->graph.ops[i], err);

@@ -54,16 +54,17 @@ struct project_plan {
     /* HBM: bump allocation in segments. */
     uint64_t used;
     bool overflow;
-    uint64_t tokens;    /* rows of the residual stream */
-    uint64_t stream;    /* residual stream, bf16, updated in place */
-    uint64_t cast;      /* the same rows in an 8-bit format */
-    uint64_t normed;    /* what a matmul reads: normed rows, attention's result */
-    uint64_t wide;      /* what the wide matmuls leave: q k v, gated inner rows */
-    uint64_t unfused;   /* gate and up before a gate that no epilogue has */
-    uint64_t branch;    /* result of a block before its second norm */
+    uint64_t tokens;  /* rows of the residual stream */
+    uint64_t stream;  /* residual stream, bf16, updated in place */
+    uint64_t cast;    /* the same rows in an 8-bit format */
+    uint64_t normed;  /* what a matmul reads: normed rows, attention's result */
+    uint64_t wide;    /* what the wide matmuls leave: q k v, gated inner rows */
+    uint64_t unfused; /* gate and up before a gate that no epilogue has */
+    uint64_t branch;  /* result of a block before its second norm */
     uint64_t logits;
-    /* K and V of a layer: [kv_head][batch][position][head_dim], so that the keys of a head follow each
-     * other. Sliding layers keep the window only, but for a prompt all of it passes through. */
+    /* K and V of a layer: [kv_head][batch][position][head_dim], so that the keys of a head follow
+     * each other. Sliding layers keep the window only, but for a prompt all of it passes through.
+     */
     uint64_t k_cache, v_cache, k_window, v_window;
     /* Experts: the router's logits, what it chose, rows in order of experts, their results. */
     uint64_t router_logits, moe_ids, moe_weights, moe_counts, moe_rows, moe_out;
@@ -78,7 +79,8 @@ struct project_plan {
     uint32_t n_assumptions;
 };
 
-/* Errors: TSR_BAD_INPUT as project_run. `plan` is cleaned up by project_plan_free, also on failure. */
+/* Errors: TSR_BAD_INPUT as project_run. `plan` is cleaned up by project_plan_free, also on failure.
+ */
 enum tsr_status project_plan(const struct tsr_model *model, const struct project_options *options,
                              struct project_plan *plan, struct tsr_error *err);
 

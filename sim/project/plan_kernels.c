@@ -78,8 +78,9 @@ static void describe_kv_append(const union project_op *op, char *out, size_t cap
 static void describe_attention(const union project_op *op, char *out, size_t cap)
 {
     const struct tsr_npu_attention *a = &op->attention;
-    int n = snprintf(out, cap, "b %" PRIu64 " h %" PRIu64 "/%" PRIu64 " d %" PRIu64 " q %" PRIu64
-                     " kv %" PRIu64, a->batch, a->heads, a->kv_heads, a->head_dim, a->q_len, a->kv_len);
+    int n = snprintf(
+        out, cap, "b %" PRIu64 " h %" PRIu64 "/%" PRIu64 " d %" PRIu64 " q %" PRIu64 " kv %" PRIu64,
+        a->batch, a->heads, a->kv_heads, a->head_dim, a->q_len, a->kv_len);
     if (a->window && n > 0 && (size_t)n < cap)
         snprintf(out + n, cap - (size_t)n, " window %" PRIu64, a->window);
 }
@@ -114,7 +115,8 @@ static void describe_moe_combine(const union project_op *op, char *out, size_t c
 }
 
 #define ROW(kernel, weights)                                                                       \
-    const struct project_kernel project_##kernel = {#kernel, emit_##kernel, describe_##kernel, weights}
+    const struct project_kernel project_##kernel = {#kernel, emit_##kernel, describe_##kernel,     \
+                                                    weights}
 
 ROW(matmul, offsetof(union project_op, matmul.b));
 ROW(rmsnorm, offsetof(union project_op, rmsnorm.w));

@@ -27,7 +27,8 @@ static bool make_routing(struct project_plan *p)
     for (uint32_t e = 0; list != NULL && e < experts; e++)
         list[e] = e;
     for (uint64_t t = 0; p->routing != NULL && list != NULL && t < p->tokens; t++)
-        for (uint32_t j = 0; j < top_k; j++) { /* the list stays a permutation: no need to reset it */
+        for (uint32_t j = 0; j < top_k;
+             j++) { /* the list stays a permutation: no need to reset it */
             uint32_t at = j + project_draw(p->options->seed, t, j, experts - j), chosen = list[at];
             list[at] = list[j];
             list[j] = p->routing[t * top_k + j] = chosen;
@@ -51,22 +52,25 @@ static bool say_routing(struct project_plan *p)
         most = n > most ? n : most;
     }
     free(rows);
-    project_assume(p, "routing: each token takes %u of %u experts, all sets alike likely (seed %llu), the "
-                   "same in every layer; %u experts touched, the busiest has %llu of %llu rows",
-                   p->model->top_k, p->model->experts, (unsigned long long)p->options->seed, touched,
-                   (unsigned long long)most, (unsigned long long)choices);
+    project_assume(
+        p,
+        "routing: each token takes %u of %u experts, all sets alike likely (seed %llu), the "
+        "same in every layer; %u experts touched, the busiest has %llu of %llu rows",
+        p->model->top_k, p->model->experts, (unsigned long long)p->options->seed, touched,
+        (unsigned long long)most, (unsigned long long)choices);
     return true;
 }
 
-/* ---- router and dispatch --------------------------------------------------------------------------- */
+/* ---- router and dispatch
+ * --------------------------------------------------------------------------- */
 
 static void place_experts(struct project_plan *p, const struct tsr_graph_op *op)
 {
     uint64_t choices = op->m * op->top_k;
     p->moe_ids = project_region(p, 4 * choices);
     p->moe_weights = project_region(p, 4 * choices);
-    p->moe_counts = project_region(p, 4 * (uint64_t)op->experts *
-                                          tsr_npu_moe_parts(p->options->chip, op->m));
+    p->moe_counts =
+        project_region(p, 4 * (uint64_t)op->experts * tsr_npu_moe_parts(p->options->chip, op->m));
     p->moe_rows = project_region(p, 2 * choices * p->model->hidden);
     p->moe_out = project_region(p, 2 * choices * p->model->hidden);
 }
@@ -83,8 +87,8 @@ enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph
     r->tokens = op->m;
     r->experts = op->experts;
     r->top_k = op->top_k;
-    r->softmax = m->router_after_topk || m->router_renorm ? TSR_NPU_ROUTER_CHOSEN
-                                                          : TSR_NPU_ROUTER_ALL;
+    r->softmax =
+        m->router_after_topk || m->router_renorm ? TSR_NPU_ROUTER_CHOSEN : TSR_NPU_ROUTER_ALL;
     r->format = TSR_F32;
     r->logits = p->router_logits;
     r->ids = p->moe_ids;
@@ -107,7 +111,8 @@ enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph
     return TSR_OK;
 }
 
-/* ---- combine --------------------------------------------------------------------------------------- */
+/* ---- combine
+ * --------------------------------------------------------------------------------------- */
 
 enum tsr_status project_plan_combine(struct project_plan *p, const struct tsr_graph_op *op,
                                      struct tsr_error *err)

@@ -11,12 +11,14 @@ static bool narrow(const struct tsr_format *f)
 
 enum tsr_dtype project_plain(const struct project_plan *p)
 {
-    return (enum tsr_dtype)(narrow(p->options->activations) ? TSR_BF16 : p->options->activations->code);
+    return (enum tsr_dtype)(narrow(p->options->activations) ? TSR_BF16
+                                                            : p->options->activations->code);
 }
 
 /* The rows that the next matmul reads, in the format of activations: a step of its own where the
  * step before could not write them so. */
-void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows, uint64_t cols)
+void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+                       uint64_t cols)
 {
     enum tsr_dtype want = (enum tsr_dtype)p->options->activations->code;
     if (p->at_format == want || !narrow(p->options->activations))
@@ -32,7 +34,8 @@ void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, ui
     p->at_format = want;
 }
 
-/* ---- norms ----------------------------------------------------------------------------------------- */
+/* ---- norms
+ * ----------------------------------------------------------------------------------------- */
 
 static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_op *op,
                                  struct tsr_error *err)
@@ -48,7 +51,7 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
     r->x_format = r->w_format = TSR_BF16;
     r->y_format = after ? TSR_BF16
                   : act->family == TSR_FAMILY_INT ||
-                            (p->model->experts != 0 && strcmp(op->name, "ffn_norm") == 0)
+                          (p->model->experts != 0 && strcmp(op->name, "ffn_norm") == 0)
                       ? project_plain(p) /* integers need a cast; a router reads 16 bits */
                       : (enum tsr_dtype)act->code;
     r->x = after ? p->branch : p->stream;
@@ -72,7 +75,8 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
     return TSR_OK;
 }
 
-/* ---- matmul ---------------------------------------------------------------------------------------- */
+/* ---- matmul
+ * ---------------------------------------------------------------------------------------- */
 
 static uint64_t element_bytes(const struct tsr_format *f)
 {
@@ -152,7 +156,8 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     return TSR_OK;
 }
 
-/* ---- ends of the model ------------------------------------------------------------------------------ */
+/* ---- ends of the model
+ * ------------------------------------------------------------------------------ */
 
 static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph_op *op,
                                   struct tsr_error *err)
@@ -180,7 +185,8 @@ static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph
     return TSR_OK;
 }
 
-/* ---- attention ------------------------------------------------------------------------------------- */
+/* ---- attention
+ * ------------------------------------------------------------------------------------- */
 
 static uint64_t row_bytes(const struct tsr_graph_op *op) /* of the fused q k v */
 {
@@ -188,8 +194,8 @@ static uint64_t row_bytes(const struct tsr_graph_op *op) /* of the fused q k v *
 }
 
 /* Norm of each head of q or of k, in place. */
-static void plan_head_norm(struct project_plan *p, const struct tsr_graph_op *op, const char *suffix,
-                           uint64_t first, uint64_t heads)
+static void plan_head_norm(struct project_plan *p, const struct tsr_graph_op *op,
+                           const char *suffix, uint64_t first, uint64_t heads)
 {
     struct project_step *s = project_step(p, &project_rmsnorm, op, suffix);
     struct tsr_npu_rmsnorm *r = &s->op.rmsnorm;
@@ -315,7 +321,8 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
     return TSR_OK;
 }
 
-/* ---- not served yet -------------------------------------------------------------------------------- */
+/* ---- not served yet
+ * -------------------------------------------------------------------------------- */
 
 static enum tsr_status plan_none(struct project_plan *p, const struct tsr_graph_op *op,
                                  struct tsr_error *err)

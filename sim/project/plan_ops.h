@@ -29,6 +29,6 @@ project_planner project_plan_topk, project_plan_combine;
 enum tsr_dtype project_plain(const struct project_plan *p);
 /* Appends a cast of the rows at p->at to the format of activations, where they are not in it. */
 void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
-                  uint64_t cols);
+                       uint64_t cols);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a model to a number: plan, run and compose one phase of a model on one chip.
  *
- * A step is one program: an operation of the graph, or a part of one, or several that a kernel fuses.
- * Every distinct step is simulated once, in timing mode, with all tiles contending; the phase's time
- * is the sum over the steps of cycles x repeat, each with its own launch and without overlap. */
+ * A step is one program: an operation of the graph, or a part of one, or several that a kernel
+ * fuses. Every distinct step is simulated once, in timing mode, with all tiles contending; the
+ * phase's time is the sum over the steps of cycles x repeat, each with its own launch and without
+ * overlap. */
 #ifndef SIM_PROJECT_PROJECT_H
 #define SIM_PROJECT_PROJECT_H
 
@@ -13,27 +14,31 @@
 #include "tessera/model.h"
 #include "tessera/sim.h"
 
-enum { PROJECT_MAX_STEPS = 160, PROJECT_TOP = 5, PROJECT_MAX_THREADS = 256 };
+enum {
+    PROJECT_MAX_STEPS = 160,
+    PROJECT_TOP = 5,
+    PROJECT_MAX_THREADS = 256
+};
 
 struct project_options {
     const struct tsr_isa *isa;
     const struct tsr_chip *chip;
     enum tsr_phase phase;
-    uint64_t batch, seq;                   /* as struct tsr_graph_options */
+    uint64_t batch, seq;                                 /* as struct tsr_graph_options */
     const struct tsr_format *weights, *activations, *kv; /* none null */
-    uint64_t seed;           /* of the routing of tokens to experts */
-    uint32_t threads;        /* host threads at most; the result does not depend on it */
-    double price_per_hour;   /* of the chip; 0: no cost is stated */
+    uint64_t seed;                                       /* of the routing of tokens to experts */
+    uint32_t threads;      /* host threads at most; the result does not depend on it */
+    double price_per_hour; /* of the chip; 0: no cost is stated */
 };
 
 /* One step with what its run showed. */
 struct project_step_result {
-    char name[48];        /* "qkv", "ffn_act" */
-    const char *kernel;   /* "matmul" */
-    char shape[96];       /* "m 2048 n 12288 k 4096" */
-    uint32_t repeat;      /* instances in the phase */
-    int32_t same_as;      /* the step whose run stands for this one (same shape); -1: its own */
-    uint64_t macs;        /* that the result of one instance needs */
+    char name[48];         /* "qkv", "ffn_act" */
+    const char *kernel;    /* "matmul" */
+    char shape[96];        /* "m 2048 n 12288 k 4096" */
+    uint32_t repeat;       /* instances in the phase */
+    int32_t same_as;       /* the step whose run stands for this one (same shape); -1: its own */
+    uint64_t macs;         /* that the result of one instance needs */
     double macs_per_cycle; /* of the chip, at the width of the step's operands; 0: no tensor work */
     struct tsr_stats stats; /* of one instance */
 };
@@ -63,11 +68,11 @@ struct project_result {
     uint32_t n_assumptions;
 };
 
-/* Plans, simulates and composes. Errors: as tsr_model_fit (a model that does not fit: TSR_BAD_INPUT,
- * with sizes); TSR_BAD_INPUT an operation that no kernel serves on this chip or in these formats;
- * TSR_FAULT a program that stopped; TSR_INTERNAL out of memory. *out untouched on failure.
- * Ownership: free() the result. Threads: any number of calls at once. Deterministic: the same result
- * on any number of threads. */
+/* Plans, simulates and composes. Errors: as tsr_model_fit (a model that does not fit:
+ * TSR_BAD_INPUT, with sizes); TSR_BAD_INPUT an operation that no kernel serves on this chip or in
+ * these formats; TSR_FAULT a program that stopped; TSR_INTERNAL out of memory. *out untouched on
+ * failure. Ownership: free() the result. Threads: any number of calls at once. Deterministic: the
+ * same result on any number of threads. */
 enum tsr_status project_run(const struct tsr_model *model, const struct project_options *options,
                             struct project_result **out, struct tsr_error *err);
 

@@ -4,7 +4,9 @@
 
 #include "sim/project/project.h"
 
-enum { SCHEMA = 1 };
+enum {
+    SCHEMA = 1
+};
 
 static void set_int(json_t *o, const char *key, uint64_t v)
 {
@@ -46,7 +48,8 @@ static json_t *one(const struct project_result *r, const struct project_step_res
     set_text(o, "kernel", s->kernel);
     set_text(o, "shape", s->shape);
     set_int(o, "repeat", s->repeat);
-    json_object_set_new(o, "run_of", s->same_as < 0 ? json_null() : json_string(r->step[s->same_as].name));
+    json_object_set_new(o, "run_of",
+                        s->same_as < 0 ? json_null() : json_string(r->step[s->same_as].name));
     set_int(o, "cycles", st->cycles);
     set_int(o, "total_cycles", project_step_cycles(s));
     set_real(o, "share", (double)project_step_cycles(s) / (double)r->cycles);
@@ -146,8 +149,10 @@ json_t *project_json(const struct project_result *r)
     json_t *o = head(r), *ops = json_array();
     set_real(o, "tokens_per_s", r->tokens_per_s);
     set_real(o, "latency_s", r->latency_s);
-    json_object_set_new(o, "time_to_first_token_s", prefill ? json_real(r->latency_s) : json_null());
-    json_object_set_new(o, "inter_token_latency_s", prefill ? json_null() : json_real(r->latency_s));
+    json_object_set_new(o, "time_to_first_token_s",
+                        prefill ? json_real(r->latency_s) : json_null());
+    json_object_set_new(o, "inter_token_latency_s",
+                        prefill ? json_null() : json_real(r->latency_s));
     set_int(o, "cycles", r->cycles);
     set_real(o, "ttu_utilisation", r->ttu_utilisation);
     set_real(o, "ttu_busy", r->ttu_busy);

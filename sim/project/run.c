@@ -13,7 +13,7 @@ struct pool {
     enum tsr_status *status; /* per step */
     struct tsr_error *error;
     pthread_mutex_t lock;
-    uint32_t next;      /* place in `order` */
+    uint32_t next; /* place in `order` */
     uint32_t order[PROJECT_MAX_STEPS], n;
 };
 
@@ -81,8 +81,8 @@ static enum tsr_status simulate(const struct project_plan *p, const struct proje
                                                  {TSR_CONTROL_MOE_DISPATCH, fill_ids, &control},
                                                  {TSR_CONTROL_MOE_COMBINE, fill_ids, &control},
                                                  {TSR_CONTROL_MOE_TOTALS, fill_totals, &control}};
-    struct tsr_run_options run = {.mode = TSR_MODE_TIMING, .sources = sources,
-                                  .n_sources = sizeof sources / sizeof *sources};
+    struct tsr_run_options run = {
+        .mode = TSR_MODE_TIMING, .sources = sources, .n_sources = sizeof sources / sizeof *sources};
     struct tsr_error e = {0};
     enum tsr_status st = s->kernel->emit(o->isa, o->chip, &s->op, &program, &e);
     if (st == TSR_OK)
@@ -91,7 +91,8 @@ static enum tsr_status simulate(const struct project_plan *p, const struct proje
         st = tsr_sim_run(sim, &program, &run, stats, NULL, &e);
     tsr_sim_destroy(sim);
     tsr_program_free(&program);
-    return st == TSR_OK ? st : tsr_error_set(err, st, "%s: %s: %s", p->model->name, s->name, e.message);
+    return st == TSR_OK ? st
+                        : tsr_error_set(err, st, "%s: %s: %s", p->model->name, s->name, e.message);
 }
 
 static void *work(void *self)

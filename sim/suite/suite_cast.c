@@ -19,8 +19,8 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
     double *bound = suite_alloc(s, n * sizeof *bound, err);
     if (!a || !y || !want || !bound)
         return TSR_INTERNAL;
-    struct tsr_npu_cast op = {.rows = x->m, .cols = x->n, .x_format = fx, .y_format = fy,
-                              .scale = scale};
+    struct tsr_npu_cast op = {
+        .rows = x->m, .cols = x->n, .x_format = fx, .y_format = fy, .scale = scale};
     suite_fill(s, f, SUITE_UNIT, a, n);
     st = suite_place(s, SUITE_IN, f, a, n, &op.x, err);
     if (!st)
@@ -52,8 +52,11 @@ enum tsr_status suite_cast(struct suite *s, struct tsr_error *err)
     static const struct {
         enum tsr_dtype x, y;
         double scale; /* i8: some values beyond the range */
-    } cases[] = {{TSR_BF16, TSR_I8, 256},    {TSR_BF16, TSR_F8E4M3, 1}, {TSR_F16, TSR_F8E5M2, 4},
-                 {TSR_F32, TSR_BF16, 0.5}, {TSR_BF16, TSR_F32, 1}};
+    } cases[] = {{TSR_BF16, TSR_I8, 256},
+                 {TSR_BF16, TSR_F8E4M3, 1},
+                 {TSR_F16, TSR_F8E5M2, 4},
+                 {TSR_F32, TSR_BF16, 0.5},
+                 {TSR_BF16, TSR_F32, 1}};
     const struct suite_shape *shape;
     size_t n = suite_shapes(s, own, sizeof own / sizeof *own, &shape);
     for (size_t i = 0; i < n; i++)

@@ -53,10 +53,17 @@ static struct project_result *project(struct fixture *f, const char *text, const
     struct tsr_model m = parse(text);
     assert_int_equal(tsr_chip_load(chip, &f->chip, &e), TSR_OK);
     const struct tsr_format *w = tsr_isa_format(f->isa, format);
-    struct project_options o = {.isa = f->isa, .chip = &f->chip, .phase = phase, .batch = 2,
-                                .seq = 40, .weights = w, .activations = w,
-                                .kv = tsr_isa_format(f->isa, "bf16"), .seed = 7,
-                                .threads = threads, .price_per_hour = 2.5};
+    struct project_options o = {.isa = f->isa,
+                                .chip = &f->chip,
+                                .phase = phase,
+                                .batch = 2,
+                                .seq = 40,
+                                .weights = w,
+                                .activations = w,
+                                .kv = tsr_isa_format(f->isa, "bf16"),
+                                .seed = 7,
+                                .threads = threads,
+                                .price_per_hour = 2.5};
     struct project_result *r = NULL;
     if (project_run(&m, &o, &r, &e) != TSR_OK)
         fail_msg("%s on %s, %s: %s", m.name, chip, format, e.message);
@@ -93,7 +100,8 @@ static void check_step(const struct project_result *r, const struct project_step
             sum += st->unit[q][w];
         assert_int_equal(sum, whole);
     }
-    assert_true((double)(st->hbm_read_bytes + st->hbm_write_bytes) <= project_hbm_rate(chip) * seconds);
+    assert_true((double)(st->hbm_read_bytes + st->hbm_write_bytes) <=
+                project_hbm_rate(chip) * seconds);
     assert_true((double)s->macs <= s->macs_per_cycle * (double)st->cycles || s->macs == 0);
     assert_true(s->macs == 0 || st->macs >= s->macs);
 }
@@ -179,7 +187,8 @@ static void test_compose_threads_give_the_same_bytes(void **state)
     for (int m = 0; m < 2; m++) {
         char *one = text_of(project(*state, models[m], "micro4", "bf16", TSR_PREFILL, 1));
         for (uint32_t threads = 1; threads <= 4; threads++) {
-            char *other = text_of(project(*state, models[m], "micro4", "bf16", TSR_PREFILL, threads));
+            char *other =
+                text_of(project(*state, models[m], "micro4", "bf16", TSR_PREFILL, threads));
             assert_string_equal(one, other);
             free(other);
         }
@@ -189,9 +198,17 @@ static void test_compose_threads_give_the_same_bytes(void **state)
 
 static void test_compose_json_has_the_fixed_keys(void **state)
 {
-    static const char *const keys[] = {"schema", "tokens_per_s", "latency_s", "ttu_utilisation",
-                                       "hbm_utilisation", "hbm_bytes", "composed", "ops", "top",
-                                       "assumptions", "time_to_first_token_s",
+    static const char *const keys[] = {"schema",
+                                       "tokens_per_s",
+                                       "latency_s",
+                                       "ttu_utilisation",
+                                       "hbm_utilisation",
+                                       "hbm_bytes",
+                                       "composed",
+                                       "ops",
+                                       "top",
+                                       "assumptions",
+                                       "time_to_first_token_s",
                                        "inter_token_latency_s"};
     struct project_result *r = project(*state, dense, "micro", "bf16", TSR_DECODE, 1);
     json_t *j = project_json(r);
@@ -203,7 +220,8 @@ static void test_compose_json_has_the_fixed_keys(void **state)
     assert_true(json_is_null(json_object_get(j, "time_to_first_token_s")));
     double share = 0;
     for (size_t i = 0; i < json_array_size(json_object_get(j, "ops")); i++)
-        share += json_real_value(json_object_get(json_array_get(json_object_get(j, "ops"), i), "share"));
+        share +=
+            json_real_value(json_object_get(json_array_get(json_object_get(j, "ops"), i), "share"));
     assert_true(fabs(share - 1) < 1e-9);
     json_decref(j);
     free(r);
@@ -218,8 +236,15 @@ static void test_compose_refuses_a_model_that_does_not_fit(void **state)
     const struct tsr_format *w = tsr_isa_format(f->isa, "bf16");
     assert_int_equal(tsr_model_load("llama-2-70b", &m, &e), TSR_OK);
     assert_int_equal(tsr_chip_load("maia100", &f->chip, &e), TSR_OK);
-    struct project_options o = {.isa = f->isa, .chip = &f->chip, .phase = TSR_DECODE, .batch = 1,
-                                .seq = 2048, .weights = w, .activations = w, .kv = w, .threads = 1};
+    struct project_options o = {.isa = f->isa,
+                                .chip = &f->chip,
+                                .phase = TSR_DECODE,
+                                .batch = 1,
+                                .seq = 2048,
+                                .weights = w,
+                                .activations = w,
+                                .kv = w,
+                                .threads = 1};
     assert_int_equal(project_run(&m, &o, &r, &e), TSR_BAD_INPUT);
     assert_null(r);
     assert_non_null(strstr(e.message, "GiB"));

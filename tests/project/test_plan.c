@@ -13,13 +13,20 @@ struct fixture {
     struct project_plan *plan;
 };
 
-static struct project_options options(const struct fixture *f, const char *format, enum tsr_phase phase,
-                                      uint64_t batch, uint64_t seq)
+static struct project_options options(const struct fixture *f, const char *format,
+                                      enum tsr_phase phase, uint64_t batch, uint64_t seq)
 {
     const struct tsr_format *w = tsr_isa_format(f->isa, format);
-    return (struct project_options){.isa = f->isa, .chip = &f->chip, .phase = phase, .batch = batch,
-                                    .seq = seq, .weights = w, .activations = w,
-                                    .kv = tsr_isa_format(f->isa, "bf16"), .seed = 1, .threads = 1};
+    return (struct project_options){.isa = f->isa,
+                                    .chip = &f->chip,
+                                    .phase = phase,
+                                    .batch = batch,
+                                    .seq = seq,
+                                    .weights = w,
+                                    .activations = w,
+                                    .kv = tsr_isa_format(f->isa, "bf16"),
+                                    .seed = 1,
+                                    .threads = 1};
 }
 
 static struct tsr_model load(const char *name)
@@ -96,8 +103,8 @@ static void test_plan_repeats_are_the_layers(void **state)
     struct tsr_model m = load("llama-2-7b");
     struct project_options o = options(f, "bf16", TSR_DECODE, 1, 2048);
     assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
-    static const char *const layer[] = {"attn_norm", "qkv", "rope", "kv_append", "attention",
-                                        "o", "ffn_norm", "gate_up", "down"};
+    static const char *const layer[] = {
+        "attn_norm", "qkv", "rope", "kv_append", "attention", "o", "ffn_norm", "gate_up", "down"};
     for (size_t i = 0; i < sizeof layer / sizeof *layer; i++) {
         assert_non_null(find(f->plan, layer[i]));
         assert_int_equal(find(f->plan, layer[i])->repeat, 32);
@@ -132,8 +139,10 @@ static void test_plan_rows_flow_from_step_to_step(void **state)
     assert_int_equal(find(p, "qkv")->op.matmul.a, find(p, "attn_norm")->op.rmsnorm.y);
     assert_int_equal(find(p, "rope")->op.rope.x, find(p, "qkv")->op.matmul.c);
     assert_int_equal(find(p, "attention")->op.attention.q.address, find(p, "rope")->op.rope.y);
-    assert_int_equal(find(p, "attention")->op.attention.k.address, find(p, "rope")->op.rope.k_cache);
-    assert_int_equal(find(p, "attention")->op.attention.v.address, find(p, "kv_append")->op.kv_append.dst);
+    assert_int_equal(find(p, "attention")->op.attention.k.address,
+                     find(p, "rope")->op.rope.k_cache);
+    assert_int_equal(find(p, "attention")->op.attention.v.address,
+                     find(p, "kv_append")->op.kv_append.dst);
     assert_int_equal(find(p, "o")->op.matmul.a, find(p, "attention")->op.attention.o.address);
     assert_int_equal(find(p, "ffn_norm")->op.rmsnorm.x, find(p, "o")->op.matmul.c);
     assert_int_equal(find(p, "down")->op.matmul.a, find(p, "gate_up")->op.matmul.c);
