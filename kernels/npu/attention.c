@@ -32,10 +32,12 @@ enum sem {
     S_SUM,             /* O is complete: TVP */
     S_STAGE_FREE,      /* the output of two query blocks ago has left: TVP */
     S_STAGED,          /* channel 3 */
-    S_SLOT_FREE,       /* channel 0 */
+    S_SLOT_FREE,       /* in all tiles of the team: channel 0 */
     S_QUERY_FREE,      /* channel 2 */
     S_SINK,            /* arrived: TVP */
     S_SINK_FREE,       /* channel 2 */
+    S_RELEASED,        /* a slot of this tile, in a team: channel 1 */
+    S_FOLLOWERS,       /* the same slot of all later members of the team: channel 1 */
 };
 
 enum reg {
@@ -52,13 +54,17 @@ enum reg {
     X_PAR,          /* PAR_ITEM, PAR_STEP: which of two buffers */
     T0, T1, T2, T3, T4, T5, T6,
 };
-/* Flags of a step. VALID: there is one. */
-enum { FIRST = 1, FRESH = 2, LAST = 4, RELEASE = 8, PAR_ITEM = 16, PAR_STEP = 32, VALID = 64 };
-/* Launch arguments: X_LU and X_XU the first unit, these three. */
-enum { ARG_EVEN = X_HI, ARG_DELTA = X_POS, ARG_ITEMS = X_ROWS };
-/* Control memory. */
-enum { C_EVEN = 0, C_DELTA = 8, C_ITEMS = 16, C_KB0 = 24, C_SEGMENT = 32, C_OUT = 40, C_TOKENS = 48,
-       C_LAST_OUT = 56, C_LAST_TOKENS = 64, C_LOAD_N = 72, C_UNIT = 80, C_N = 88 };
+/* Flags of a step. VALID: there is one. PASS: no step; X_NK key blocks go by unused. */
+enum { FIRST = 1, FRESH = 2, LAST = 4, RELEASE = 8, PAR_ITEM = 16, PAR_STEP = 32, VALID = 64, PASS = 128 };
+/* Launch arguments: X_LU and X_XU the first unit, these from x13 on, kept in control memory from 0. */
+enum { ARG_EVEN, ARG_DELTA, ARG_ITEMS, ARG_MASK, ARG_BEFORE, ARG_MEMBER, ARG_EXTRA, ARGS, FIRST_ARG = 13 };
+/* Control memory. BEFORE: mask of the member before, the first one's itself; MEMBER: 0 the first,
+ * 1, 2 the last; EXTRA: keys, rounded up to blocks, of a last round in which the tile has no block. */
+enum { C_EVEN = 8 * ARG_EVEN, C_DELTA = 8 * ARG_DELTA, C_ITEMS = 8 * ARG_ITEMS, C_MASK = 8 * ARG_MASK,
+       C_BEFORE = 8 * ARG_BEFORE, C_MEMBER = 8 * ARG_MEMBER, C_EXTRA = 8 * ARG_EXTRA,
+       C_KB0 = 8 * ARGS, C_SEGMENT = C_KB0 + 8, C_END = C_KB0 + 16, C_OUT = C_KB0 + 24, C_TOKENS = C_KB0 + 32,
+       C_LAST_OUT = C_KB0 + 40, C_LAST_TOKENS = C_KB0 + 48, C_LOAD_N = C_KB0 + 56, C_UNIT = C_KB0 + 64,
+       C_N = C_KB0 + 72 };
 
 /* Beyond any key. */
 static const int64_t far = (int64_t)1 << 40;
@@ -81,7 +87,7 @@ static void block_of(struct emit *e, int d, int n, int t)
     L("  ld x%d, x0, %d", t, C_DELTA);
     L("  andi x%d, x%d, 1", d, n);
     L("  mul x%d, x%d, x%d", t, t, d);
-    L("  muli x%d, x%d, %u", d, n, e->p->item_step);
+    L("  muli x%d, x%d, %u", d, n, e->p->team);
     L("  add x%d, x%d, x%d", d, d, t);
     L("  ld x%d, x0, %d", t, C_EVEN);
     L("  add x%d, x%d, x%d", d, d, t);
@@ -179,54 +185,72 @@ static void next_slot(struct emit *e, int x, int t, const char *where)
 
 /* ---- loads ------------------------------------------------------------------------------------------- */
 
+/* Keys [lo, hi) of segment n (of round n, where keys do not stay). j, tokens, pos: temporaries. */
+static void segment_range(struct emit *e, int n, int j, int tokens, int pos, int lo, int hi)
+{
+    const struct attention_plan *p = e->p;
+    uint64_t first, end;
+    if (p->retain || !p->op->causal) {
+        attention_keys(p, 0, p->blocks - 1, &first, &end);
+        li(e, lo, (int64_t)first);
+        li(e, hi, (int64_t)end);
+        return;
+    }
+    L("  muli x%d, x%d, %u", j, n, p->team);
+    block_range(e, j, tokens, pos, lo, hi);
+    if (p->team == 1)
+        return;
+    L("  addi x%d, x%d, %u", j, j, p->team - 1);
+    L("  mini x%d, x%d, %u", j, j, p->blocks - 1);
+    L("  addi x%d, x%d, 0", X_SP, lo);
+    block_range(e, j, tokens, pos, lo, hi);
+    L("  addi x%d, x%d, 0", lo, X_SP);
+}
+
 /* Opens the next segment: X_LN, X_LK, X_LV, X_LU. */
 static void open_segment(struct emit *e)
 {
     const struct attention_plan *p = e->p;
     li(e, T0, p->units);
     L("  bge x%d, x%d, loaded", X_LU, T0);
-    if (p->retain)
-        li(e, T5, 0);
-    else
+    if (!p->retain)
         L("  ld x%d, x0, %d", T5, C_LOAD_N);
-    block_of(e, T0, T5, T1);
-    block_range(e, T0, T1, T2, T3, T4);
-    L("  addi x%d, x%d, 0", X_SP, T3);
+    segment_range(e, T5, T0, T1, T2, T3, T4);
+    L("  sub x%d, x%d, x%d", X_LN, T4, T3);
     unit_address(e, X_LK, X_LU, T0, T1, T2, p->k.address, key_steps(&p->k, 0));
-    add_product(e, X_LK, X_SP, p->k.token_stride, T0);
+    add_product(e, X_LK, T3, p->k.token_stride, T0);
     unit_address(e, X_LV, X_LU, T0, T1, T2, p->v.address, key_steps(&p->v, part_bytes(p)));
-    add_product(e, X_LV, X_SP, p->v.token_stride, T0);
-    L("  ld x%d, x0, %d", T6, C_ITEMS);
-    if (p->retain) { /* up to the last block's end */
-        L("  addi x%d, x%d, -1", T5, T6);
-        block_of(e, T0, T5, T1);
-        block_range(e, T0, T1, T2, T3, T4);
-        L("  addi x%d, x%d, %u", X_LU, X_LU, p->unit_stride);
-    } else {
+    add_product(e, X_LV, T3, p->v.token_stride, T0);
+    if (!p->retain) {
+        li(e, T0, p->rounds);
         L("  addi x%d, x%d, 1", T5, T5);
-        L("  blt x%d, x%d, same_unit", T5, T6);
-        li(e, T5, 0);
-        L("  addi x%d, x%d, %u", X_LU, X_LU, p->unit_stride);
-        L("same_unit:");
         L("  sd x%d, x0, %d", T5, C_LOAD_N);
+        L("  blt x%d, x%d, load_block", T5, T0);
+        L("  sd x0, x0, %d", C_LOAD_N);
     }
-    L("  sub x%d, x%d, x%d", X_LN, T4, X_SP);
+    L("  addi x%d, x%d, %u", X_LU, X_LU, p->unit_stride);
 }
 
 /* X_LS <- rows (T5) from `src`, by slabs of `cols` columns, a line per row and slab. */
-static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, uint32_t cols, const char *sems)
+static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, uint32_t cols, const char *wait,
+                      enum sem arrived)
 {
     const struct attention_plan *p = e->p;
+    char sems[64];
+    if (p->team > 1)
+        snprintf(sems, sizeof sems, ", mask=x%d, mc=1, p1=s%d%s", T6, arrived, wait);
+    else
+        snprintf(sems, sizeof sems, ", p1=s%d%s", arrived, wait);
     li(e, T0, (int64_t)cols * p->element);
     li(e, T1, (int64_t)stride);
     li(e, T2, p->line);
     if (slabs == 1) {
-        L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d %s", X_LS, src, T0, T5, T1, T2, sems);
+        L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s", X_LS, src, T0, T5, T1, T2, sems);
         return;
     }
     li(e, T3, slabs);
     li(e, T4, (int64_t)p->kb * p->line);
-    L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d %s", X_LS, src, T0,
+    L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d%s", X_LS, src, T0,
       T3, T0, T4, T5, T1, T2, sems);
 }
 
@@ -234,8 +258,12 @@ static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, 
 static void loads(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    char sems[64];
+    char wait[24];
     uint64_t k_bytes = (uint64_t)p->slabs * p->kb * p->line;
+    if (p->team > 1) { /* the first member's work */
+        L("  ld x%d, x0, %d", T0, C_MEMBER);
+        L("  bne x%d, x0, loaded", T0);
+    }
     L("load:");
     li(e, T0, p->ahead);
     L("  bge x%d, x%d, loaded", X_AH, T0);
@@ -244,11 +272,12 @@ static void loads(struct emit *e)
     open_segment(e);
     L("load_block:");
     L("  mini x%d, x%d, %u", T5, X_LN, p->kb);
-    snprintf(sems, sizeof sems, "wait(s%d) post(s%d)", S_SLOT_FREE, S_K);
-    load_rows(e, X_LK, p->k.token_stride, p->slabs, p->slab_cols, sems);
-    snprintf(sems, sizeof sems, "post(s%d)", S_V);
+    if (p->team > 1)
+        L("  ld x%d, x0, %d", T6, C_MASK);
+    snprintf(wait, sizeof wait, " wait(s%d)", S_SLOT_FREE);
+    load_rows(e, X_LK, p->k.token_stride, p->slabs, p->slab_cols, wait, S_K);
     L("  addi x%d, x%d, %" PRIu64, X_LS, X_LS, k_bytes);
-    load_rows(e, X_LV, p->v.token_stride, p->v_slabs, p->v_cols, sems);
+    load_rows(e, X_LV, p->v.token_stride, p->v_slabs, p->v_cols, "", S_V);
     L("  addi x%d, x%d, -%" PRIu64, X_LS, X_LS, k_bytes);
     L("  addi x%d, x%d, %" PRIu64, X_LK, X_LK, p->kb * p->k.token_stride);
     L("  addi x%d, x%d, %" PRIu64, X_LV, X_LV, p->kb * p->v.token_stride);
@@ -282,9 +311,13 @@ static void load_queries(struct emit *e, bool next)
     li(e, heads, p->group);
     li(e, head_stride, (int64_t)p->q.head_stride);
     li(e, token_step, (int64_t)p->group * p->line);
-    L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d, n3=x%d, ss3=x%d, "
-      "ds3=x%d wait(s%d) post(s%d)", dst, src, len, slabs, len, slab_step, heads, head_stride, line, tokens, stride,
-      token_step, S_QUERY_FREE, S_Q);
+    if (p->slabs == 1) /* heads of a token in one run */
+        L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d wait(s%d) "
+          "post(s%d)", dst, src, len, heads, head_stride, line, tokens, stride, token_step, S_QUERY_FREE, S_Q);
+    else
+        L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d, n3=x%d, "
+          "ss3=x%d, ds3=x%d wait(s%d) post(s%d)", dst, src, len, slabs, len, slab_step, heads, head_stride, line,
+          tokens, stride, token_step, S_QUERY_FREE, S_Q);
     if (!op->has_sinks)
         return;
     uint64_t size = op->sink_format == TSR_F32 ? 4 : 2, run = p->group * size;
@@ -297,19 +330,36 @@ static void load_queries(struct emit *e, bool next)
 
 /* ---- a query block ------------------------------------------------------------------------------------ */
 
-/* Where the block starts in the ring. T2: its first key. */
+/* Where the block starts in the ring, and, where it opens a segment, that. T2: its first key. Keys
+ * of the segment before those of the block's first, if it is new, are looked at and masked. */
 static void first_slot(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    if (!p->retain) {
+    if (p->retain) {
+        L("  ld x%d, x0, %d", T6, C_N);
+        L("  bne x%d, x0, same_segment", T6);
+    } else if (p->team > 1) {
+        L("  ld x%d, x0, %d", T6, C_N);
+    } else {
         L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_KEY, T2, X_HW, T2);
         return;
     }
-    L("  ld x%d, x0, %d", T0, C_N);
-    L("  bne x%d, x0, same_segment", T0);
-    L("  sd x%d, x0, %d\n  sd x%d, x0, %d", T2, C_KB0, X_SLOT, C_SEGMENT);
-    L("  addi x%d, x%d, 0", X_HW, T2);
+    L("  addi x%d, x%d, 0", X_RB, T2);
+    segment_range(e, T6, T0, T1, T2, T3, T4);
+    L("  addi x%d, x%d, 0", T2, X_RB);
+    L("  sd x%d, x0, %d\n  sd x%d, x0, %d", T3, C_KB0, X_SLOT, C_SEGMENT);
+    L("  addi x%d, x%d, 0", X_HW, T3);
+    L("  sub x%d, x%d, x%d\n  addi x%d, x%d, %u\n  andi x%d, x%d, -%u\n  add x%d, x%d, x%d", T4, T4, T3, T4, T4,
+      p->kb - 1, T4, T4, p->kb, T4, T4, T3);
+    if (!p->retain) { /* a last round without a block of this tile */
+        L("  ld x%d, x0, %d\n  addi x%d, x%d, -1", T0, C_ITEMS, T0, T0);
+        L("  bne x%d, x%d, no_extra", T6, T0);
+        L("  ld x%d, x0, %d\n  add x%d, x%d, x%d", T0, C_EXTRA, T4, T4, T0);
+        L("no_extra:");
+    }
+    L("  sd x%d, x0, %d", T4, C_END);
     L("same_segment:");
+    L("  min x%d, x%d, x%d", T2, T2, X_HW);
     L("  ld x%d, x0, %d\n  ld x%d, x0, %d", X_KEY, C_KB0, X_SLOT, C_SEGMENT);
     L("  sub x%d, x%d, x%d", T2, T2, X_KEY);
     L("  shri x%d, x%d, %u", T2, T2, p->kb_shift);
@@ -347,6 +397,18 @@ static void begin_block(struct emit *e)
 {
     const struct attention_plan *p = e->p;
     L("block:");
+    if (p->team > 1) { /* blocks of the segment that only others use */
+        if (p->retain)
+            L("  bne x%d, x0, all_passed", X_XN);
+        L("  ld x%d, x0, %d", T0, C_END);
+        L("  sub x%d, x%d, x%d", X_NK, T0, X_HW);
+        L("  shri x%d, x%d, %u", X_NK, X_NK, p->kb_shift);
+        L("  beq x%d, x0, all_passed", X_NK);
+        L("  addi x%d, x%d, 0", X_HW, T0);
+        li(e, X_CF, PASS);
+        L("  jmp sum");
+        L("all_passed:");
+    }
     li(e, T0, p->units);
     li(e, X_CF, 0);
     L("  bge x%d, x%d, sum", X_XU, T0); /* no more: the deferred sum, and the end */
@@ -523,6 +585,51 @@ static void weights(struct emit *e)
     L("unfinished:");
 }
 
+static int released(const struct attention_plan *p) { return p->team > 1 ? S_RELEASED : S_SLOT_FREE; }
+
+/* A slot of this tile is free, or will be: from the last member of a team to the first, each adds
+ * its own to what the later ones have said. So the first counts slots, not posts. */
+static void hand_back(struct emit *e, const char *where)
+{
+    if (e->p->team == 1)
+        return;
+    L("  ld x%d, x0, %d\n  ld x%d, x0, %d", T0, C_BEFORE, T1, C_MEMBER);
+    L("  beq x%d, x0, first_%s", T1, where);
+    L("  addi x%d, x%d, -1", T1, T1);
+    L("  beq x%d, x0, inner_%s", T1, where);
+    L("  rpost ch=1, mask=x%d, sem=%d wait(s%d)", T0, S_FOLLOWERS, S_RELEASED);
+    L("  jmp back_%s", where);
+    L("inner_%s:", where);
+    L("  rpost ch=1, mask=x%d, sem=%d wait(s%d, s%d)", T0, S_FOLLOWERS, S_RELEASED, S_FOLLOWERS);
+    L("  jmp back_%s", where);
+    L("first_%s:", where);
+    L("  rpost ch=1, mask=x%d, sem=%d wait(s%d, s%d)", T0, S_SLOT_FREE, S_RELEASED, S_FOLLOWERS);
+    L("back_%s:", where);
+}
+
+/* In PASS: a key block that only others use arrives and is released, by an mma of nothing into the
+ * free score buffer. */
+static void pass(struct emit *e)
+{
+    const struct attention_plan *p = e->p;
+    if (p->team == 1)
+        return;
+    L("  andi x%d, x%d, %d", T0, X_CF, PASS);
+    L("  beq x%d, x0, no_pass", T0);
+    li(e, T0, (int64_t)p->zero);
+    li(e, T1, 1);
+    buffer(e, T2, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks << 8);
+    L("  mma a=x%d, as=x0, b=x%d, bs=x0, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s wait(s%d, s%d) post(s%d)", T0, T0, T1,
+      T1, T1, T2, p->format, p->format, S_K, S_V, S_RELEASED);
+    hand_back(e, "pass");
+    L("  addi x%d, x%d, -1\n  addi x%d, x%d, 1", X_AH, X_AH, X_CR, X_CR);
+    next_slot(e, X_SLOT, T0, "pass");
+    L("  addi x%d, x%d, -1", X_NK, X_NK);
+    L("  bne x%d, x0, step", X_NK);
+    L("  jmp block");
+    L("no_pass:");
+}
+
 static void sum_variant(struct emit *e, int flags)
 {
     const struct attention_plan *p = e->p;
@@ -537,7 +644,7 @@ static void sum_variant(struct emit *e, int flags)
         }
         clause(waits, sizeof waits, "wait", s == 0 ? S_WEIGHTS : -1, s == 0 && flags & FRESH ? S_V : -1);
         clause(posts, sizeof posts, "post", last && flags & LAST ? S_SUM : -1,
-               last && flags & RELEASE ? S_SLOT_FREE : -1);
+               last && flags & RELEASE ? released(p) : -1);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, across=%d%s%s%s",
           T0, T3, s ? T2 : X_DV, T3, X_DR, T4, X_DK, T5, p->format, p->format, p->v_banks == 2, scale, waits, posts);
     }
@@ -583,8 +690,20 @@ static void sum(struct emit *e)
     li(e, T4, p->v_cols);
     buffer(e, T5, X_DF, PAR_ITEM, (uint64_t)first << 8, (uint64_t)step << 8);
     dispatch(e, X_DF, 4, "summed", sum_variant);
+    if (e->p->team > 1) {
+        L("  andi x%d, x%d, %d", T0, X_DF, RELEASE);
+        L("  beq x%d, x0, back_sum", T0);
+        hand_back(e, "sum");
+    }
     output(e);
     L("  beq x%d, x0, end", X_CF);
+    if (e->p->team > 1) {
+        L("  andi x%d, x%d, %d", T0, X_CF, PASS);
+        L("  beq x%d, x0, to_step", T0);
+        li(e, X_DF, 0);
+        L("  jmp step");
+        L("to_step:");
+    }
 }
 
 /* This step's sum becomes the deferred one. */
@@ -616,14 +735,16 @@ static void post_times(struct emit *e, enum sem s, uint32_t n)
 static void begin(struct emit *e)
 {
     static const char *const consumer[] = {"ttu", "ttu", "ttu", "ttu", "tvp", "tvp", "tvp", "dma3", "dma0", "dma2",
-                                           "tvp", "dma2"};
+                                           "tvp", "dma2", "dma1", "dma1"};
     const struct attention_plan *p = e->p;
-    for (int s = 0; s <= (p->op->has_sinks ? S_SINK_FREE : S_QUERY_FREE); s++)
+    for (int s = 0; s <= S_FOLLOWERS; s++)
         L(".sem s%d %s", s, consumer[s]);
     li(e, T0, p->units);
     L("  bge x%d, x%d, end", X_XU, T0);
-    L("  sd x%d, x0, %d\n  sd x%d, x0, %d\n  sd x%d, x0, %d", ARG_EVEN, C_EVEN, ARG_DELTA, C_DELTA, ARG_ITEMS, C_ITEMS);
+    for (int i = 0; i < ARGS; i++)
+        L("  sd x%d, x0, %d", FIRST_ARG + i, 8 * i);
     post_times(e, S_SLOT_FREE, p->slots);
+    li(e, X_HW, 0); /* as the end of the segment before the first: 0 */
     post_times(e, S_QUERY_FREE, 2);
     post_times(e, S_STAGE_FREE, 2);
     if (p->op->has_sinks)
@@ -641,6 +762,7 @@ static void write_text(struct emit *e, const char *sink_format)
     begin_block(e);
     L("step:");
     loads(e);
+    pass(e);
     step_flags(e);
     scores(e);
     if (e->p->o_buffers == 2)
@@ -654,6 +776,24 @@ static void write_text(struct emit *e, const char *sink_format)
     attention_routines(e->p, &e->t, sink_format);
 }
 
+static void launch_args(const struct attention_plan *p, uint32_t tile, int64_t *args)
+{
+    const struct attention_work *w = &p->work[tile];
+    int64_t *a = args + FIRST_ARG - 1;
+    uint64_t lo, hi;
+    args[X_LU - 1] = args[X_XU - 1] = w->first_unit;
+    a[ARG_EVEN] = w->even;
+    a[ARG_DELTA] = w->delta;
+    a[ARG_ITEMS] = w->items;
+    a[ARG_MASK] = (int64_t)w->mask;
+    a[ARG_BEFORE] = (int64_t)((uint64_t)1 << ((tile - (w->member > 0)) & 63));
+    a[ARG_MEMBER] = w->member == 0 ? 0 : w->member + 1 < p->team ? 1 : 2;
+    if (w->items < p->rounds) {
+        attention_keys(p, (uint64_t)(p->rounds - 1) * p->team, p->blocks - 1, &lo, &hi);
+        a[ARG_EXTRA] = (int64_t)((hi - lo + p->kb - 1) / p->kb * p->kb);
+    }
+}
+
 enum tsr_status tsr_npu_attention(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                   const struct tsr_npu_attention *op, struct tsr_program *out,
                                   struct tsr_error *err)
@@ -665,13 +805,8 @@ enum tsr_status tsr_npu_attention(const struct tsr_isa *isa, const struct tsr_ch
     enum tsr_status st = attention_plan(isa, chip, op, &p, err);
     if (st != TSR_OK)
         return st;
-    for (uint32_t i = 0; i < tiles; i++) {
-        const struct attention_work *w = &p.work[i];
-        args[i][X_LU - 1] = args[i][X_XU - 1] = w->first_unit;
-        args[i][ARG_EVEN - 1] = w->even;
-        args[i][ARG_DELTA - 1] = w->delta;
-        args[i][ARG_ITEMS - 1] = w->items;
-    }
+    for (uint32_t i = 0; i < tiles; i++)
+        launch_args(&p, i, args[i]);
     write_text(&e, isa->formats[op->sink_format].name);
     return tsr_text_program(&e.t, isa, "attention", tiles, (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
 }

@@ -57,86 +57,87 @@ static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_
     return r;
 }
 
-/* Keys [lo, hi) that block j sees. */
-static void block_keys(const struct attention_plan *p, uint64_t j, uint64_t *lo, uint64_t *hi)
+void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo, uint64_t *hi)
 {
     const struct tsr_npu_attention *op = p->op;
-    uint64_t q0 = j * p->tokens, n = least(p->tokens, op->q_len - q0);
     *lo = 0;
     *hi = op->kv_len;
     if (op->causal) {
-        uint64_t at = op->kv_len - op->q_len + q0;
-        *hi = at + n;
+        uint64_t before = op->kv_len - op->q_len, at = before + first * p->tokens;
+        *hi = before + least((last + 1) * p->tokens, op->q_len);
         if (p->window && at + 1 > p->window)
             *lo = at + 1 - p->window;
     }
 }
 
-/* Cycles of a block, roughly: what the vector unit takes per key and key block (attention_tvp.c),
- * and for the output. Only the balance of tiles depends on it. */
-static uint64_t block_cost(const struct attention_plan *p, uint64_t j)
+static uint64_t keys_seen(const struct attention_plan *p, uint64_t first, uint64_t last)
 {
     uint64_t lo, hi;
-    block_keys(p, j, &lo, &hi);
-    return 4 * (hi - lo) + 100 * ((hi - lo + p->kb - 1) / p->kb) + 500;
+    attention_keys(p, first, last, &lo, &hi);
+    return hi - lo;
 }
 
-static uint64_t block_of(const struct attention_plan *p, const struct attention_work *w, uint64_t n)
+/* Cycles of a block, roughly: what the vector unit takes per key and key block (attention_tvp.c),
+ * and for the output. Only the choice of teams depends on it. */
+static uint64_t block_cost(const struct attention_plan *p, uint64_t j)
 {
-    return n * p->item_step + w->even + (n & 1 ? (uint64_t)(int64_t)w->delta : 0);
+    uint64_t keys = keys_seen(p, j, j);
+    return 4 * keys + 100 * ((keys + p->kb - 1) / p->kb) + 500;
 }
 
-/* The blocks of team member t. Costs that rise with j (causal) are dealt back and forth; a window
- * makes them equal, and neighbours share keys: runs. */
-static void member_work(struct attention_plan *p, uint32_t team, uint32_t t, struct attention_work *w)
+static struct attention_work member_work(const struct attention_plan *p, uint32_t team, uint32_t t)
 {
-    memset(w, 0, sizeof *w);
-    if (p->window) {
-        uint32_t first = (uint32_t)((uint64_t)t * p->blocks / team);
-        p->item_step = 1;
-        w->even = first;
-        w->items = (uint32_t)((uint64_t)(t + 1) * p->blocks / team) - first;
-        return;
-    }
-    p->item_step = team;
-    w->even = t;
-    w->delta = (int32_t)team - 1 - 2 * (int32_t)t;
-    w->items = p->blocks / team;
-    if (block_of(p, w, w->items) < p->blocks)
-        w->items++;
+    struct attention_work w = {.even = t, .delta = (int32_t)team - 1 - 2 * (int32_t)t, .member = t};
+    uint32_t whole = p->blocks / team, last = whole & 1 ? team - 1 - t : t;
+    w.items = whole + (whole * team + last < p->blocks);
+    return w;
 }
 
-static uint64_t member_cost(const struct attention_plan *p, const struct attention_work *w)
+static uint64_t member_cost(const struct attention_plan *p, uint32_t team, const struct attention_work *w)
 {
     uint64_t cost = 0;
     for (uint32_t n = 0; n < w->items; n++)
-        cost += block_cost(p, block_of(p, w, n));
+        cost += block_cost(p, (uint64_t)n * team + w->even + (n & 1 ? (uint64_t)(int64_t)w->delta : 0));
     return cost;
 }
 
-/* Chooses the team size whose slowest tile ends first, the traffic of K and V counted. */
+/* Keys that a team loads for a unit. */
+static uint64_t team_keys(const struct attention_plan *p, uint32_t team)
+{
+    uint64_t keys = 0;
+    if (p->retain)
+        return keys_seen(p, 0, p->blocks - 1);
+    for (uint32_t j = 0; j < p->blocks; j += team)
+        keys += keys_seen(p, j, least(j + team, p->blocks) - 1);
+    return keys;
+}
+
+/* The team size whose slowest tile ends first, memory and the loading tile's window included. A
+ * larger team shares what it loads, but leaves tiles idle where the units do not divide. */
 static void choose_team(struct attention_plan *p)
 {
+    enum { LATENCY = 700 }; /* cycles of a request in a busy memory */
     const struct tsr_hbm_config *h = &p->chip->hbm;
     uint32_t tiles = tsr_chip_tiles(p->chip);
-    uint64_t bytes_per_cycle = (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
-    uint64_t keys = (uint64_t)(p->slabs * p->slab_cols + p->part_cols) * p->element * p->op->kv_len;
-    uint64_t best = UINT64_MAX;
+    uint64_t pins = (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
+    uint64_t window = p->chip->tile.tdma.window_bytes / LATENCY;
+    uint64_t key_bytes = (uint64_t)(p->op->head_dim + p->part_cols) * p->element, best = UINT64_MAX;
     p->team = 1;
-    for (uint32_t team = 1; team <= tiles && team <= p->blocks; team++) {
-        uint64_t slowest = 0, rounds = (p->units + tiles / team - 1) / (tiles / team);
+    for (uint32_t team = 1; team <= least(tiles, p->blocks) && (team == 1 || tiles <= 64); team++) {
+        uint64_t cycles = 0, teams = tiles / team, turns = (p->units + teams - 1) / teams;
         for (uint32_t t = 0; t < team; t++) {
-            struct attention_work w;
-            member_work(p, team, t, &w);
-            slowest = most(slowest, member_cost(p, &w));
+            struct attention_work w = member_work(p, team, t);
+            cycles = most(cycles, member_cost(p, team, &w));
         }
-        uint64_t traffic = p->window ? 0 : p->units * team * keys / most(bytes_per_cycle, 1);
-        uint64_t cycles = most(slowest * rounds, traffic);
+        uint64_t bytes = team_keys(p, team) * key_bytes;
+        cycles = turns * most(cycles, bytes / most(window, 1));
+        cycles = most(cycles, p->units * bytes / most(pins, 1));
         if (cycles < best) {
             best = cycles;
             p->team = team;
         }
     }
+    p->rounds = (p->blocks + p->team - 1) / p->team;
 }
 
 /* Spreads the active teams evenly, so that few of them still use the ports of many clusters. */
@@ -145,12 +146,15 @@ static void deal(struct attention_plan *p)
     uint32_t tiles = tsr_chip_tiles(p->chip), teams = tiles / p->team;
     uint32_t active = (uint32_t)least(teams, p->units);
     for (uint32_t i = 0; i < tiles; i++)
-        p->work[i] = (struct attention_work){.first_unit = p->units};
+        p->work[i].first_unit = p->units;
     for (uint32_t a = 0; a < active; a++)
         for (uint32_t t = 0; t < p->team; t++) {
-            struct attention_work *w = &p->work[(uint64_t)a * teams / active * p->team + t];
-            member_work(p, p->team, t, w);
-            w->first_unit = w->items ? a : p->units;
+            uint64_t first = (uint64_t)a * teams / active * p->team;
+            struct attention_work *w = &p->work[first + t];
+            *w = member_work(p, p->team, t);
+            w->first_unit = a;
+            for (uint32_t i = 0; i < p->team && p->team > 1; i++)
+                w->mask |= (uint64_t)1 << (first + i);
         }
     p->unit_stride = active;
 }
@@ -159,21 +163,16 @@ static void deal(struct attention_plan *p)
 static void choose_retain(struct attention_plan *p)
 {
     uint64_t need = 0;
-    bool several = false;
-    for (uint32_t j = 0; j < p->blocks; j++) {
-        uint64_t lo, hi;
-        block_keys(p, j, &lo, &hi);
-        need = most(need, (hi - lo + p->kb - 1) / p->kb + (lo != 0));
-    }
-    for (uint32_t i = 0; i < tsr_chip_tiles(p->chip); i++)
-        several |= p->work[i].items > 1;
-    p->retain = several && need + 2 <= p->slots;
+    for (uint32_t j = 0; j < p->blocks; j++)
+        need = most(need, (keys_seen(p, j, j) + p->kb - 1) / p->kb + (p->window != 0));
+    p->retain = p->blocks > 1 && need + 2 <= p->slots;
 }
 
 static void place(struct attention_plan *p)
 {
     const uint64_t line = p->line, lanes = p->lanes;
-    uint64_t at = 0;
+    uint64_t at = line;
+    p->zero = 0;
     p->p = at;
     p->p_bytes = (p->kb + 1 + ATTENTION_SLACK) * line;
     at += 2 * p->p_bytes;
@@ -265,8 +264,12 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
         p->kb_shift++;
     p->s_banks = (p->kb + side - 1) / side;
     p->ahead = (uint32_t)least(3, p->slots - 1);
+    choose_retain(p);
     choose_team(p);
     deal(p);
-    choose_retain(p);
+    if (p->team > 1) /* two descriptors each in a queue of eight */
+        p->ahead = (uint32_t)least(4, p->slots - 1);
+    else if (!p->retain)
+        p->slots = (uint32_t)least(p->slots, 8);
     return TSR_OK;
 }

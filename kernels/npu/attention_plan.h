@@ -6,10 +6,11 @@
  * Query block (item): `tokens` x `group` rows <= lanes, row = token * group + head. Lanes of the
  *   vector unit are its rows.
  * Key block: kb keys, one step of the online softmax.
- * Team: `team` tiles work on one unit at a time, each on its own query blocks; a tile's n-th block
- *   is j(n) = n * item_step + even + (n odd ? delta : 0).
- * Segment: what is loaded once: with `retain` the keys of all blocks of a tile's unit, which stay in
- *   the ring while the blocks pass over them; else the keys of one block. */
+ * Team: `team` tiles work on one unit at a time. In round n they take blocks n team .. n team +
+ *   team - 1, one each, back and forth so that causal costs balance: a tile's n-th block is
+ *   n team + even + (n odd ? delta : 0). The first of them loads keys and values for all.
+ * Segment: what is loaded once: with `retain` the keys of a whole unit, which stay in the ring while
+ *   the query blocks pass over them; else the keys of one round. */
 #ifndef KERNELS_NPU_ATTENTION_PLAN_H
 #define KERNELS_NPU_ATTENTION_PLAN_H
 
@@ -19,7 +20,9 @@ struct attention_work {
     uint32_t first_unit; /* >= units: none */
     uint32_t even;
     int32_t delta;
-    uint32_t items; /* blocks of each unit */
+    uint32_t items;  /* blocks of each unit */
+    uint32_t member; /* in the team */
+    uint64_t mask;   /* tiles of the team */
 };
 
 struct attention_plan {
@@ -40,9 +43,10 @@ struct attention_plan {
     uint32_t s_banks, v_banks, o_banks, o_buffers; /* per score buffer; slab of O; O; how many O */
     bool retain;
     uint32_t slots, ahead; /* places of key blocks; loads in advance */
-    uint32_t units, unit_stride, team, item_step;
+    uint32_t units, unit_stride, team, rounds;
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
+    uint64_t zero; /* a line that nobody writes */
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
 };
@@ -52,6 +56,9 @@ enum { ATTENTION_SLACK = 8 }; /* lines between the exponents and P: lines 0 and 
 enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                const struct tsr_npu_attention *op, struct attention_plan *p,
                                struct tsr_error *err);
+
+/* Keys [lo, hi) that blocks first..last see. */
+void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo, uint64_t *hi);
 
 struct tsr_text;
 /* The vector routines setup, init, softmax, finish, output. */
