@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each tile gathers the top_k rows of its tokens from their places, in blocks, and adds them up in
  * order of choice. Rows that are too long go by runs of columns. */
+#include <string.h>
+
 #include "kernels/npu/moe.h"
 #include "kernels/npu/moe_places.h"
 
@@ -254,13 +256,14 @@ enum tsr_status tsr_npu_moe_combine(const struct tsr_isa *isa, const struct tsr_
     e.r_stride = op->residual_stride ? op->residual_stride : op->cols * e.ey;
     int64_t args[NPU_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
     for (uint32_t i = 0; i < e.p.parts; i++) {
-        int64_t *x = args[i] - 1;
+        int64_t x[TSR_LAUNCH_REGS + 1] = {0}; /* x[1] is x1 */
         uint64_t first = op->tokens * i / e.p.parts;
         npu_places_arguments(&e.p, i, x);
         x[4] = (int64_t)(op->residual + first * e.r_stride);
         x[7] = (int64_t)npu_ceil_div((uint64_t)x[2], e.p.block_tokens);
         x[14] = (int64_t)(op->weights + 4 * op->top_k * first);
         x[15] = (int64_t)(op->y + first * e.y_stride);
+        memcpy(args[i], x + 1, sizeof args[i]);
     }
     struct tsr_text text = {0}, *t = &text;
     program(t, &e);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each tile reads its tokens' rows once, in blocks, and scatters every row to the places of its
  * top_k choices. */
+#include <string.h>
+
 #include "kernels/npu/moe.h"
 #include "kernels/npu/moe_places.h"
 
@@ -82,10 +84,11 @@ enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr
     int64_t args[NPU_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
     uint64_t stride = op->x_stride ? op->x_stride : op->row_bytes;
     for (uint32_t i = 0; i < p.parts; i++) {
-        int64_t *x = args[i] - 1;
+        int64_t x[TSR_LAUNCH_REGS + 1] = {0}; /* x[1] is x1 */
         npu_places_arguments(&p, i, x);
         x[4] = (int64_t)(op->x + stride * (p.tokens * i / p.parts));
         x[7] = (int64_t)npu_ceil_div((uint64_t)x[2], p.block_tokens);
+        memcpy(args[i], x + 1, sizeof args[i]);
     }
     struct tsr_text text = {0}, *t = &text;
     program(t, &p, op, stride);

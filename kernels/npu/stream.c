@@ -374,7 +374,7 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
     uint32_t down = s->tiles / s->across;
     (void)chip;
     for (uint32_t i = 0; i < s->tiles; i++) {
-        int64_t *x = args[i] - 1; /* x[1] is x1 */
+        int64_t x[TSR_LAUNCH_REGS + 1] = {0}; /* x[1] is x1 */
         uint32_t y = i / s->across;
         uint64_t row = s->rows * y / down, rows = s->rows * (y + 1) / down - row;
         uint64_t col = i % s->across * s->tile_cols, cols = least(s->cols - col, s->tile_cols);
@@ -394,6 +394,7 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
             x[X_IN + 2] = (int64_t)(s->finish_to + i * s->finish_stride);
         if (s->indexed)
             x[X_IN] = (int64_t)s->in[0].address;
+        memcpy(args[i], x + 1, sizeof args[i]);
     }
     return tsr_text_program(t, isa, s->name, s->tiles, (const int64_t(*)[TSR_LAUNCH_REGS])args, out,
                             err);
