@@ -75,6 +75,7 @@ if command -v bash >/dev/null; then
     [ "$(complete_words tessera run --mode t)" = 'timing ' ] || complain "--mode t"
     [ "$(complete_words tessera --isa x.yaml check matm)" = 'matmul ' ] || complain "check matm"
     [ "$(complete_words tessera bench-gemm --fo)" = '--format ' ] || complain "--fo"
-    [ "$(complete_words tessera asm p)" = 'p.s ' ] || complain "asm p: $(complete_words tessera asm p)"
+    got=$(complete_words tessera asm p)
+    [ "$got" = "p.s " ] || complain "asm p: $got"
 fi
 exit $bad

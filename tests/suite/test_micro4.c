@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* labels: slow */
 #include "tests/support/suite_tests.h"
 
 int main(void)
