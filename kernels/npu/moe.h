@@ -47,6 +47,27 @@ enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr
                                      const struct tsr_npu_moe_dispatch *op,
                                      struct tsr_program *out, struct tsr_error *err);
 
+/* c[r] = a[r] x B[e]^T + bias[e] for the rows r of expert e; with a gate c = act(gate) * up, where gate
+ * and up are two such products.
+ * Shapes: a tokens * top_k rows of k in order of experts, dense; b (and up) experts x n x k, out x in
+ *   as files have them; 0 for `up`: gate and up of an expert follow each other; expert_stride bytes
+ *   from expert to expert, 0: dense; bias, up_bias f32 experts x n, 0: none (both or neither);
+ *   c tokens * top_k rows of n, dense.
+ * Numerics: mma over k in one chain (isa/num), bias added in f32, activation as tsr_npu_activation.
+ * Traffic: weights of experts without rows are not read, of others once for each block of rows
+ *   (8 accumulator banks, 512 rows on maia100, less where the TSRAM is short). */
+struct tsr_npu_moe_expert {
+    uint64_t tokens, experts, top_k, n, k;
+    enum tsr_dtype a_format, b_format, c_format;
+    bool gate;
+    enum tsr_activation activation;
+    double limit, alpha; /* SWIGLU_CLAMP */
+    uint64_t a, b, up, expert_stride, bias, up_bias, bias_stride, counts, c;
+};
+enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                   const struct tsr_npu_moe_expert *op, struct tsr_program *out,
+                                   struct tsr_error *err);
+
 /* y[t] = residual[t] (0: none) + sum over j of weight[t][j] * (row of x at the place of slot (t, j)).
  * Shapes: x tokens * top_k rows of cols, dense, in order of experts; y, residual tokens x cols.
  * Numerics: ((residual + w0 x0) + w1 x1) ..., products and sums rounded in f32.

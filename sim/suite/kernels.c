@@ -17,5 +17,6 @@ const struct suite_kernel suite_kernels[] = {
     {"moe_router", "top k of experts; --shape is tokens x experts x top_k", suite_moe_router},
     {"moe_dispatch", "rows to their experts; --shape is tokens x experts x top_k", suite_moe_dispatch},
     {"moe_combine", "weighted sums of experts' rows; --shape is tokens x experts x top_k", suite_moe_combine},
+    {"moe_expert", "rows times their experts' weights; --shape is tokens x n x k, 8 experts, top 2", suite_moe_expert},
     {NULL, NULL, NULL},
 };

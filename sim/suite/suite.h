@@ -146,6 +146,7 @@ enum tsr_status suite_matmul(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_residual(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_cast(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_activation(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_moe_combine(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_moe_dispatch(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_moe_router(struct suite *s, struct tsr_error *err);

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* C[r] = A[r] x B[expert of r]^T for rows in order of experts, counts known only to the machine.
+ *
+ * Every tile owns a run of output columns of every expert, so that each weight goes to one tile, and
+ * once where an expert has at most `mb` rows (all banks of the accumulators). All tiles walk the same
+ * sequence: experts with rows, blocks of mb rows, chunks of columns, slabs of K. Slabs of A are the
+ * same for all: a few tiles cast a share of the rows each to all, when all have handed the slab's
+ * place back. A slab of A and one of B share a place of two, and one semaphore.
+ *
+ * The TCP holds two places in the sequence: x5..x10 of the slab to load, x12..x16 of the one before,
+ * which is computed. The text of a step is written twice, once per place. */
+#include <stdio.h>
+
+#include "kernels/npu/activation.h"
+#include "kernels/npu/moe_expert_plan.h"
+#include "kernels/npu/moe_places.h"
+
+#define L(...) tsr_text_line(t, __VA_ARGS__)
+typedef unsigned long long ull;
+
+enum sem {
+    FULL,             /* two: senders + 1 posts a slab: TTU */
+    USED = FULL + 2,  /* two: the slab has been multiplied: channel 2 */
+    B_FREE = USED + 2, /* two: channel 0 */
+    CREDIT = B_FREE + 2, /* two, of the senders: a tile has handed the place back: channel 1 */
+    BLOCK = CREDIT + 2, /* a chunk is complete: ACC */
+    ACC_FREE,         /* it is drained: TTU */
+    STAGE_FREE,       /* ACC */
+    STAGE_FULL,       /* TVP */
+    OUT_FREE,         /* TVP */
+    OUT_FULL,         /* channel 3 */
+    BIAS_FREE,        /* channel 0 */
+    COUNTS, SUMS, TOTALS, /* the counts' way: TVP, channel 2, TCP */
+    SEMS,
+};
+
+/* x1 first column of the tile, x2 its columns, x3 which sender it is or -1; x4 whether it casts the
+ * counts, later the stage. To load: x5 expert, x6 its rows, x7 rows of earlier experts, x8 row, x9
+ * chunk, x10 k, x11 whether there is nothing left. To compute: x12 rows, x13 elements of K, x14 k,
+ * x15 chunk, x16 row in A and C. x17 output block, x18 x19 bias to load and in use. x20.. temporary. */
+struct emit {
+    const struct tsr_npu_moe_expert *op;
+    struct moe_expert_plan p;
+    const char *fa, *fb, *fc;
+    uint32_t lanes;
+    uint64_t expert_stride, up, bias_stride;
+    uint64_t all, senders; /* masks */
+};
+
+/* ---- start ------------------------------------------------------------------------------------- */
+
+static void post(struct tsr_text *t, uint32_t sem, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++)
+        L("  wait post(s%u)", sem);
+}
+
+static void start(struct tsr_text *t, const struct emit *e)
+{
+    static const char *const consumer[] = {"ttu",  "ttu",  "dma2", "dma2", "dma0", "dma0", "dma1",
+                                           "dma1", "acc",  "ttu",  "acc",  "tvp",  "tvp",  "dma3",
+                                           "dma0", "tvp",  "dma2", "tcp"};
+    const struct moe_expert_plan *p = &e->p;
+    _Static_assert(sizeof consumer / sizeof *consumer == SEMS, "a consumer each");
+    for (int i = 0; i < SEMS; i++)
+        L(".sem %d %s", i, consumer[i]);
+    L("  beq x4, x0, counts_cast");
+    L("  li x20, %llu", (ull)e->op->counts);
+    L("  li x21, %llu", (ull)(4 * e->op->experts));
+    L("  li x22, %u", p->parts);
+    L("  li x23, %llu", (ull)p->expert_pitch);
+    L("  li x24, 0x%llx", (ull)e->all);
+    L("  li x25, %llu", (ull)p->counts_at);
+    L("  copy ch=1, dst=x25, src=x20, len=x21, n1=x22, ss1=x21, ds1=x23, mask=x24, mc=1, p1=s%d",
+      COUNTS);
+    L("counts_cast:");
+    L("  li x20, %llu", (ull)p->counts_at);
+    L("  li x21, %u", p->parts);
+    L("  li x22, %llu", (ull)p->sums_at);
+    L("  vcall setup");
+    L("  vcall sums, x20, x0, x21, x22 wait(s%d) post(s%d)", COUNTS, SUMS);
+    L("  addi x22, x22, %llu", (ull)p->expert_pitch);
+    L("  li x21, %llu", (ull)e->op->experts);
+    L("  to_control ch=2, dst=x0, src=x22, n=x21, id=%d wait(s%d) post(s%d)",
+      TSR_CONTROL_MOE_TOTALS, SUMS, TOTALS);
+    L("  wait post(s%d, s%d)", USED, USED + 1);
+    post(t, ACC_FREE, 1);
+    post(t, STAGE_FREE, p->stages);
+    post(t, OUT_FREE, p->outs);
+    post(t, BIAS_FREE, e->op->bias ? 2 : 0);
+    L("  li x4, %llu", (ull)p->stage_at);
+    L("  li x17, %llu", (ull)p->out_at);
+    L("  li x18, %llu", (ull)p->bias_at);
+    L("  add x19, x18, x0");
+    /* behind the last slab of an expert of no rows before the first: the walk goes on from there */
+    L("  li x5, -1");
+    L("  li x9, %llu", (ull)(p->chunks - 1));
+    L("  li x10, %llu", (ull)e->op->k);
+    L("  wait wait(s%d)", TOTALS);
+    L("  jmp step1");
+}
+
+/* ---- walk ---------------------------------------------------------------------------------------- */
+
+static void advance(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    L("  addi x10, x10, %llu", (ull)e->p.kc);
+    L("  li x20, %llu", (ull)e->op->k);
+    L("  blt x10, x20, walked%u", id);
+    L("  li x10, 0");
+    L("  addi x9, x9, 1");
+    L("  li x20, %llu", (ull)e->p.chunks);
+    L("  blt x9, x20, walked%u", id);
+    L("  li x9, 0");
+    L("  addi x8, x8, %llu", (ull)e->p.mb);
+    L("  blt x8, x6, walked%u", id);
+    L("  li x8, 0");
+    L("  add x7, x7, x6");
+    L("expert%u:", id);
+    L("  addi x5, x5, 1");
+    L("  shli x20, x5, 2");
+    L("  li x21, %llu", (ull)e->op->experts);
+    L("  bge x5, x21, finished%u", id);
+    L("  lw x6, x20, 0");
+    L("  beq x6, x0, expert%u", id);
+    L("  jmp walked%u", id);
+    L("finished%u:", id);
+    L("  li x11, 1");
+    L("walked%u:", id);
+}
+
+/* ---- loads --------------------------------------------------------------------------------------- */
+
+/* x24 columns of the chunk, x25 its first one. */
+static void load_bias(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    if (!e->op->bias)
+        return;
+    L("  bne x10, x0, biased%u", id);
+    L("  li x26, %llu", (ull)e->op->bias);
+    L("  muli x27, x5, %llu", (ull)e->bias_stride);
+    L("  add x26, x26, x27");
+    L("  shli x27, x25, 2");
+    L("  add x26, x26, x27");
+    L("  shli x27, x24, 2");
+    L("  copy ch=0, dst=x18, src=x26, len=x27 wait(s%d)", BIAS_FREE);
+    if (e->op->gate) {
+        L("  addi x26, x26, %lld", (long long)(e->op->up_bias - e->op->bias));
+        L("  add x28, x18, x27");
+        L("  copy ch=0, dst=x28, src=x26, len=x27");
+    }
+    L("  li x26, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
+    L("  sub x18, x26, x18");
+    L("biased%u:", id);
+}
+
+/* Rows of B: the chunk's columns, gate and then up. A tile without columns in the chunk takes its last
+ * one, so that all walk alike. Leaves the slab's elements in x30. */
+static void load_b(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    const struct moe_expert_plan *p = &e->p;
+    char full[16];
+    snprintf(full, sizeof full, "post(s%u)", FULL + id);
+    L("  muli x23, x9, %llu", (ull)p->nc);
+    L("  addi x24, x2, -1");
+    L("  min x23, x23, x24");
+    L("  sub x24, x2, x23");
+    L("  mini x24, x24, %llu", (ull)p->nc);
+    L("  add x25, x1, x23");
+    load_bias(t, e, id);
+    L("  muli x25, x25, %llu", (ull)(e->op->k * p->eb));
+    L("  muli x26, x5, %llu", (ull)e->expert_stride);
+    L("  add x25, x25, x26");
+    L("  muli x26, x10, %u", p->eb);
+    L("  add x25, x25, x26");
+    L("  li x26, %llu", (ull)e->op->b);
+    L("  add x25, x25, x26");
+    L("  li x30, %llu", (ull)e->op->k);
+    L("  sub x30, x30, x10");
+    L("  mini x30, x30, %llu", (ull)p->kc);
+    L("  muli x27, x30, %u", p->eb);
+    L("  li x28, %llu", (ull)(e->op->k * p->eb));
+    L("  li x29, %llu", (ull)p->b_pitch);
+    L("  li x31, %llu", (ull)p->b_at[id]);
+    L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x24, ss1=x28, ds1=x29 wait(s%u) %s", B_FREE + id,
+      e->op->gate ? "" : full);
+    if (e->op->gate) {
+        L("  addi x25, x25, %lld", (long long)(e->up - e->op->b));
+        L("  mul x26, x24, x29");
+        L("  add x31, x31, x26");
+        L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x24, ss1=x28, ds1=x29 %s", full);
+    }
+}
+
+/* A sender's share of the block's rows to all tiles; if it has none, the post alone. */
+static void cast_a(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    const struct moe_expert_plan *p = &e->p;
+    L("  blt x3, x0, cast%u", id);
+    for (uint32_t left = p->tiles; left;) { /* 31 posts is the most that a wait takes */
+        uint32_t one = left < 31 ? left : 31, two = left - one < 31 ? left - one : 31;
+        char more[16] = "";
+        if (two)
+            snprintf(more, sizeof more, ", s%u*%u", CREDIT + id, two);
+        L("  copy ch=1, dst=x0, src=x0, len=x0 wait(s%u*%u%s)", CREDIT + id, one, more);
+        left -= one + two;
+    }
+    L("  sub x20, x6, x8");
+    L("  mini x20, x20, %llu", (ull)p->mb);
+    L("  addi x21, x20, %u", p->senders - 1);
+    L("  shri x21, x21, %u", p->sender_log);
+    L("  mul x22, x3, x21");
+    L("  sub x23, x20, x22");
+    L("  min x23, x23, x21");
+    L("  li x24, 0x%llx", (ull)e->all);
+    L("  blt x0, x23, share%u", id);
+    L("  rpost ch=1, mask=x24, sem=%u", FULL + id);
+    L("  jmp cast%u", id);
+    L("share%u:", id);
+    L("  add x25, x7, x8");
+    L("  add x25, x25, x22");
+    L("  muli x25, x25, %llu", (ull)(e->op->k * p->ea));
+    L("  muli x26, x10, %u", p->ea);
+    L("  add x25, x25, x26");
+    L("  li x26, %llu", (ull)e->op->a);
+    L("  add x25, x25, x26");
+    L("  muli x27, x30, %u", p->ea);
+    L("  li x28, %llu", (ull)(e->op->k * p->ea));
+    L("  li x29, %llu", (ull)p->a_pitch);
+    L("  mul x26, x22, x29");
+    L("  addi x26, x26, %llu", (ull)p->a_at[id]);
+    L("  copy ch=1, dst=x26, src=x25, len=x27, n1=x23, ss1=x28, ds1=x29, mask=x24, mc=1, p1=s%u",
+      FULL + id);
+    L("cast%u:", id);
+}
+
+/* ---- compute ------------------------------------------------------------------------------------ */
+
+static void mma(struct tsr_text *t, const struct emit *e, int acc)
+{
+    L("  mma a=x28, as=x25, b=x29, bs=x26, m=x27, n=x24, k=x31, c=x23, af=%s, bf=%s, acc=%d", e->fa,
+      e->fb, acc);
+}
+
+static void next_k(struct tsr_text *t, const struct emit *e)
+{
+    L("  addi x28, x28, %u", e->p.kq * e->p.ea);
+    L("  addi x29, x29, %u", e->p.kq * e->p.eb);
+    L("  addi x30, x30, -%u", e->p.kq);
+}
+
+/* Leaves the columns in the accumulators in x24. */
+static void multiply(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    const struct moe_expert_plan *p = &e->p;
+    L("  bne x14, x0, later%u", id);
+    L("  tsync wait(s%u*%u, s%d)", FULL + id, p->senders + 1, ACC_FREE);
+    L("  jmp arrived%u", id);
+    L("later%u:", id);
+    L("  tsync wait(s%u*%u)", FULL + id, p->senders + 1);
+    L("arrived%u:", id);
+    L("  li x20, %llu", (ull)p->a_at[id]);
+    L("  add x22, x12, x0");
+    L("  li x23, 0");
+    L("  muli x24, x15, %llu", (ull)p->nc);
+    L("  sub x24, x2, x24");
+    L("  mini x24, x24, %llu", (ull)p->nc);
+    L("  li x25, 1");
+    L("  max x24, x24, x25");
+    L("  muli x24, x24, %u", p->two);
+    L("  li x25, %llu", (ull)p->a_pitch);
+    L("  li x26, %llu", (ull)p->b_pitch);
+    L("bank%u:", id);
+    L("  mini x27, x22, %u", p->side);
+    L("  add x28, x20, x0");
+    L("  li x29, %llu", (ull)p->b_at[id]);
+    L("  add x30, x13, x0");
+    L("  mini x31, x30, %u", p->kq);
+    L("  bne x14, x0, add%u", id);
+    mma(t, e, 0);
+    next_k(t, e);
+    L("  bge x0, x30, banked%u", id);
+    L("add%u:", id);
+    L("  mini x31, x30, %u", p->kq);
+    mma(t, e, 1);
+    next_k(t, e);
+    L("  blt x0, x30, add%u", id);
+    L("banked%u:", id);
+    L("  addi x20, x20, %llu", (ull)(p->side * p->a_pitch));
+    L("  addi x23, x23, 256");
+    L("  addi x22, x22, -%u", p->side);
+    L("  blt x0, x22, bank%u", id);
+}
+
+/* ---- results ------------------------------------------------------------------------------------- */
+
+/* One bank: x22 rows left, x23 accumulator, x24 columns, x25 output, x27 output columns. */
+static void drain(struct tsr_text *t, const struct emit *e, const char *label, bool first,
+                  bool last)
+{
+    const struct moe_expert_plan *p = &e->p;
+    char wait[32], posts[32];
+    snprintf(wait, sizeof wait, first ? "wait(s%d, s%d)" : "wait(s%d)", STAGE_FREE, BLOCK);
+    snprintf(posts, sizeof posts, last ? "post(s%d, s%d)" : "post(s%d)", STAGE_FULL, ACC_FREE);
+    L("  mini x28, x22, %u", p->side);
+    L("  li x26, %llu", (ull)p->stage_pitch);
+    L("  drain dst=x4, ds=x26, m=x28, n=x24, c=x23, fmt=f32%s %s %s",
+      e->op->bias ? ", bias=x19, bi=1" : "", wait, posts);
+    L("  shli x29, x27, 2");
+    L("  add x29, x29, x4");
+    L("  shri x30, x28, 3");
+    L("  andi x31, x28, 7");
+    L("  vcall result, x4, x29, x0, x25, x27, x30, x31 wait(s%d) post(s%d)", STAGE_FULL,
+      STAGE_FREE);
+    L("  addi x4, x4, %llu", (ull)p->stage_bytes);
+    L("  li x29, %llu", (ull)(p->stage_at + p->stages * p->stage_bytes));
+    L("  blt x4, x29, %s", label);
+    L("  li x4, %llu", (ull)p->stage_at);
+    L("%s:", label);
+    L("  addi x25, x25, %llu", (ull)(p->side * p->out_pitch));
+    L("  addi x23, x23, 256");
+    L("  addi x22, x22, -%u", p->side);
+}
+
+static void store(struct tsr_text *t, const struct emit *e)
+{
+    const struct moe_expert_plan *p = &e->p;
+    L("  vcall nothing post(s%d)", OUT_FULL);
+    L("  muli x20, x16, %llu", (ull)(e->op->n * p->ec));
+    L("  muli x21, x1, %u", p->ec);
+    L("  add x20, x20, x21");
+    L("  li x21, %llu", (ull)e->op->c);
+    L("  add x20, x20, x21");
+    L("  muli x21, x2, %u", p->ec);
+    L("  li x22, %llu", (ull)p->out_pitch);
+    L("  li x23, %llu", (ull)(e->op->n * p->ec));
+    L("  copy ch=3, dst=x20, src=x17, len=x21, n1=x12, ss1=x22, ds1=x23 wait(s%d) post(s%d)",
+      OUT_FULL, OUT_FREE);
+    if (p->outs == 2) {
+        L("  li x20, %llu", (ull)(2 * p->out_at + p->out_bytes));
+        L("  sub x17, x20, x17");
+    }
+}
+
+static void results(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    static const char *const labels[2][4] = {{"one0", "first0", "middle0", "last0"},
+                                             {"one1", "first1", "middle1", "last1"}};
+    L("  bne x15, x0, begun%u", id);
+    L("  vcall nothing wait(s%d)", OUT_FREE);
+    L("begun%u:", id);
+    L("  add x22, x12, x0");
+    L("  li x23, 0");
+    L("  muli x25, x15, %llu", (ull)(e->p.nc * e->p.ec));
+    L("  add x25, x25, x17");
+    L("  shri x27, x24, %u", e->p.two - 1);
+    L("  li x20, %u", e->p.side);
+    L("  blt x20, x22, many%u", id);
+    drain(t, e, labels[id][0], true, true);
+    L("  jmp drained%u", id);
+    L("many%u:", id);
+    drain(t, e, labels[id][1], true, false);
+    L("more%u:", id);
+    L("  bge x20, x22, end%u", id);
+    drain(t, e, labels[id][2], false, false);
+    L("  jmp more%u", id);
+    L("end%u:", id);
+    drain(t, e, labels[id][3], false, true);
+    L("drained%u:", id);
+    if (e->op->bias) {
+        L("  vcall nothing post(s%d)", BIAS_FREE);
+        L("  li x20, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
+        L("  sub x19, x20, x19");
+    }
+    L("  li x20, %llu", (ull)(e->p.chunks - 1));
+    L("  bne x15, x20, computed%u", id);
+    store(t, e);
+}
+
+static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    const struct moe_expert_plan *p = &e->p;
+    uint32_t next = 1 - id;
+    L("step%u:", id);
+    L("  sub x12, x6, x8");
+    L("  mini x12, x12, %llu", (ull)p->mb);
+    L("  li x13, %llu", (ull)e->op->k);
+    L("  sub x13, x13, x10");
+    L("  mini x13, x13, %llu", (ull)p->kc);
+    L("  add x14, x10, x0");
+    L("  add x15, x9, x0");
+    L("  add x16, x7, x8");
+    advance(t, e, id);
+    L("  bne x11, x0, loaded%u", id);
+    L("  li x22, 0x%llx", (ull)e->senders);
+    L("  rpost ch=2, mask=x22, sem=%u wait(s%u) post(s%u)", CREDIT + next, USED + next,
+      B_FREE + next);
+    load_b(t, e, next);
+    cast_a(t, e, next);
+    L("loaded%u:", id);
+    L("  beq x12, x0, computed%u", id);
+    multiply(t, e, id);
+    L("  add x20, x14, x13");
+    L("  li x21, %llu", (ull)e->op->k);
+    L("  bge x20, x21, complete%u", id);
+    L("  tsync post(s%u)", USED + id);
+    L("  jmp computed%u", id);
+    L("complete%u:", id);
+    L("  tsync post(s%u, s%d)", USED + id, BLOCK);
+    results(t, e, id);
+    L("computed%u:", id);
+    L("  bne x11, x0, halted");
+}
+
+/* ---- routines ------------------------------------------------------------------------------------ */
+
+/* Rows a8 (and a9 of up) to a11; `n` of them. */
+static void rows(struct tsr_text *t, const struct emit *e, uint32_t n)
+{
+    struct npu_gate gate = {e->op->activation, e->op->limit, e->op->alpha};
+    for (uint32_t i = 0; i < n; i++)
+        L("  vld v%u, a8, f32, %llu", i, (ull)e->p.stage_pitch);
+    for (uint32_t i = 0; i < n && e->op->gate; i++)
+        L("  vld v%u, a9, f32, %llu", 8 + i, (ull)e->p.stage_pitch);
+    if (e->op->gate)
+        npu_gate_body(t, &gate, n);
+    for (uint32_t i = 0; i < n; i++)
+        L("  vst v%u, a11, %s, %llu", i + (e->op->gate ? 16 : 0), e->fc, (ull)e->p.out_pitch);
+}
+
+/* a0 gate (or the results), a1 up, a3 output, a4 columns, a5 groups of eight rows, a6 rows left. */
+static void routines(struct tsr_text *t, const struct emit *e)
+{
+    struct npu_gate gate = {e->op->activation, e->op->limit, e->op->alpha};
+    uint32_t vectors = (uint32_t)npu_ceil_div(e->p.nc, e->lanes);
+    L(".routine nothing");
+    L("  vret");
+    L(".end");
+    L(".routine setup");
+    if (e->op->gate)
+        npu_gate_constants(t, &gate);
+    L("  vret");
+    L(".end");
+    L(".routine result");
+    for (uint32_t v = 0; v < vectors; v++) {
+        L("  aaddi a12, a4, -%u", v * e->lanes);
+        L("  vlen a12");
+        L("  aaddi a8, a0, %u", v * 4 * e->lanes);
+        L("  aaddi a9, a1, %u", v * 4 * e->lanes);
+        L("  aaddi a11, a3, %u", v * e->lanes * e->p.ec);
+        L("  vloop a5, groups%u", v);
+        rows(t, e, 8);
+        L("groups%u:", v);
+        L("  vloop a6, rest%u", v);
+        rows(t, e, 1);
+        L("rest%u:", v);
+    }
+    L("  vret");
+    L(".end");
+}
+
+/* ---- launch --------------------------------------------------------------------------------------- */
+
+static uint64_t low_bits(uint32_t n)
+{
+    return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
+}
+
+/* Senders are spread over the chip. */
+static uint32_t sender_tile(const struct moe_expert_plan *p, uint32_t i)
+{
+    return i * p->tiles / p->senders;
+}
+
+enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                   const struct tsr_npu_moe_expert *op, struct tsr_program *out,
+                                   struct tsr_error *err)
+{
+    struct emit em = {.op = op, .lanes = chip->tile.tvp.lanes}, *e = &em;
+    enum tsr_status st = moe_expert_plan(isa, chip, op, &e->p, err);
+    if (st)
+        return st;
+    uint64_t matrix = op->n * op->k * e->p.eb;
+    e->up = op->up ? op->up : op->b + matrix;
+    e->expert_stride = op->expert_stride ? op->expert_stride : op->gate && !op->up ? 2 * matrix
+                                                                                  : matrix;
+    e->bias_stride = op->bias_stride ? op->bias_stride : 4 * op->n;
+    e->fa = isa->formats[op->a_format].name;
+    e->fb = isa->formats[op->b_format].name;
+    e->fc = isa->formats[op->c_format].name;
+    e->all = low_bits(e->p.tiles);
+    int64_t args[NPU_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
+    for (uint32_t i = 0; i < e->p.tiles; i++) {
+        uint64_t first = i * e->p.width, left = op->n - first;
+        args[i][0] = (int64_t)first;
+        args[i][1] = (int64_t)(left < e->p.width ? left : e->p.width);
+        args[i][2] = -1;
+        args[i][3] = i == 0;
+    }
+    for (uint32_t i = 0; i < e->p.senders; i++) {
+        args[sender_tile(&e->p, i)][2] = i;
+        e->senders |= (uint64_t)1 << sender_tile(&e->p, i);
+    }
+    struct tsr_text text = {0}, *t = &text;
+    struct npu_places sums = {.expert_pitch = e->p.expert_pitch};
+    start(t, e);
+    step(t, e, 0);
+    step(t, e, 1);
+    L("  jmp step0");
+    L("halted:");
+    L("  halt");
+    npu_places_routine(t, chip, &sums);
+    routines(t, e);
+    return tsr_text_program(t, isa, "moe_expert", e->p.tiles,
+                            (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
+}

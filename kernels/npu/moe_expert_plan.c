@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/npu/moe_expert_plan.h"
+
+#include "kernels/npu/activation.h"
+#include "kernels/npu/stream.h"
+
+typedef unsigned long long ull;
+
+/* A slab of B of this size covers the latency of HBM many times over; larger ones only make the
+ * first one come later. */
+enum { SLAB_BYTES = 262144, SENDERS = 8, SEGMENT = 1024 };
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows that differ by 1 modulo 8 lines meet the banks one a cycle. */
+static uint64_t pitch(uint64_t bytes, uint64_t line)
+{
+    uint64_t lines = npu_ceil_div(bytes, line);
+    return (npu_ceil_div(lines - 1, 8) * 8 + 1) * line;
+}
+
+static uint64_t take(uint64_t *at, uint64_t bytes, uint64_t line)
+{
+    uint64_t here = *at;
+    *at += npu_round_up(bytes, line);
+    return here;
+}
+
+/* Whether everything fits with these rows, slabs, stages and output blocks. */
+static bool place(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
+                  struct moe_expert_plan *p)
+{
+    uint64_t line = chip->tile.line_bytes, at = 0;
+    p->a_pitch = pitch(p->kc * p->ea, line);
+    p->b_pitch = pitch(p->kc * p->eb, line);
+    p->counts_at = take(&at, p->parts * p->expert_pitch, line);
+    p->sums_at = take(&at, 2 * p->expert_pitch, line);
+    for (int i = 0; i < 2; i++) {
+        p->a_at[i] = take(&at, p->mb * p->a_pitch, line);
+        p->b_at[i] = take(&at, p->two * p->nc * p->b_pitch, line);
+    }
+    p->bias_bytes = op->bias ? npu_round_up(4 * p->two * p->nc, line) : 0;
+    p->bias_at = take(&at, 2 * p->bias_bytes, line);
+    p->stage_pitch = 4ull * p->side;
+    p->stage_bytes = p->stage_pitch * p->side;
+    p->stage_at = take(&at, p->stages * p->stage_bytes, line);
+    p->out_pitch = npu_round_up(p->chunks * p->nc * p->ec, line);
+    p->out_bytes = p->mb * p->out_pitch;
+    p->out_at = take(&at, p->outs * p->out_bytes, line);
+    return at <= chip->tile.tsram_bytes;
+}
+
+/* The largest slab up to SLAB_BYTES that fits; whole rows of K, then whole HBM segments of a row, are
+ * read best. */
+static bool choose_slab(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
+                        struct moe_expert_plan *p)
+{
+    uint64_t row = p->two * p->nc * p->eb, segment = SEGMENT / p->eb;
+    for (uint64_t s = 1; s <= op->k; s++) {
+        uint64_t unit = s > 1 && op->k / s >= 2 * segment ? segment : p->kq;
+        unit = unit < p->kq ? p->kq : unit;
+        p->kc = npu_round_up(npu_ceil_div(op->k, s), unit);
+        bool small = p->kc * row <= SLAB_BYTES || p->kc <= segment || p->kc <= p->kq;
+        if (small && place(chip, op, p))
+            return true;
+        if (p->kc <= p->kq)
+            break;
+    }
+    return false;
+}
+
+static bool layout(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
+                   struct moe_expert_plan *p)
+{
+    uint64_t most = (uint64_t)chip->tile.ttu.acc_banks * p->side, d = chip->tile.ttu.dim;
+    /* an expert gets a token at most once */
+    for (p->mb = least(most, npu_round_up(op->tokens, d)); p->mb >= d;
+         p->mb = npu_round_up(p->mb / 2, d)) {
+        uint32_t banks = (uint32_t)npu_ceil_div(p->mb, p->side);
+        for (uint32_t spare = 2; spare > 0; spare--) {
+            p->outs = spare;
+            p->stages = spare == 2 && banks > 1 ? banks : 2;
+            if (choose_slab(chip, op, p))
+                return true;
+        }
+        if (p->mb <= d)
+            break;
+    }
+    return false;
+}
+
+static enum tsr_status check(const struct tsr_isa *isa, const struct tsr_npu_moe_expert *op,
+                             struct moe_expert_plan *p, struct tsr_error *err)
+{
+    const struct tsr_format *a = &isa->formats[op->a_format], *b = &isa->formats[op->b_format];
+    struct npu_gate gate = {op->activation, op->limit, op->alpha};
+    const uint64_t most = (uint64_t)1 << 24;
+    if (!op->tokens || op->tokens > most || !op->n || op->n > most || !op->k || op->k > most ||
+        !op->experts || op->experts > 256 || !op->top_k || op->top_k > op->experts)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "moe_expert: %llu tokens, n %llu, k %llu, %llu experts, top %llu; "
+                             "allowed are 1 to 2^24 thrice, 1 to 256, 1 to experts",
+                             (ull)op->tokens, (ull)op->n, (ull)op->k, (ull)op->experts,
+                             (ull)op->top_k);
+    bool ok = a->width_class && b->width_class && a->bits % 8 == 0 && b->bits % 8 == 0 &&
+              a->block <= 1 && b->block <= 1 && a->family == TSR_FAMILY_FLOAT &&
+              b->family == TSR_FAMILY_FLOAT;
+    if (!ok || !npu_float_size(isa, op->c_format))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "moe_expert: %s by %s to %s, plain float formats are allowed", a->name,
+                             b->name, isa->formats[op->c_format].name);
+    if (op->gate && !npu_gate_known(&gate))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "moe_expert: silu, tanh gelu and clamped swiglu are allowed");
+    p->ea = a->bits / 8;
+    p->eb = b->bits / 8;
+    p->ec = npu_float_size(isa, op->c_format);
+    return TSR_OK;
+}
+
+enum tsr_status moe_expert_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                const struct tsr_npu_moe_expert *op, struct moe_expert_plan *p,
+                                struct tsr_error *err)
+{
+    *p = (struct moe_expert_plan){.two = op->gate ? 2 : 1, .side = 4 * chip->tile.ttu.dim};
+    enum tsr_status st = check(isa, op, p, err);
+    if (st)
+        return st;
+    p->parts = tsr_npu_moe_parts(chip, op->tokens);
+    p->kq = chip->tile.line_bytes / (p->ea > p->eb ? p->ea : p->eb);
+    p->expert_pitch = 4 * npu_round_up(op->experts, chip->tile.tvp.lanes);
+    p->width = npu_ceil_div(op->n, npu_tiles(chip));
+    p->tiles = (uint32_t)npu_ceil_div(op->n, p->width);
+    p->chunks = npu_ceil_div(p->width, p->side / p->two);
+    p->nc = npu_ceil_div(p->width, p->chunks);
+    p->senders = 1;
+    while (2 * p->senders <= SENDERS && 2 * p->senders <= p->tiles) {
+        p->senders *= 2;
+        p->sender_log++;
+    }
+    if (4 * op->experts > chip->tile.control_bytes || !layout(chip, op, p))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "moe_expert: n %llu k %llu does not fit the tiles of %s", (ull)op->n,
+                             (ull)op->k, chip->name);
+    return TSR_OK;
+}
