@@ -17,6 +17,7 @@ enum {
     MAX_IMMS = 8,
     MAX_LOOPS = 4,
     MAX_BANKS = 16,
+    MAX_TILES = 64, /* a mask of tiles is one register */
     NO_REG = 0xFF,
 };
 #define NEVER UINT64_MAX
@@ -402,6 +403,9 @@ static inline uint64_t offset_of(uint64_t address)
 {
     return address & (((uint64_t)1 << TSR_SPACE_SHIFT) - 1);
 }
+
+/* check.c: errors TSR_BAD_INPUT "KEY: what, what is allowed" */
+enum tsr_status chip_check(const struct tsr_chip *chip, struct tsr_error *err);
 
 /* predecode.c */
 enum tsr_status predecode(struct tsr_sim *s, const struct tsr_program *p, struct code *out,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creation, and runs: the loop over cycles that have events. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@ enum {
 enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa *isa,
                                struct tsr_sim **out, struct tsr_error *err)
 {
+    enum tsr_status st = chip_check(chip, err);
+    if (st)
+        return st;
     struct tsr_sim *s = calloc(1, sizeof *s);
     if (!s)
         return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
@@ -255,7 +259,7 @@ static void run_timed(struct tsr_sim *s)
     c->now = now;
     for (uint32_t i = 0; i < s->n_tiles; i++)
         mark_dirty(s, &s->tile[i]);
-    settle_all(s, now + 1);
+    settle_all(s, s->chip->launch_cycles);
     bool any = calendar_next(c);
     while (any && !c->failed && !(s->fault.kind && s->fault.cycle < c->now)) {
         now = c->now;
@@ -303,6 +307,13 @@ static void finish_stats(struct tsr_sim *s)
     for (uint32_t i = 0; i < s->n_tiles; i++)
         for (int q = 0; q < TSR_QUEUES; q++)
             account(s, &s->tile[i].q[q], (enum tsr_queue)q, st->cycles, TSR_WAIT_DRAINED);
+    for (int q = 0; q < TSR_QUEUES; q++) { /* every cycle of every unit has one reason */
+        uint64_t sum = 0;
+        for (int w = 0; w < TSR_WAITS; w++)
+            sum += st->unit[q][w];
+        assert(sum == st->cycles * s->n_tiles);
+        (void)sum;
+    }
     struct tsr_hbm_stats h = tsr_hbm_stats(s->hbm);
     st->hbm_read_bytes = h.read_bytes;
     st->hbm_write_bytes = h.write_bytes;
@@ -333,10 +344,13 @@ enum tsr_status tsr_sim_run(struct tsr_sim *s, const struct tsr_program *program
     s->values = options->mode != TSR_MODE_TIMING;
     st = run_init(s, err);
     if (st == TSR_OK) {
-        if (options->mode == TSR_MODE_FUNCTIONAL)
+        if (options->mode == TSR_MODE_FUNCTIONAL) {
+            s->opt.retired = NULL; /* its times mean nothing */
             run_functional(s);
-        else
+            memset(s->stats.unit, 0, sizeof s->stats.unit);
+        } else {
             run_timed(s);
+        }
         if (s->cal.failed)
             st = tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
         else if (s->fault.kind)
