@@ -46,7 +46,7 @@ enum reg {
     X_NK, X_CF,     /* this step: keys, flags */
     X_AH, X_CR,     /* blocks loaded and not yet used; free slots, as the TCP's order has it */
     X_XU, X_XN,     /* the query block after this one: unit, n */
-    X_SP,           /* temporary */
+    X_KV,           /* this step: where its keys are; else a temporary */
     X_HI, X_POS, X_ROWS, /* this query block: end of its keys, position of its first token, rows */
     X_KEY, X_SLOT,  /* this key block: first key, place */
     X_HW, X_RB,     /* keys from here on are fresh; blocks that start before here are released */
@@ -202,9 +202,9 @@ static void segment_range(struct emit *e, int n, int j, int tokens, int pos, int
         return;
     L("  addi x%d, x%d, %u", j, j, p->team - 1);
     L("  mini x%d, x%d, %u", j, j, p->blocks - 1);
-    L("  addi x%d, x%d, 0", X_SP, lo);
+    L("  addi x%d, x%d, 0", X_KV, lo);
     block_range(e, j, tokens, pos, lo, hi);
-    L("  addi x%d, x%d, 0", lo, X_SP);
+    L("  addi x%d, x%d, 0", lo, X_KV);
 }
 
 /* Opens the next segment: X_LN, X_LK, X_LV, X_LU. */
@@ -290,12 +290,12 @@ static void loads(struct emit *e)
 }
 
 /* Loads Q (and sinks) of the block X_XU, X_XN into the buffer of the item after the current one
- * (`next`), or the current one's. Uses T0..T6, X_SP, X_HI, X_POS, X_ROWS, X_KEY, X_RB. */
+ * (`next`), or the current one's. Uses T0..T6, X_KV, X_HI, X_POS, X_ROWS, X_KEY, X_RB. */
 static void load_queries(struct emit *e, bool next)
 {
     const struct attention_plan *p = e->p;
     const struct tsr_npu_attention *op = p->op;
-    const int dst = T0, src = T1, tokens = T2, len = T3, line = T4, stride = T5, slabs = T6, slab_step = X_SP,
+    const int dst = T0, src = T1, tokens = T2, len = T3, line = T4, stride = T5, slabs = T6, slab_step = X_KV,
               heads = X_HI, head_stride = X_POS, token_step = X_KEY;
     block_of(e, T3, X_XN, T4);
     block_range(e, T3, tokens, X_POS, X_KEY, X_HI);
@@ -330,6 +330,9 @@ static void load_queries(struct emit *e, bool next)
 
 /* ---- a query block ------------------------------------------------------------------------------------ */
 
+/* Whether a query block may start within a key block: under a window, where blocks share keys. */
+static bool inner_starts(const struct attention_plan *p) { return p->window && (p->retain || p->team > 1); }
+
 /* Where the block starts in the ring, and, where it opens a segment, that. T2: its first key. Keys
  * of the segment before those of the block's first, if it is new, are looked at and masked. */
 static void first_slot(struct emit *e)
@@ -359,11 +362,15 @@ static void first_slot(struct emit *e)
     }
     L("  sd x%d, x0, %d", T4, C_END);
     L("same_segment:");
-    L("  min x%d, x%d, x%d", T2, T2, X_HW);
-    L("  ld x%d, x0, %d\n  ld x%d, x0, %d", X_KEY, C_KB0, X_SLOT, C_SEGMENT);
-    L("  sub x%d, x%d, x%d", T2, T2, X_KEY);
+    L("  ld x%d, x0, %d\n  ld x%d, x0, %d", T1, C_KB0, X_SLOT, C_SEGMENT);
+    L("  addi x%d, x%d, 0", X_KEY, T2);
+    L("  sub x%d, x%d, x%d", T2, T2, T1);
+    L("  andi x%d, x%d, -%u", T2, T2, p->kb);
+    L("  add x%d, x%d, x%d", T3, T2, T1);
+    L("  bge x%d, x%d, no_gap", X_HW, T3);
+    L("  addi x%d, x%d, 0\n  sub x%d, x%d, x%d", X_KEY, X_HW, T2, X_HW, T1);
+    L("no_gap:");
     L("  shri x%d, x%d, %u", T2, T2, p->kb_shift);
-    add_product(e, X_KEY, T2, p->kb, T0);
     add_product(e, X_SLOT, T2, p->slot_bytes, T0);
     li(e, T0, (int64_t)(p->ring + p->slots * p->slot_bytes));
     L("  blt x%d, x%d, in_ring", X_SLOT, T0);
@@ -427,7 +434,7 @@ static void begin_block(struct emit *e)
     block_range(e, T0, T1, X_POS, T2, X_HI);
     L("  muli x%d, x%d, %u", X_ROWS, T1, p->group);
     L("  sd x%d, x0, %d", T1, C_TOKENS);
-    unit_address(e, T3, T5, T4, T6, X_SP, p->o.address, query_steps(p, &p->o, part_bytes(p)));
+    unit_address(e, T3, T5, T4, T6, X_KV, p->o.address, query_steps(p, &p->o, part_bytes(p)));
     add_product(e, T3, T0, p->tokens * p->o.token_stride, T4);
     L("  sd x%d, x0, %d", T3, C_OUT);
     first_slot(e);
@@ -437,19 +444,36 @@ static void begin_block(struct emit *e)
 
 /* ---- a step ------------------------------------------------------------------------------------------- */
 
+/* X_KV: where the step's first key lies; T1: keys of its block before that. */
+static void first_key(struct emit *e)
+{
+    L("  addi x%d, x%d, 0", X_KV, X_SLOT);
+    if (!inner_starts(e->p))
+        return;
+    L("  ld x%d, x0, %d", T1, C_KB0);
+    L("  sub x%d, x%d, x%d", T1, X_KEY, T1);
+    L("  andi x%d, x%d, %u", T1, T1, e->p->kb - 1);
+    add_product(e, X_KV, T1, e->p->line, T2);
+}
+
+/* X_NK, X_CF, X_KV. */
 static void step_flags(struct emit *e)
 {
     const struct attention_plan *p = e->p;
+    first_key(e);
     L("  sub x%d, x%d, x%d", X_NK, X_HI, X_KEY);
-    L("  mini x%d, x%d, %u", X_NK, X_NK, p->kb);
+    li(e, T0, p->kb);
+    if (inner_starts(p))
+        L("  sub x%d, x%d, x%d", T0, T0, T1);
+    L("  min x%d, x%d, x%d", X_NK, X_NK, T0);
     L("  add x%d, x%d, x%d", X_CF, X_CF, X_PAR);
     L("  addi x%d, x%d, %d", X_CF, X_CF, VALID);
-    L("  addi x%d, x%d, %u", T0, X_KEY, p->kb);
     L("  blt x%d, x%d, not_fresh", X_KEY, X_HW);
     L("  addi x%d, x%d, %d", X_CF, X_CF, FRESH);
-    L("  addi x%d, x%d, 0", X_HW, T0);
+    L("  add x%d, x%d, x%d", X_HW, X_KEY, T0);
     L("  addi x%d, x%d, -1", X_AH, X_AH);
     L("not_fresh:");
+    L("  add x%d, x%d, x%d", T0, X_KEY, X_NK);
     L("  blt x%d, x%d, not_last", T0, X_HI);
     L("  addi x%d, x%d, %d", X_CF, X_CF, LAST);
     L("not_last:");
@@ -499,12 +523,12 @@ static void scores_variant(struct emit *e, int flags)
     for (uint32_t s = 0; s < p->slabs; s++) {
         bool last = s + 1 == p->slabs;
         if (s) {
-            L("  addi x%d, x%d, %" PRIu64, T0, s == 1 ? X_SLOT : T0, (uint64_t)p->kb * p->line);
+            L("  addi x%d, x%d, %" PRIu64, T0, s == 1 ? X_KV : T0, (uint64_t)p->kb * p->line);
             L("  addi x%d, x%d, %" PRIu64, T1, T1, (uint64_t)p->lanes * p->line);
         }
         clause(waits, sizeof waits, "wait", s == 0 && flags & FRESH ? S_K : -1, s == 0 && flags & FIRST ? S_Q : -1);
         clause(posts, sizeof posts, "post", last ? S_SCORES : -1, last && flags & LAST ? S_QUERY_FREE : -1);
-        L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d%s%s", s ? T0 : X_SLOT,
+        L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d%s%s", s ? T0 : X_KV,
           T2, T1, T2, X_NK, X_ROWS, T3, T4, p->format, p->format, s != 0, waits, posts);
     }
 }
@@ -540,7 +564,7 @@ static void mask_counts(struct emit *e)
         L("  andi x%d, x%d, -8", T2, T2);
         L("  sub x%d, x%d, x%d", T4, T4, T2);
         L("  muli x%d, x%d, %u", T5, T2, p->line);
-        L("  muli x%d, x%d, %u", X_SP, T2, p->row_lines);
+        L("  addi x%d, x%d, -1", X_KV, X_NK);
         L("  sub x%d, x%d, x%d", T3, X_NK, T2);
         L("  shri x%d, x%d, 3", T2, T2);
     } else {
@@ -571,12 +595,12 @@ static void weights(struct emit *e)
     buffer(e, T0, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks * p->bank_lines);
     buffer(e, T1, X_PAR, PAR_STEP, p->p + e_lines, p->p_bytes);
     if (p->window) {
-        L("  add x%d, x%d, x%d\n  add x%d, x%d, x%d", T5, T5, T1, X_SP, X_SP, T0);
+        L("  add x%d, x%d, x%d", T5, T5, T1);
         L("  vcall softmax, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T2, T3, T4, T5, T6,
-          X_SP, S_SCORES, S_WEIGHTS);
+          X_KV, S_SCORES, S_WEIGHTS);
     } else {
-        L("  vcall softmax, x0, x%d, x0, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T1, T3, T4, T1, T6, T0,
-          S_SCORES, S_WEIGHTS);
+        L("  vcall softmax, x%d, x%d, x0, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T3, T4, T1, T6, S_SCORES,
+          S_WEIGHTS);
     }
     L("  andi x%d, x%d, %d", T0, X_CF, LAST);
     L("  beq x%d, x0, unfinished", T0);
@@ -710,10 +734,12 @@ static void sum(struct emit *e)
 static void advance(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    L("  addi x%d, x%d, %" PRIu64, X_DV, X_SLOT, (uint64_t)p->slabs * p->kb * p->line);
+    if (p->window) /* mask_counts has used it */
+        first_key(e);
+    L("  addi x%d, x%d, %" PRIu64, X_DV, X_KV, (uint64_t)p->slabs * p->kb * p->line);
     L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_DK, X_NK, X_DF, X_CF, X_DR, X_ROWS);
     next_slot(e, X_SLOT, T0, "step");
-    L("  addi x%d, x%d, %u", X_KEY, X_KEY, p->kb);
+    L("  add x%d, x%d, x%d", X_KEY, X_KEY, X_NK);
     L("  xori x%d, x%d, %d", X_PAR, X_PAR, PAR_STEP);
     L("  andi x%d, x%d, %d", T0, X_CF, LAST);
     li(e, X_CF, 0);

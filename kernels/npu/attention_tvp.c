@@ -153,7 +153,6 @@ static void plain_maximum(const struct attention_plan *p, struct tsr_text *t)
 
 static void first_pass(const struct attention_plan *p, struct tsr_text *t)
 {
-    L("  aaddi a8, a7, 0");
     L("  ali a12, %llu", (unsigned long long)p->masked);
     L("  vsplat v21, a6");
     for (int v = 16; v <= 20; v++)
@@ -163,9 +162,12 @@ static void first_pass(const struct attention_plan *p, struct tsr_text *t)
     L("  vimm v23, 0\n  vimm v27, 1\n  vimm v28, 16");
     if (p->window) {
         L("  vimm v22, %llu", (unsigned long long)p->window);
+        L("  vsplat v0, a7");
         L("  visub v22, v21, v22");
+        L("  vimin v21, v21, v0");
         masked_maximum(p, t, 2, 0, "front_max");
     }
+    L("  aaddi a7, a0, 0\n  aaddi a8, a0, 0");
     plain_maximum(p, t);
     masked_maximum(p, t, 3, 8, "tail_max");
 }
@@ -286,8 +288,9 @@ static void masked_weights(const struct attention_plan *p, struct tsr_text *t, i
     L("%s:", end);
 }
 
-/* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P and a7
- * scores of the first unmasked row; a6 the key of lane token 0's position, from the block's first. */
+/* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P of the
+ * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window a7
+ * the block's last key. */
 static void softmax(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine softmax");
