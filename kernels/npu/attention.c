@@ -321,7 +321,7 @@ static void load_queries(struct emit *e, bool next)
     if (!op->has_sinks)
         return;
     uint64_t size = op->sink_format == TSR_F32 ? 4 : 2, run = p->group * size;
-    unit_address(e, src, X_XU, T4, T5, T6, op->sinks, (struct steps){0, run, run * p->chunks, 0});
+    unit_address(e, src, X_XU, T4, T5, T6, p->sinks, (struct steps){0, run, run * p->chunks, 0});
     buffer(e, dst, X_ROWS, PAR_ITEM, p->sink, p->line);
     li(e, len, (int64_t)run);
     L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x0, ds1=x%d wait(s%d) post(s%d)", dst, src, len, tokens, len,
@@ -773,8 +773,12 @@ static void begin(struct emit *e)
     li(e, X_HW, 0); /* as the end of the segment before the first: 0 */
     post_times(e, S_QUERY_FREE, 2);
     post_times(e, S_STAGE_FREE, 2);
-    if (p->op->has_sinks)
-        post_times(e, S_SINK_FREE, 2);
+    if (p->op->has_sinks) { /* all of them; both buffers are free when they are here */
+        li(e, T0, (int64_t)p->op->sinks);
+        li(e, T1, (int64_t)p->sinks);
+        li(e, T2, (int64_t)(p->op->heads * (p->op->sink_format == TSR_F32 ? 4 : 2)));
+        L("  copy ch=3, dst=x%d, src=x%d, len=x%d post(s%d, s%d)", T1, T0, T2, S_SINK_FREE, S_SINK_FREE);
+    }
     L("  vcall setup");
     li(e, X_CR, p->slots);
     li(e, X_LS, (int64_t)p->ring);

@@ -173,6 +173,8 @@ static void place(struct attention_plan *p)
     const uint64_t line = p->line, lanes = p->lanes;
     uint64_t at = line;
     p->zero = 0;
+    p->sinks = at;
+    at += p->op->has_sinks ? (p->op->heads * 4 + line - 1) / line * line : 0;
     p->p = at;
     p->p_bytes = (p->kb + 1 + ATTENTION_SLACK) * line;
     at += 2 * p->p_bytes;

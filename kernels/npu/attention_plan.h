@@ -47,6 +47,7 @@ struct attention_plan {
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
     uint64_t zero; /* a line that nobody writes */
+    uint64_t sinks; /* of all heads */
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
 };
