@@ -10,7 +10,9 @@
 
 enum {
     MAX_QUEUE = 16,       /* places of a unit queue */
+    TRANSPOSE_SIDE = 64,  /* elements of the buffer's side */
     CHANNELS = 4,         /* DMA channels of a tile */
+    MAX_REQUESTS = 512,   /* of a tile's DMA, in flight */
     MAX_DESCRIPTORS = 16, /* of one channel that have started and not posted */
     MAX_ACTIVE = 8,       /* of a unit: two mma and the tsync between and behind them */
     MAX_REGS = 16,        /* scalar registers a TCP word reads */
@@ -185,6 +187,7 @@ struct sem_slot {
 /* One TCP word, ready to run. */
 struct uop {
     uint8_t exec, unit, d, n_regs;
+    bool no_pair; /* MMA: formats that do not multiply */
     uint8_t reg[MAX_REGS]; /* register numbers in the handler's order */
     uint8_t alu_fn,
         alu_src[2]; /* EX_ALU, EX_BRANCH of one call: the fast form; alu_fn 0xFF: none */
@@ -305,7 +308,9 @@ struct dma_channel {
 struct dma {
     struct dma_channel ch[CHANNELS];
     uint32_t next_channel;      /* round robin */
+    uint32_t issuing;           /* bit per channel whose newest descriptor has requests left */
     uint64_t next_issue;        /* a request a cycle */
+    uint32_t requests;          /* in flight */
     uint64_t in_flight;         /* bytes */
     struct port read, write;    /* TSRAM sides */
     uint64_t in_free, out_free; /* the tile's port to the cluster */

@@ -88,7 +88,7 @@ uint64_t tsr_mesh_hop(struct tsr_mesh *mesh, uint32_t router, enum tsr_mesh_port
                       uint64_t cycle, uint32_t bytes)
 {
     assert(router < mesh->clusters && port < TSR_MESH_PORTS && bytes > 0);
-    assert(port >= TSR_MESH_LOCAL || tsr_mesh_neighbour(mesh, router, port) != UINT32_MAX);
+    assert(port >= TSR_MESH_LOCAL || mesh->next[router][port] != 0xFF);
     struct tsr_mesh_link *l = &mesh->link[router][port];
     uint64_t start = l->free_cycle > cycle ? l->free_cycle : cycle;
     uint32_t occupancy = tsr_mesh_occupancy_cycles(mesh, bytes);

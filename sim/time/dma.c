@@ -20,19 +20,18 @@ void start_dma(struct tsr_sim *s, struct tile *t, unsigned ch, struct unit_insn 
         if (!d->cast_left)
             d->cast_left = calloc(s->n_tiles, sizeof *d->cast_left);
         for (uint32_t i = 0; d->cast_left && i < s->n_tiles; i++)
-            d->cast_left[i] = (uint32_t)d->left;
+            d->cast_left[i] = d->left ? (uint32_t)d->left : CAST_ARRIVING;
     }
     c->count++;
+    t->dma.issuing |= 1u << ch;
 }
 
-/* The descriptor of the channel that still issues, or null. */
-static struct descriptor *issuing(struct dma_channel *c)
+/* The channel's newest descriptor: the one that issues, while its bit is set in `issuing`. */
+static struct descriptor *newest(struct dma_channel *c)
 {
-    if (c->count == 0)
-        return NULL;
-    struct descriptor *d = &c->d[(c->head + c->count - 1) % MAX_DESCRIPTORS];
-    return d->all_issued ? NULL : d;
+    return &c->d[(c->head + c->count - 1) % MAX_DESCRIPTORS];
 }
+
 /* ---- completion
  * ------------------------------------------------------------------------------------- */
 
@@ -66,13 +65,19 @@ static void complete(struct tsr_sim *s, struct tile *t, unsigned ch, struct desc
     mark_dirty(s, t);
 }
 
+/* By source tile; two of one tile and cycle by channel. */
+static uint64_t order_of_rpost(uint32_t to, uint32_t from, const struct descriptor *d)
+{
+    return (uint64_t)to << 16 | (uint64_t)from << 8 | (uint64_t)d->in.u->imm[0];
+}
+
 static void remote_posts(struct tsr_sim *s, struct tile *t, struct descriptor *d, uint64_t now)
 {
     uint32_t sem = (uint32_t)d->in.u->imm[RPOST_SEM];
     for (uint64_t m = d->mask; m; m &= m - 1) {
         uint32_t to = (uint32_t)__builtin_ctzll(m);
         uint64_t at = now + request_way(s, t->cluster, s->tile[to].cluster);
-        put(s, at, EV_RPOST, (uint64_t)to << 16 | t->id, sem, t->id, 0, to);
+        put(s, at, EV_RPOST, order_of_rpost(to, t->id, d), sem, t->id, 0, to);
         race_posted(s, t, (enum tsr_queue)(TSR_Q_DMA0 + d->in.u->imm[0]), &d->in, &s->tile[to],
                     sem);
     }
@@ -99,6 +104,7 @@ void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p, uint6
 {
     struct descriptor *d = desc_of(s, p);
     t->dma.in_flight -= p->bytes;
+    t->dma.requests--;
     d->left -= p->bytes;
     if (p->hbm_done) {
         uint64_t in_hbm = p->hbm_done - p->hbm_arrive, after = now - p->hbm_done;
@@ -109,7 +115,8 @@ void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p, uint6
     if (d->left == 0 && d->all_issued)
         d->done = now;
     mark_pump(s, t);
-    retire(s, t, p->channel, now);
+    if (d->done == now)
+        retire(s, t, p->channel, now);
 }
 
 /* Posts at tile `to`, in the channel's order, for all casts that are complete there. */
@@ -151,7 +158,7 @@ static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
 {
     const struct unit_insn *in = &d->in;
     struct packet p = {.tile = (uint16_t)t->id, .channel = (uint8_t)ch};
-    uint64_t at = now;
+    uint64_t at = now + 1;
     d->all_issued = true;
     d->requests = 1;
     if (in->u->exec == EX_RPOST) {
@@ -177,7 +184,7 @@ static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
     }
     uint32_t i = packet_new(s);
     s->packet[i] = p;
-    put(s, at > now ? at : now + 1, EV_READ_DONE, order_of(&p), i, 0, 0, t->id);
+    put(s, at, EV_READ_DONE, order_of(&p), i, 0, 0, t->id);
 }
 
 /* Advances past `bytes`; marks the descriptor when the last request is out. */
@@ -242,6 +249,7 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
     step_walk(d, p->bytes);
     d->requests++;
     t->dma.in_flight += p->bytes;
+    t->dma.requests++;
     bool far = space_of(p->far) != TSR_SPACE_TSRAM;
     if (far)
         p->target = (uint16_t)cluster_of_far(s, p->far);
@@ -279,7 +287,8 @@ static uint64_t may_issue(const struct tsr_sim *s, const struct dma *m, const st
                           uint64_t now)
 {
     const struct tsr_tdma_config *c = &s->chip->tile.tdma;
-    if (d->kind != DESC_SINGLE && d->len && m->in_flight + c->max_request_bytes > c->window_bytes)
+    if (d->kind != DESC_SINGLE && d->len &&
+        (m->requests == MAX_REQUESTS || m->in_flight + c->max_request_bytes > c->window_bytes))
         return NEVER;
     return d->first_request > now ? d->first_request : now;
 }
@@ -292,29 +301,22 @@ static void issue_one(struct tsr_sim *s, struct tile *t, unsigned ch, struct des
     } else if (d->len == 0) {
         d->all_issued = true;
         d->done = now;
+        for (uint64_t m = d->mask; m; m &= m - 1) { /* a cast of nothing is complete everywhere */
+            uint32_t to = (uint32_t)__builtin_ctzll(m);
+            put(s, now, EV_CAST, (uint64_t)to << 24 | (uint64_t)t->id << 8 | ch,
+                (uint32_t)(d - t->dma.ch[ch].d), to, ch, t->id);
+        }
         put(s, now, EV_ACK, (uint64_t)t->id << 8 | ch, ch, 0, 0, t->id);
     } else {
         issue(s, t, ch, d, now);
     }
     if (d->all_issued) {
+        t->dma.issuing &= ~(1u << ch);
         t->q[TSR_Q_DMA0 + ch].free_at = now + 1;
         t->channel_free = true;
     }
     t->dma.next_channel = (ch + 1) % CHANNELS;
     t->dma.next_issue = now + 1;
-}
-
-/* The only channel that issues, or CHANNELS if there are several or none. */
-static unsigned sole_channel(struct dma *m)
-{
-    unsigned sole = CHANNELS;
-    for (unsigned ch = 0; ch < CHANNELS; ch++)
-        if (issuing(&m->ch[ch])) {
-            if (sole != CHANNELS)
-                return CHANNELS;
-            sole = ch;
-        }
-    return sole;
 }
 
 /* Requests from cycle `now` on, one a cycle, channels by turns; the cycle in which the next may go,
@@ -324,24 +326,24 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
 {
     struct dma *m = &t->dma;
     uint64_t next = NEVER;
+    if (!m->issuing)
+        return NEVER;
     for (unsigned k = 0, first = m->next_channel; k < CHANNELS && m->next_issue <= now; k++) {
         unsigned ch = (first + k) % CHANNELS;
-        struct descriptor *d = issuing(&m->ch[ch]);
-        if (d && may_issue(s, m, d, now) == now)
-            issue_one(s, t, ch, d, now);
+        if (m->issuing >> ch & 1 && may_issue(s, m, newest(&m->ch[ch]), now) == now)
+            issue_one(s, t, ch, newest(&m->ch[ch]), now);
     }
-    unsigned sole = sole_channel(m);
-    if (sole < CHANNELS && m->next_issue == now + 1) {
-        struct descriptor *d =
-            &m->ch[sole].d[(m->ch[sole].head + m->ch[sole].count - 1) % MAX_DESCRIPTORS];
-        for (uint64_t at = now + 1;
-             at < now + s->dma_setup && !d->all_issued && may_issue(s, m, d, at) == at; at++)
-            issue_one(s, t, sole, d, at);
-    }
-    for (unsigned ch = 0; ch < CHANNELS; ch++) {
-        struct descriptor *d = issuing(&m->ch[ch]);
-        uint64_t at =
-            d ? may_issue(s, m, d, m->next_issue > now + 1 ? m->next_issue : now + 1) : NEVER;
+    bool alone = (m->issuing & (m->issuing - 1)) == 0;
+    for (unsigned left = m->issuing; left; left &= left - 1) {
+        unsigned ch = (unsigned)__builtin_ctz(left);
+        struct descriptor *d = newest(&m->ch[ch]);
+        for (uint64_t at = now + 1; alone && m->next_issue == at && at < now + s->dma_setup &&
+                                    !d->all_issued && may_issue(s, m, d, at) == at;
+             at++)
+            issue_one(s, t, ch, d, at);
+        if (d->all_issued)
+            continue;
+        uint64_t at = may_issue(s, m, d, m->next_issue > now + 1 ? m->next_issue : now + 1);
         next = at < next ? at : next;
     }
     return next;

@@ -276,20 +276,22 @@ static void hop(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_port
         return;
     }
     uint64_t out[TSR_MESH_FORKS];
-    const struct packet whole = *p;
-    bool first = true;
-    tsr_mesh_fork(&s->mesh, router, whole.clusters, out);
-    for (uint32_t o = 0; o < TSR_MESH_FORKS; o++) {
+    uint32_t copy = i;
+    tsr_mesh_fork(&s->mesh, router, p->clusters, out);
+    for (uint32_t o = 0, left = (uint32_t)(!!out[0] + !!out[1] + !!out[2] + !!out[3] + !!out[4]);
+         left; o++) {
         if (!out[o])
             continue;
-        uint32_t copy = first ? i : packet_new(s);
-        first = false;
-        s->packet[copy] = whole;
-        s->packet[copy].clusters = out[o];
+        i = copy;
+        if (--left) { /* the rest goes on as a copy */
+            copy = packet_new(s);
+            s->packet[copy] = s->packet[i];
+        }
+        s->packet[i].clusters = out[o];
         if (o == TSR_MESH_LOCAL)
-            arrive(s, copy, router, in_port, now);
+            arrive(s, i, router, in_port, now);
         else
-            hop_to(s, copy, router, o, now);
+            hop_to(s, i, router, o, now);
     }
 }
 
@@ -309,7 +311,11 @@ static void read_done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t no
     const struct descriptor *d = desc_of(s, p);
     uint64_t at = now;
     if (p->kind == DESC_LOCAL) {
-        at = write_lines(s, t, now, p);
+        struct packet w = *p; /* a request is contiguous at its destination */
+        w.near = p->far;
+        w.len = w.first = w.bytes;
+        w.gap = 0;
+        at = write_lines(s, t, now, &w);
     } else if (d->in.u->exec == EX_TRANSPOSE) {
         const int64_t *r = d->in.r;
         uint64_t row = (uint64_t)r[TRANS_DST],
