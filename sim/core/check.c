@@ -30,7 +30,7 @@ static enum tsr_status check_tile(const struct tsr_tile_config *t, struct tsr_er
     const struct bound b[] = {
         {"tile.line_bytes", t->line_bytes, 4, 4 * TSR_NUM_MAX_LANES, true},
         {"tile.tsram_bytes", t->tsram_bytes, 16 * (uint64_t)t->line_bytes, 1 << 30, false},
-        {"tile.port_bytes", t->port_bytes, 1, 1 << 16, false},
+        {"tile.port_bytes", t->port_bytes, 1, 1 << 16, true},
         {"tile.program_words", t->program_words, 1, 1 << 16, false},
         {"tile.control_bytes", t->control_bytes, 8, 1 << 16, false},
         {"tile.queue_depth", t->queue_depth, 1, MAX_QUEUE, false},
@@ -48,7 +48,7 @@ static enum tsr_status check_tile(const struct tsr_tile_config *t, struct tsr_er
         {"tile.tvp.aregs", t->tvp.aregs, 16, 16, false},
         {"tile.tvp.routine_words", t->tvp.routine_words, 1, 1 << 16, false},
         {"tile.tdma.channels", t->tdma.channels, CHANNELS, CHANNELS, false},
-        {"tile.tdma.max_request_bytes", t->tdma.max_request_bytes, 8, 1 << 16, true},
+        {"tile.tdma.max_request_bytes", t->tdma.max_request_bytes, 8, 1 << 15, true},
         {"tile.tdma.window_bytes", t->tdma.window_bytes, t->tdma.max_request_bytes, 1 << 24, false},
     };
     enum tsr_status st = check_bounds(b, sizeof b / sizeof *b, err);

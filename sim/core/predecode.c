@@ -129,7 +129,7 @@ int64_t scalar_apply(uint8_t fn, int64_t a, int64_t b)
     case FN_NE:
         return a != b;
     default:
-        return b > 0 ? (a + b - 1) / b : 0;
+        return b > 0 ? (int64_t)(ua + ub - 1) / b : 0;
     }
 }
 
@@ -309,6 +309,19 @@ static bool make_exprs(struct tsr_sim *s)
     return true;
 }
 
+/* The highest semaphore that the word names. */
+static uint32_t top_semaphore(const struct uop *u)
+{
+    uint32_t top = u->exec == EX_RPOST ? (uint32_t)u->imm[RPOST_SEM] : 0;
+    for (int i = 0; i < 2; i++) {
+        if (u->wait[i].amount && u->wait[i].id > top)
+            top = u->wait[i].id;
+        if (u->post[i].amount && u->post[i].id > top)
+            top = u->post[i].id;
+    }
+    return top;
+}
+
 static bool tcp_word(struct tsr_sim *s, const struct tsr_insn *in, struct uop *u)
 {
     const struct handler *h = find_handler(in->op);
@@ -329,6 +342,12 @@ static bool tcp_word(struct tsr_sim *s, const struct tsr_insn *in, struct uop *u
         bind_alu(in, u, u->expr);
     if (h->exec == EX_LOAD || h->exec == EX_STORE)
         u->imm[1] = strstr(in->op->exec, "64") ? 8 : 4; /* bytes */
+    if (h->exec == EX_MMA) {
+        struct tsr_num_plan plan;
+        struct tsr_error ignored = {0};
+        u->no_pair = tsr_num_plan(&s->isa->formats[u->imm[MMA_AF]],
+                                  &s->isa->formats[u->imm[MMA_BF]], 1, &plan, &ignored) != TSR_OK;
+    }
     bind_sems(in, u);
     u->cycles = (uint32_t)constant_expr(s, in->op, &in->op->occupancy, 1);
     return true;
@@ -403,6 +422,10 @@ enum tsr_status predecode(struct tsr_sim *s, const struct tsr_program *p, struct
             return tsr_error_set(err, TSR_BAD_INPUT,
                                  "program: word %u: %s lacks an operand its unit needs", i,
                                  in.op->mnemonic);
+        if (top_semaphore(&out->tcp[i]) >= s->chip->tile.semaphores)
+            return tsr_error_set(err, TSR_BAD_INPUT, "program: word %u: s%u, %s has %u semaphores",
+                                 i, top_semaphore(&out->tcp[i]), s->chip->name,
+                                 s->chip->tile.semaphores);
     }
     for (uint32_t i = 0; i < p->n_tvp; i++) {
         struct tsr_error ignored = {0};

@@ -8,7 +8,6 @@
 #include "sim/core/race.h"
 
 enum {
-    HBM_CAPACITY_PER_TILE = 512,
     FIRST_PACKETS = 4096
 };
 
@@ -128,7 +127,7 @@ static enum tsr_status check_program(const struct tsr_sim *s, const struct tsr_p
 static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
 {
     const struct tsr_hbm_config *h = &s->chip->hbm;
-    uint32_t capacity = s->n_tiles * HBM_CAPACITY_PER_TILE;
+    uint32_t capacity = s->n_tiles * MAX_REQUESTS;
     memset(&s->stats, 0, sizeof s->stats);
     memset(&s->fault, 0, sizeof s->fault);
     s->faults = 0;

@@ -34,7 +34,7 @@ static int64_t alu(const struct tcp *p, const struct uop *u)
 
 static bool control_access(struct tsr_sim *s, struct tile *t, const struct uop *u, uint64_t *at)
 {
-    *at = (uint64_t)(t->tcp.x[u->reg[0]] + u->imm[0]);
+    *at = (uint64_t)t->tcp.x[u->reg[0]] + (uint64_t)u->imm[0];
     uint64_t n = (uint64_t)u->imm[1], size = s->chip->tile.control_bytes;
     if (*at % n || *at > size - n) {
         raise_fault(s, TSR_FAULT_CONTROL_ADDRESS, t->tcp.t, t->id, TSR_Q_TCP, t->tcp.pc,

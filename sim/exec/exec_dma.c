@@ -144,7 +144,9 @@ static void copy(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr
         a.stride[i] = in->r[dim[i] + 1];
         b.stride[i] = in->r[dim[i] + 2];
     }
-    for (int64_t z = 0; len && z < n[2]; z++)
+    if (len == 0 || n[0] <= 0 || n[1] <= 0)
+        return;
+    for (int64_t z = 0; z < n[2]; z++)
         for (int64_t y = 0; y < n[1]; y++)
             for (int64_t x = 0; x < n[0]; x++) {
                 uint64_t src =
@@ -184,7 +186,7 @@ static void transpose(struct tsr_sim *s, struct tile *t, enum tsr_queue q,
     const int64_t *r = in->r;
     size_t size = (size_t)1 << in->u->imm[TRANS_SIZE];
     size_t rows = (size_t)r[TRANS_ROWS], cols = (size_t)r[TRANS_COLS];
-    uint8_t buffer[64 * 64 * 4]; /* describe_single: at most `lanes` a side */
+    uint8_t buffer[TRANSPOSE_SIDE * TRANSPOSE_SIDE * 4]; /* describe_single keeps within */
     for (size_t i = 0; i < rows; i++) {
         uint64_t row = (uint64_t)r[TRANS_SRC] + i * (uint64_t)r[TRANS_SS];
         race_read(s, t, q, in, row, cols * size);

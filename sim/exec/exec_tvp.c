@@ -209,12 +209,18 @@ void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
                      .active = s->chip->tile.tvp.lanes};
     memcpy(t->tvp.fa, in->r, 8 * sizeof t->tvp.fa[0]);
     for (uint64_t steps = 0;; steps++) {
-        if (v.pc >= s->code.n_tvp || !s->code.tvp[v.pc].op || steps > s->opt.limit_cycles) {
-            raise_fault(s, v.pc >= s->code.n_tvp ? TSR_FAULT_PROGRAM_END : TSR_FAULT_ILLEGAL,
-                        s->cal.now, t->id, TSR_Q_TVP, v.pc, "no legal vector word");
+        bool end = v.pc >= s->code.n_tvp;
+        if (end || !s->code.tvp[v.pc].op || steps > 2 * s->opt.limit_cycles) { /* two a cycle */
+            raise_fault(s,
+                        end                             ? TSR_FAULT_PROGRAM_END
+                        : steps > s->opt.limit_cycles ? TSR_FAULT_LIMIT
+                                                        : TSR_FAULT_ILLEGAL,
+                        s->cal.now, t->id, TSR_Q_TVP, v.pc, "no legal vector word, or no end");
             return;
         }
         const struct vop *o = &s->code.tvp[v.pc];
+        if (s->opt.mode == TSR_MODE_FUNCTIONAL)
+            s->stats.instructions[TSR_Q_TVP]++; /* else counted when it was timed */
         if (o->exec == VX_RET)
             return;
         if (!word(&v, o))

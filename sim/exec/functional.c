@@ -10,6 +10,15 @@ static void finish_dma(struct tsr_sim *s, struct tile *t, enum tsr_queue q, stru
     const struct uop *u = in->u;
     if (!describe_transfer(s, t, in, &d, 0))
         return;
+    /* Without time the limit still ends what no run in time would: a request takes a cycle. */
+    t->q[q].accounted += d.left / s->chip->tile.tdma.max_request_bytes;
+    if (d.left && !d.merged)
+        t->q[q].accounted += (uint64_t)(d.n[0] * d.n[1]) * (uint64_t)d.n[2];
+    if (t->q[q].accounted > s->opt.limit_cycles) {
+        raise_fault(s, TSR_FAULT_LIMIT, 0, t->id, q, in->pc, "more than %llu cycles",
+                    (unsigned long long)s->opt.limit_cycles);
+        return;
+    }
     if (u->exec == EX_RPOST) {
         for (uint64_t m = d.mask; m; m &= m - 1)
             sem_post(s, t, q, in, &s->tile[__builtin_ctzll(m)], (uint32_t)u->imm[RPOST_SEM], 0,

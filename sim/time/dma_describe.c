@@ -36,14 +36,29 @@ static bool range_ok(const struct tsr_sim *s, uint64_t base, int64_t lo, int64_t
                                              : far_range_ok(s, first, bytes);
 }
 
+/* |(n - 1) * stride| <= 2^41: no memory is larger than 2^40, and sums of such stay in range. */
+static bool reach_ok(int64_t n, int64_t stride)
+{
+    const int64_t limit = (int64_t)1 << 40, most = n > 1 ? 2 * limit / (n - 1) : limit;
+    return stride >= -limit && stride <= limit && stride >= -most && stride <= most;
+}
+
+/* At most 2^24 of each dimension, 2^40 bytes in all; of a multicast less than 2^31 (cast_left). */
 static bool shape_ok(const struct descriptor *d)
 {
-    const int64_t limit = (int64_t)1 << 40;
+    uint64_t total = d->len, most = d->kind == DESC_CAST ? BIT(31) : BIT(40);
     for (int i = 0; i < 3; i++)
-        if (d->n[i] < 0 || d->n[i] > (1 << 24) || d->fs[i] > limit || d->fs[i] < -limit ||
-            d->ns[i] > limit || d->ns[i] < -limit)
+        if (d->n[i] < 0 || d->n[i] > (1 << 24) || !reach_ok(d->n[i], d->fs[i]) ||
+            !reach_ok(d->n[i], d->ns[i]))
             return false;
-    return d->len <= BIT(32);
+    if (d->len > BIT(31))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (d->n[i] && total > most / (uint64_t)d->n[i])
+            return false;
+        total *= (uint64_t)d->n[i];
+    }
+    return true;
 }
 
 /* copy: which side is far, and its dimensions. */
@@ -102,7 +117,9 @@ static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn
     for (uint64_t i = 0; i < n; i++) {
         uint32_t v;
         memcpy(&v, t->control + idx + 4 * i, 4);
-        if (!range_ok(s, d->far + (uint64_t)v * (uint64_t)d->fs[0], 0, (int64_t)d->len))
+        uint64_t run = d->far + (uint64_t)v * (uint64_t)d->fs[0];
+        if (space_of(run) != space_of(d->far) || d->len > BIT(31) ||
+            !range_ok(s, run, 0, (int64_t)d->len))
             return dma_fault(s, t, in, now, "an index leads outside the memory", v);
     }
     return true;
@@ -127,8 +144,10 @@ static bool describe_single(struct tsr_sim *s, struct tile *t, struct unit_insn 
     }
     uint64_t size = BIT(in->u->imm[TRANS_SIZE]), rows = (uint64_t)in->r[TRANS_ROWS],
              cols = (uint64_t)in->r[TRANS_COLS];
-    uint64_t most = s->chip->tile.tvp.lanes;
+    uint64_t most = s->chip->tile.tvp.lanes < TRANSPOSE_SIDE ? s->chip->tile.tvp.lanes
+                                                              : TRANSPOSE_SIDE;
     if (rows - 1 >= most || cols - 1 >= most || in->r[TRANS_SS] < 0 || in->r[TRANS_DS] < 0 ||
+        in->r[TRANS_SS] > INT32_MAX || in->r[TRANS_DS] > INT32_MAX ||
         space_of((uint64_t)in->r[TRANS_SRC]) || space_of((uint64_t)in->r[TRANS_DST]) ||
         !tsram_ok(s, (uint64_t)in->r[TRANS_SRC],
                   (rows - 1) * (uint64_t)in->r[TRANS_SS] + cols * size) ||

@@ -8,7 +8,8 @@ static bool rectangle(const struct tsr_sim *s, int64_t c, int64_t m, int64_t n, 
 {
     const struct tsr_ttu_config *u = &s->chip->tile.ttu;
     int64_t side = 4 * (int64_t)u->dim, bank = c >> 8, tr = c >> 4 & 15, tc = c & 15;
-    if (m <= 0 || n <= 0 || c < 0 || tr > 3 || tc > 3 || tc * u->dim + n > side << across)
+    if (m <= 0 || n <= 0 || m > 4 * side || n > 4 * side || c < 0 || tr > 3 || tc > 3 ||
+        tc * u->dim + n > side << across)
         return false;
     int64_t down = (tr * u->dim + m + side - 1) / side, wide = (tc * u->dim + n + side - 1) / side;
     if (down << across > 4 || bank + ((down - 1) << across) + wide > u->acc_banks)
@@ -31,8 +32,7 @@ static bool claim(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const str
         if (q == TSR_Q_TTU && t->tvp.last_acc[b] >= now) {
             raise_fault(s, TSR_FAULT_ACC_CONFLICT, t->tvp.last_acc[b], t->id, TSR_Q_TVP, in->pc,
                         "bank %u is read by vlda while an mma owns it", b);
-            return false;
-        }
+        } /* the fault lies ahead: this instruction starts */
     }
     return true;
 }
@@ -128,6 +128,12 @@ bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     int64_t m = in->r[MMA_M], n = in->r[MMA_N], k = in->r[MMA_K],
             limit = 8 * (int64_t)s->chip->tile.ttu.dim;
     uint32_t first, banks;
+    if (in->u->no_pair) {
+        raise_fault(s, TSR_FAULT_ILLEGAL, now, t->id, TSR_Q_TTU, in->pc,
+                    "the tensor unit does not multiply %s by %s",
+                    s->isa->formats[im[MMA_AF]].name, s->isa->formats[im[MMA_BF]].name);
+        return false;
+    }
     if (k <= 0 || k > 8 * (int64_t)s->chip->tile.line_bytes || m > limit || n > limit ||
         ((im[MMA_AT] || im[MMA_BT]) && k > limit) ||
         !rectangle(s, in->r[MMA_C], m, n, im[MMA_ACROSS], &first, &banks)) {

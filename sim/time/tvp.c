@@ -251,8 +251,10 @@ void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     memset(t->tvp.last_acc, 0, sizeof t->tvp.last_acc);
     memcpy(t->tvp.a, in->r, 8 * sizeof t->tvp.a[0]);
     uint64_t end = run_routine(s, t, &v, now);
-    if (end == 0)
+    if (end == 0) {
+        q->free_at = NEVER; /* the fault may lie ahead: nothing starts before it */
         return;
+    }
     q->free_at = end + 1;
     account(s, q, TSR_Q_TVP, now + v.busy, TSR_WAIT_BUSY);
     account(s, q, TSR_Q_TVP, end + 1, TSR_WAIT_OPERAND_PORT);
