@@ -12,7 +12,8 @@ enum {
     DEMO_SEQ = 2048
 };
 
-static const char *const formats[] = {"bf16", "i8"};
+/* The expert kernel takes no integers. */
+static const char *const formats[] = {"bf16", "i8"}, *const moe_formats[] = {"bf16", "f8e4m3"};
 
 struct demo {
     struct project_options o;
@@ -24,7 +25,7 @@ static void print_row(const struct project_result *r)
 {
     const struct project_options *o = &r->options;
     bool prefill = o->phase == TSR_PREFILL;
-    printf("%-14s %-5s %-7s %10.1f %10.3f %7.1f%% %6.1f%%  ", r->model, o->weights->name,
+    printf("%-14s %-6s %-7s %10.1f %10.3f %7.1f%% %6.1f%%  ", r->model, o->weights->name,
            prefill ? "prefill" : "decode", r->tokens_per_s, 1e3 * r->latency_s,
            100 * r->ttu_utilisation, 100 * r->hbm_utilisation);
     for (uint32_t i = 0; i < r->n_top && i < 2; i++) {
@@ -40,11 +41,12 @@ static void print_row(const struct project_result *r)
     fflush(stdout);
 }
 
-static enum tsr_status project_one(struct demo *d, const struct tsr_model *m, struct tsr_error *err)
+static enum tsr_status project_one(struct demo *d, const struct tsr_model *m, int n_phases,
+                                   struct tsr_error *err)
 {
     static const enum tsr_phase phases[] = {TSR_DECODE, TSR_PREFILL};
     enum tsr_status st = TSR_OK;
-    for (int i = 0; i < 2 && st == TSR_OK; i++) {
+    for (int i = 0; i < n_phases && st == TSR_OK; i++) {
         struct project_result *r = NULL;
         d->o.phase = phases[i];
         if (d->progress)
@@ -67,23 +69,24 @@ static bool fits(const struct demo *d, const struct tsr_model *m)
     struct tsr_error err = {0};
     if (tsr_model_fit(m, &g, &d->chip, &f, &err) == TSR_OK)
         return true;
-    printf("%-14s %-5s needs %.1f GiB (weights %.1f): %" PRIu64 " chips of %.0f GiB\n", m->name,
+    printf("%-14s %-6s needs %.1f GiB (weights %.1f): %" PRIu64 " chips of %.0f GiB\n", m->name,
            d->o.weights->name, (double)f.total_bytes / 0x1p30, (double)f.weight_bytes / 0x1p30,
            f.chips, (double)f.hbm_bytes / 0x1p30);
     return false;
 }
 
-static enum tsr_status all_models(struct demo *d, struct tsr_error *err)
+/* Decode in both formats, where they fit; prefill, which takes longer to simulate, in the first. */
+static enum tsr_status one_model(struct demo *d, const char *name, struct tsr_error *err)
 {
-    enum tsr_status st = TSR_OK;
-    for (const char *const *n = tsr_model_names(); st == TSR_OK && *n; n++)
-        for (size_t i = 0; st == TSR_OK && i < sizeof formats / sizeof *formats; i++) {
-            struct tsr_model m;
-            d->o.weights = d->o.activations = tsr_isa_format(d->o.isa, formats[i]);
-            st = tsr_model_load(*n, &m, err);
-            if (st == TSR_OK && fits(d, &m))
-                st = project_one(d, &m, err);
-        }
+    struct tsr_model m;
+    int shown = 0;
+    enum tsr_status st = tsr_model_load(name, &m, err);
+    for (size_t i = 0; st == TSR_OK && i < sizeof formats / sizeof *formats; i++) {
+        const char *format = m.experts != 0 ? moe_formats[i] : formats[i];
+        d->o.weights = d->o.activations = tsr_isa_format(d->o.isa, format);
+        if (fits(d, &m))
+            st = project_one(d, &m, shown++ == 0 ? 2 : 1, err);
+    }
     return st;
 }
 
@@ -110,9 +113,11 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
            "all tiles; `tessera project` shows each.\n\n",
            d.chip.name, tsr_chip_tiles(&d.chip), (double)d.chip.clock_hz / 1e9,
            project_hbm_rate(&d.chip) / 1e12, (double)d.chip.hbm.bytes / 0x1p30, DEMO_SEQ, DEMO_SEQ);
-    printf("%-14s %-5s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms",
+    printf("%-14s %-6s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms",
            "tensor", "HBM", "costliest (what they wait for most)");
-    return all_models(&d, err);
+    for (const char *const *n = tsr_model_names(); st == TSR_OK && *n; n++)
+        st = one_model(&d, *n, err);
+    return st;
 }
 
 static const struct cli_option options[] = {

@@ -22,6 +22,7 @@ union project_op {
     struct tsr_npu_embedding embedding;
     struct tsr_npu_moe_router moe_router;
     struct tsr_npu_moe_dispatch moe_dispatch;
+    struct tsr_npu_moe_expert moe_expert;
     struct tsr_npu_moe_combine moe_combine;
 };
 

@@ -25,6 +25,7 @@ EMIT(attention)
 EMIT(embedding)
 EMIT(moe_router)
 EMIT(moe_dispatch)
+EMIT(moe_expert)
 EMIT(moe_combine)
 
 static void describe_matmul(const union project_op *op, char *out, size_t cap)
@@ -108,6 +109,14 @@ static void describe_moe_dispatch(const union project_op *op, char *out, size_t 
     choices(out, cap, d->tokens, d->top_k, d->experts);
 }
 
+static void describe_moe_expert(const union project_op *op, char *out, size_t cap)
+{
+    const struct tsr_npu_moe_expert *e = &op->moe_expert;
+    snprintf(out, cap, "m %" PRIu64 " n %" PRIu64 " k %" PRIu64 ", %" PRIu64 " experts%s%s",
+             e->tokens * e->top_k, e->n * (e->gate ? 2 : 1), e->k, e->experts,
+             e->bias ? " bias" : "", e->gate ? " gate" : "");
+}
+
 static void describe_moe_combine(const union project_op *op, char *out, size_t cap)
 {
     const struct tsr_npu_moe_combine *c = &op->moe_combine;
@@ -129,4 +138,5 @@ ROW(attention, offsetof(union project_op, attention.sinks));
 ROW(embedding, SIZE_MAX);
 ROW(moe_router, SIZE_MAX);
 ROW(moe_dispatch, SIZE_MAX);
+ROW(moe_expert, offsetof(union project_op, moe_expert.b));
 ROW(moe_combine, SIZE_MAX);

@@ -61,8 +61,7 @@ static bool say_routing(struct project_plan *p)
     return true;
 }
 
-/* ---- router and dispatch
- * --------------------------------------------------------------------------- */
+/* ---- router and dispatch ---- */
 
 static void place_experts(struct project_plan *p, const struct tsr_graph_op *op)
 {
@@ -111,8 +110,48 @@ enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph
     return TSR_OK;
 }
 
-/* ---- combine
- * --------------------------------------------------------------------------------------- */
+/* ---- experts ---- */
+
+/* gate and up of all experts with the activation, or down. */
+enum tsr_status project_plan_expert(struct project_plan *p, const struct tsr_graph_op *op,
+                                    struct tsr_error *err)
+{
+    const struct project_options *o = p->options;
+    bool gate = op->flags & TSR_OPF_GATE;
+    uint64_t matrix = op->n * op->k * o->weights->bits / 8 * op->experts;
+    (void)err;
+    if (!gate)
+        project_cast_rows(p, op, op->m * op->top_k, op->k);
+    struct project_step *s = project_step(p, &project_moe_expert, op, "");
+    struct tsr_npu_moe_expert *e = &s->op.moe_expert;
+    e->tokens = op->m;
+    e->experts = op->experts;
+    e->top_k = op->top_k;
+    e->n = gate ? op->n / 2 : op->n;
+    e->k = op->k;
+    e->a_format = p->at_format;
+    e->b_format = (enum tsr_dtype)o->weights->code;
+    e->c_format = project_plain(p);
+    e->gate = gate;
+    e->activation = op->activation;
+    e->limit = p->model->act_limit;
+    e->alpha = p->model->act_alpha;
+    e->a = p->at;
+    e->b = project_weights(p, matrix + 4 * op->n * op->experts, op->repeat);
+    if (op->flags & TSR_OPF_BIAS) {
+        e->bias = e->b + matrix;
+        e->up_bias = gate ? e->bias + 4 * e->n * op->experts : 0;
+    }
+    e->counts = p->moe_counts;
+    e->c = gate ? p->wide : p->moe_out;
+    s->macs = op->macs;
+    s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[e->a_format], o->weights);
+    p->at = e->c;
+    p->at_format = e->c_format;
+    return TSR_OK;
+}
+
+/* ---- combine ---- */
 
 enum tsr_status project_plan_combine(struct project_plan *p, const struct tsr_graph_op *op,
                                      struct tsr_error *err)

@@ -34,8 +34,7 @@ void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, ui
     p->at_format = want;
 }
 
-/* ---- norms
- * ----------------------------------------------------------------------------------------- */
+/* ---- norms ---- */
 
 static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_op *op,
                                  struct tsr_error *err)
@@ -75,8 +74,7 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
     return TSR_OK;
 }
 
-/* ---- matmul
- * ---------------------------------------------------------------------------------------- */
+/* ---- matmul ---- */
 
 static uint64_t element_bytes(const struct tsr_format *f)
 {
@@ -156,8 +154,7 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     return TSR_OK;
 }
 
-/* ---- ends of the model
- * ------------------------------------------------------------------------------ */
+/* ---- ends of the model ---- */
 
 static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph_op *op,
                                   struct tsr_error *err)
@@ -185,8 +182,7 @@ static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph
     return TSR_OK;
 }
 
-/* ---- attention
- * ------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 static uint64_t row_bytes(const struct tsr_graph_op *op) /* of the fused q k v */
 {
@@ -321,18 +317,6 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
     return TSR_OK;
 }
 
-/* ---- not served yet
- * -------------------------------------------------------------------------------- */
-
-static enum tsr_status plan_none(struct project_plan *p, const struct tsr_graph_op *op,
-                                 struct tsr_error *err)
-{
-    (void)err;
-    project_assume(p, "%s: no program yet, left out", op->name);
-    p->at = p->normed;
-    return TSR_OK;
-}
-
 project_planner *const project_planners[TSR_OP_KIND_COUNT] = {
     [TSR_OP_EMBED] = plan_embed,
     [TSR_OP_RMSNORM] = plan_norm,
@@ -341,6 +325,6 @@ project_planner *const project_planners[TSR_OP_KIND_COUNT] = {
     [TSR_OP_KV_APPEND] = plan_kv_append,
     [TSR_OP_ATTENTION] = plan_attention,
     [TSR_OP_TOPK] = project_plan_topk,
-    [TSR_OP_EXPERT_MATMUL] = plan_none,
+    [TSR_OP_EXPERT_MATMUL] = project_plan_expert,
     [TSR_OP_COMBINE] = project_plan_combine,
 };

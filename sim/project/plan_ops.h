@@ -13,7 +13,8 @@ extern project_planner *const project_planners[TSR_OP_KIND_COUNT];
 /* The kernels (plan_kernels.c). */
 extern const struct project_kernel project_matmul, project_rmsnorm, project_activation,
     project_residual, project_cast, project_rope, project_kv_append, project_attention,
-    project_embedding, project_moe_router, project_moe_dispatch, project_moe_combine;
+    project_embedding, project_moe_router, project_moe_dispatch, project_moe_expert,
+    project_moe_combine;
 
 /* A new step of an operation, its descriptor zero. */
 struct project_step *project_step(struct project_plan *p, const struct project_kernel *kernel,
@@ -23,7 +24,7 @@ uint64_t project_region(struct project_plan *p, uint64_t bytes);
 /* The same for the weights of each instance; the first one's address. */
 uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instances);
 
-project_planner project_plan_topk, project_plan_combine;
+project_planner project_plan_topk, project_plan_expert, project_plan_combine;
 
 /* The 16-bit format of activations: theirs, or bf16 where they are narrower. */
 enum tsr_dtype project_plain(const struct project_plan *p);

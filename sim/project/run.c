@@ -9,8 +9,9 @@
 
 struct pool {
     const struct project_plan *plan;
-    struct tsr_stats *stats;
-    enum tsr_status *status; /* per step */
+    struct tsr_stats *stats;     /* all per step */
+    struct tsr_program *program; /* of steps that stand for themselves */
+    enum tsr_status *status;
     struct tsr_error *error;
     pthread_mutex_t lock;
     uint32_t next; /* place in `order` */
@@ -69,11 +70,10 @@ static void fill_totals(void *self, uint32_t tile, uint32_t call, uint32_t *word
         words[p->routing[i]]++;
 }
 
-static enum tsr_status simulate(const struct project_plan *p, const struct project_step *s,
+static enum tsr_status simulate(const struct project_plan *p, const struct tsr_program *program,
                                 struct tsr_stats *stats, struct tsr_error *err)
 {
     const struct project_options *o = p->options;
-    struct tsr_program program = {0};
     struct tsr_sim *sim = NULL;
     struct control control = {.plan = p};
     const struct tsr_control_source sources[] = {{TSR_CONTROL_TOKENS, fill_tokens, &control},
@@ -83,16 +83,11 @@ static enum tsr_status simulate(const struct project_plan *p, const struct proje
                                                  {TSR_CONTROL_MOE_TOTALS, fill_totals, &control}};
     struct tsr_run_options run = {
         .mode = TSR_MODE_TIMING, .sources = sources, .n_sources = sizeof sources / sizeof *sources};
-    struct tsr_error e = {0};
-    enum tsr_status st = s->kernel->emit(o->isa, o->chip, &s->op, &program, &e);
+    enum tsr_status st = tsr_sim_create(o->chip, o->isa, &sim, err);
     if (st == TSR_OK)
-        st = tsr_sim_create(o->chip, o->isa, &sim, &e);
-    if (st == TSR_OK)
-        st = tsr_sim_run(sim, &program, &run, stats, NULL, &e);
+        st = tsr_sim_run(sim, program, &run, stats, NULL, err);
     tsr_sim_destroy(sim);
-    tsr_program_free(&program);
-    return st == TSR_OK ? st
-                        : tsr_error_set(err, st, "%s: %s: %s", p->model->name, s->name, e.message);
+    return st;
 }
 
 static void *work(void *self)
@@ -105,7 +100,7 @@ static void *work(void *self)
         if (at == q->n)
             return NULL;
         uint32_t i = q->order[at];
-        q->status[i] = simulate(q->plan, &q->plan->step[i], &q->stats[i], &q->error[i]);
+        q->status[i] = simulate(q->plan, &q->program[i], &q->stats[i], &q->error[i]);
     }
 }
 
@@ -113,9 +108,6 @@ static void *work(void *self)
 static void sort(struct pool *q)
 {
     const struct project_plan *p = q->plan;
-    for (uint32_t i = 0; i < p->n_steps; i++)
-        if (p->step[i].same_as < 0)
-            q->order[q->n++] = i;
     for (uint32_t i = 1; i < q->n; i++)
         for (uint32_t j = i; j > 0; j--) {
             uint32_t a = q->order[j - 1], b = q->order[j];
@@ -140,25 +132,62 @@ static void run_threads(struct pool *q, uint32_t threads)
         pthread_join(id[i], NULL);
 }
 
+static enum tsr_status name_step(const struct project_plan *p, uint32_t i, enum tsr_status st,
+                                 const struct tsr_error *e, struct tsr_error *err)
+{
+    return tsr_error_set(err, st, "%s: %s: %s", p->model->name, p->step[i].name, e->message);
+}
+
+/* All programs first: what no kernel serves shows before anything has run. */
+static enum tsr_status emit(struct pool *q, struct tsr_error *err)
+{
+    const struct project_plan *p = q->plan;
+    for (uint32_t i = 0; i < q->n; i++) {
+        uint32_t at = q->order[i];
+        struct tsr_error e = {0};
+        enum tsr_status st = p->step[at].kernel->emit(p->options->isa, p->options->chip,
+                                                      &p->step[at].op, &q->program[at], &e);
+        if (st != TSR_OK)
+            return name_step(p, at, st, &e, err);
+    }
+    return TSR_OK;
+}
+
+static enum tsr_status run_pool(struct pool *q, struct tsr_error *err)
+{
+    const struct project_plan *p = q->plan;
+    if (pthread_mutex_init(&q->lock, NULL) != 0)
+        return tsr_error_set(err, TSR_INTERNAL, "projection: no lock");
+    sort(q);
+    run_threads(q, p->options->threads);
+    pthread_mutex_destroy(&q->lock);
+    for (uint32_t i = 0; i < p->n_steps; i++) /* the first in the plan, whoever met it */
+        if (q->status[i] != TSR_OK)
+            return name_step(p, i, q->status[i], &q->error[i], err);
+    return TSR_OK;
+}
+
 enum tsr_status project_simulate(const struct project_plan *plan, struct tsr_stats *stats,
                                  struct tsr_error *err)
 {
     struct pool q = {.plan = plan, .stats = stats};
+    enum tsr_status st = TSR_OK;
     q.status = calloc(plan->n_steps, sizeof *q.status);
     q.error = calloc(plan->n_steps, sizeof *q.error);
-    enum tsr_status st = TSR_OK;
-    if (q.status == NULL || q.error == NULL || pthread_mutex_init(&q.lock, NULL) != 0) {
-        free(q.status);
-        free(q.error);
-        return tsr_error_set(err, TSR_INTERNAL, "projection: out of memory");
-    }
-    sort(&q);
-    run_threads(&q, plan->options->threads);
-    pthread_mutex_destroy(&q.lock);
-    for (uint32_t i = 0; i < plan->n_steps && st == TSR_OK; i++) /* the first, whoever met it */
-        if (q.status[i] != TSR_OK)
-            st = tsr_error_set(err, q.status[i], "%s", q.error[i].message);
+    q.program = calloc(plan->n_steps, sizeof *q.program);
+    if (q.status == NULL || q.error == NULL || q.program == NULL)
+        st = tsr_error_set(err, TSR_INTERNAL, "projection: out of memory");
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        if (plan->step[i].same_as < 0)
+            q.order[q.n++] = i;
+    if (st == TSR_OK)
+        st = emit(&q, err);
+    if (st == TSR_OK)
+        st = run_pool(&q, err);
+    for (uint32_t i = 0; q.program != NULL && i < plan->n_steps; i++)
+        tsr_program_free(&q.program[i]);
     free(q.status);
     free(q.error);
+    free(q.program);
     return st;
 }
