@@ -28,7 +28,7 @@ static const char *const op_names[] = {
 
 static _Atomic(const struct tsr_variant *) chosen[TSR_OPS];
 
-const char *tsr_op_name(enum tsr_op op)
+const char *tsr_op_name(enum tsr_cpu_op op)
 {
     return op_names[op];
 }
@@ -38,7 +38,7 @@ const char *const *tsr_kernel_ops(void)
     return op_names;
 }
 
-static const struct tsr_variant *choose(enum tsr_op op, uint32_t features)
+static const struct tsr_variant *choose(enum tsr_cpu_op op, uint32_t features)
 {
     const struct tsr_variant *best = NULL;
     for (size_t i = 0; i < tsr_variant_count; i++)
@@ -47,7 +47,7 @@ static const struct tsr_variant *choose(enum tsr_op op, uint32_t features)
     return best;
 }
 
-const struct tsr_variant *tsr_variant_chosen(enum tsr_op op)
+const struct tsr_variant *tsr_variant_chosen(enum tsr_cpu_op op)
 {
     /* Two threads may both compute it: they store the same pointer. */
     const struct tsr_variant *v = atomic_load_explicit(&chosen[op], memory_order_acquire);
@@ -113,7 +113,7 @@ enum tsr_status tsr_kernel_choose(const char *op, struct tsr_kernel_choice *out,
     for (int i = 0; i < TSR_OPS; i++) {
         if (strcmp(op, op_names[i]) != 0)
             continue;
-        const struct tsr_variant *v = tsr_variant_chosen((enum tsr_op)i);
+        const struct tsr_variant *v = tsr_variant_chosen((enum tsr_cpu_op)i);
         out->op = op_names[i];
         out->variant = v->name;
         explain(v, out->reason, sizeof out->reason);

@@ -12,7 +12,7 @@
 typedef void tsr_matmul_f32_fn(size_t m, size_t n, size_t k, const float *a, size_t lda,
                                const float *b, size_t ldb, float *c, size_t ldc);
 
-enum tsr_op {
+enum tsr_cpu_op {
 #define TSR_OP(op) TSR_OP_##op,
 #define TSR_VARIANT(op, variant, features, tolerance)
 #include "kernels/cpu/variants.def"
@@ -20,7 +20,7 @@ enum tsr_op {
 };
 
 struct tsr_variant {
-    enum tsr_op op;
+    enum tsr_cpu_op op;
     const char *name;
     uint32_t features; /* all of them must be in use */
     double tolerance;  /* in units of the operation's own error bound; 0: the reference's bits */
@@ -32,11 +32,11 @@ struct tsr_variant {
 extern const struct tsr_variant tsr_variants[];
 extern const size_t tsr_variant_count;
 
-const char *tsr_op_name(enum tsr_op op);
+const char *tsr_op_name(enum tsr_cpu_op op);
 
 /* The variant of `op` that runs: the last row whose features are all in use. Never null. Cached;
  * threads: any. */
-const struct tsr_variant *tsr_variant_chosen(enum tsr_op op);
+const struct tsr_variant *tsr_variant_chosen(enum tsr_cpu_op op);
 
 /* Forgets the cached choices. */
 void tsr_variants_reset(void);

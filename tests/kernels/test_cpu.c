@@ -94,7 +94,7 @@ static void test_cpu_table_rows_are_ordered(void **state)
         int rows = 0;
         for (size_t i = 0; i < tsr_variant_count; i++) {
             const struct tsr_variant *v = &tsr_variants[i];
-            if (v->op != (enum tsr_op)op)
+            if (v->op != (enum tsr_cpu_op)op)
                 continue;
             assert_int_equal(rows++ == 0, v->features == 0);
             assert_int_equal(rows == 1, strcmp(v->name, "ref") == 0);
