@@ -17,10 +17,10 @@ struct tsr_npu_rows {
 /* O = softmax(scale Q K^T, masked) V for every sequence and head; head h reads key head
  * h / (heads / kv_heads).
  * Shapes: q, o batch x q_len x heads x head_dim; k, v batch x kv_len x kv_heads x head_dim.
- *   heads a multiple of kv_heads; head_dim a multiple of 8; query i of a sequence stands at position
- *   kv_len - q_len + i. causal: q_len <= kv_len, a query sees the keys up to its own position.
- *   window (with causal): only the last `window` of them; 0: no limit. All sequences share the
- *   lengths. sinks: [heads], a logit per head that joins the softmax with a value of zero.
+ *   heads a multiple of kv_heads; head_dim a multiple of 8; query i of a sequence stands at
+ * position kv_len - q_len + i. causal: q_len <= kv_len, a query sees the keys up to its own
+ * position. window (with causal): only the last `window` of them; 0: no limit. All sequences share
+ * the lengths. sinks: [heads], a logit per head that joins the softmax with a value of zero.
  * Numerics: scores in f32 as mma adds them, times scale log2(e) rounded to f32; soft cap
  *   c tanh(x / c) by exp2 and rcp; weights p = 2^(u - m) with m a running maximum rounded up to an
  *   integer, so that the rescaling of O by 2^-e and of the sum is exact; p rounded to `format` for
@@ -36,8 +36,8 @@ struct tsr_npu_attention {
     uint64_t batch, heads, kv_heads, head_dim, q_len, kv_len;
     bool causal;
     uint64_t window;
-    double scale;   /* > 0; 1 / sqrt(head_dim) for most */
-    double softcap; /* 0: none */
+    double scale;          /* > 0; 1 / sqrt(head_dim) for most */
+    double softcap;        /* 0: none */
     enum tsr_dtype format; /* of Q, K, V, O: bf16 or f16 */
     struct tsr_npu_rows q, k, v, o;
     bool has_sinks;

@@ -4,8 +4,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
 
 /* The fewest equal parts of x that are at most `limit` long. */
 static uint32_t equal_parts(uint64_t x, uint64_t limit)
@@ -38,16 +44,19 @@ static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_erro
         return bad(err, "causal: q_len is at most kv_len");
     if (op->window && !op->causal)
         return bad(err, "a window needs causal");
-    if (!(op->scale > 0x1p-100 && op->scale < 0x1p100) || !(op->softcap >= 0 && op->softcap < 0x1p20))
+    if (!(op->scale > 0x1p-100 && op->scale < 0x1p100) ||
+        !(op->softcap >= 0 && op->softcap < 0x1p20))
         return bad(err, "scale is positive, softcap 0 to 2^20");
     if (op->format != TSR_BF16 && op->format != TSR_F16)
         return bad(err, "format is bf16 or f16");
-    if (op->has_sinks && op->sink_format != TSR_F32 && op->sink_format != TSR_BF16 && op->sink_format != TSR_F16)
+    if (op->has_sinks && op->sink_format != TSR_F32 && op->sink_format != TSR_BF16 &&
+        op->sink_format != TSR_F16)
         return bad(err, "sink_format is f32, bf16 or f16");
     return TSR_OK;
 }
 
-static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_t heads, uint64_t row)
+static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_t heads,
+                                 uint64_t row)
 {
     if (r.batch_stride == 0 && r.token_stride == 0 && r.head_stride == 0) {
         r.head_stride = row;
@@ -57,7 +66,8 @@ static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_
     return r;
 }
 
-void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo, uint64_t *hi)
+void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo,
+                    uint64_t *hi)
 {
     const struct tsr_npu_attention *op = p->op;
     *lo = 0;
@@ -93,11 +103,13 @@ static struct attention_work member_work(const struct attention_plan *p, uint32_
     return w;
 }
 
-static uint64_t member_cost(const struct attention_plan *p, uint32_t team, const struct attention_work *w)
+static uint64_t member_cost(const struct attention_plan *p, uint32_t team,
+                            const struct attention_work *w)
 {
     uint64_t cost = 0;
     for (uint32_t n = 0; n < w->items; n++)
-        cost += block_cost(p, (uint64_t)n * team + w->even + (n & 1 ? (uint64_t)(int64_t)w->delta : 0));
+        cost +=
+            block_cost(p, (uint64_t)n * team + w->even + (n & 1 ? (uint64_t)(int64_t)w->delta : 0));
     return cost;
 }
 
@@ -116,10 +128,13 @@ static uint64_t team_keys(const struct attention_plan *p, uint32_t team)
  * larger team shares what it loads, but leaves tiles idle where the units do not divide. */
 static void choose_team(struct attention_plan *p)
 {
-    enum { LATENCY = 700 }; /* cycles of a request in a busy memory */
+    enum {
+        LATENCY = 700
+    }; /* cycles of a request in a busy memory */
     const struct tsr_hbm_config *h = &p->chip->hbm;
     uint32_t tiles = tsr_chip_tiles(p->chip);
-    uint64_t pins = (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
+    uint64_t pins =
+        (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
     uint64_t window = p->chip->tile.tdma.window_bytes / LATENCY;
     uint64_t key_bytes = (uint64_t)(p->op->head_dim + p->part_cols) * p->element, best = UINT64_MAX;
     p->team = 1;
@@ -196,7 +211,8 @@ static void place(struct attention_plan *p)
     p->ring = at;
     p->slot_bytes = (uint64_t)(p->slabs + p->v_slabs) * p->kb * line;
     uint64_t size = p->chip->tile.tsram_bytes;
-    p->slots = at < size ? (uint32_t)least((size - at) / p->slot_bytes, p->chip->tile.semaphore_max) : 0;
+    p->slots =
+        at < size ? (uint32_t)least((size - at) / p->slot_bytes, p->chip->tile.semaphore_max) : 0;
 }
 
 static void cut_columns(struct attention_plan *p)
@@ -228,9 +244,10 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     enum tsr_status st = check(op, err);
     if (st != TSR_OK)
         return st;
-    if (t->tvp.lanes > side || side % t->tvp.lanes || t->ttu.acc_banks < 8 || t->line_bytes != 4 * t->tvp.lanes ||
-        t->tvp.vregs < 32 || t->tvp.aregs < 16 || side < 16)
-        return bad(err, "the chip needs a line of lanes, lanes that divide 4D, 8 accumulator banks, 32 registers");
+    if (t->tvp.lanes > side || side % t->tvp.lanes || t->ttu.acc_banks < 8 ||
+        t->line_bytes != 4 * t->tvp.lanes || t->tvp.vregs < 32 || t->tvp.aregs < 16 || side < 16)
+        return bad(err, "the chip needs a line of lanes, lanes that divide 4D, 8 accumulator "
+                        "banks, 32 registers");
     memset(p, 0, sizeof *p);
     p->op = op;
     p->chip = chip;
@@ -260,7 +277,8 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
             break;
     }
     if (p->slots < 2)
-        return tsr_error_set(err, TSR_BAD_INPUT, "attention: head_dim %" PRIu64 " needs more TSRAM than %s has",
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "attention: head_dim %" PRIu64 " needs more TSRAM than %s has",
                              op->head_dim, chip->name);
     while ((uint32_t)1 << p->kb_shift < p->kb)
         p->kb_shift++;

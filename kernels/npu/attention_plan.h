@@ -9,8 +9,8 @@
  * Team: `team` tiles work on one unit at a time. In round n they take blocks n team .. n team +
  *   team - 1, one each, back and forth so that causal costs balance: a tile's n-th block is
  *   n team + even + (n odd ? delta : 0). The first of them loads keys and values for all.
- * Segment: what is loaded once: with `retain` the keys of a whole unit, which stay in the ring while
- *   the query blocks pass over them; else the keys of one round. */
+ * Segment: what is loaded once: with `retain` the keys of a whole unit, which stay in the ring
+ * while the query blocks pass over them; else the keys of one round. */
 #ifndef KERNELS_NPU_ATTENTION_PLAN_H
 #define KERNELS_NPU_ATTENTION_PLAN_H
 
@@ -34,11 +34,11 @@ struct attention_plan {
     uint32_t element;               /* bytes */
     uint32_t lanes, line, line_shift;
     uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
-    uint32_t group, chunks;         /* query heads of a block; blocks of heads in a key head's group */
-    uint32_t tokens, blocks;        /* query tokens of a block; blocks of a unit */
-    uint32_t parts, part_cols;      /* V's columns */
-    uint32_t slabs, slab_cols;      /* K and Q: parts of head_dim that fit a line */
-    uint32_t v_slabs, v_cols;       /* V: the same of part_cols */
+    uint32_t group, chunks;    /* query heads of a block; blocks of heads in a key head's group */
+    uint32_t tokens, blocks;   /* query tokens of a block; blocks of a unit */
+    uint32_t parts, part_cols; /* V's columns */
+    uint32_t slabs, slab_cols; /* K and Q: parts of head_dim that fit a line */
+    uint32_t v_slabs, v_cols;  /* V: the same of part_cols */
     uint32_t kb, kb_shift;
     uint32_t s_banks, v_banks, o_banks, o_buffers; /* per score buffer; slab of O; O; how many O */
     bool retain;
@@ -46,23 +46,27 @@ struct attention_plan {
     uint32_t units, unit_stride, team, rounds;
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
-    uint64_t zero; /* a line that nobody writes */
+    uint64_t zero;  /* a line that nobody writes */
     uint64_t sinks; /* of all heads */
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
 };
 
-enum { ATTENTION_SLACK = 8 }; /* lines between the exponents and P: lines 0 and 9 need no wait */
+enum {
+    ATTENTION_SLACK = 8
+}; /* lines between the exponents and P: lines 0 and 9 need no wait */
 
 enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                const struct tsr_npu_attention *op, struct attention_plan *p,
                                struct tsr_error *err);
 
 /* Keys [lo, hi) that blocks first..last see. */
-void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo, uint64_t *hi);
+void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo,
+                    uint64_t *hi);
 
 struct tsr_text;
 /* The vector routines setup, init, softmax, finish, output. */
-void attention_routines(const struct attention_plan *p, struct tsr_text *t, const char *sink_format);
+void attention_routines(const struct attention_plan *p, struct tsr_text *t,
+                        const char *sink_format);
 
 #endif

@@ -7,13 +7,13 @@
  * softmax reads the scores twice, 16 keys a turn: once for the maximum (16 cycles), once for
  * p = exp2(s c - m), its sum and its store (40 cycles: 16 fma, 16 exp2, 8 add3). Both loops are
  * software pipelines: what a turn leaves over is done at the start of the next, and after the loop;
- * for the first turn the left-overs are neutral values, and the stores they bring go to the lines of
- * slack before P (or to rows that are written later). No turn reads ahead, because the next bank may
- * be owned by an mma. Stores go out as bursts of 8 rising lines, 16 or 24 cycles apart: multiples of
- * 8, so that the port never waits (isa/MACHINE.md, TSRAM ports).
+ * for the first turn the left-overs are neutral values, and the stores they bring go to the lines
+ * of slack before P (or to rows that are written later). No turn reads ahead, because the next bank
+ * may be owned by an mma. Stores go out as bursts of 8 rising lines, 16 or 24 cycles apart:
+ * multiples of 8, so that the port never waits (isa/MACHINE.md, TSRAM ports).
  *
- * Rows at the ends of what the lanes see ("masked") are handled 8 keys a turn: the first pass stores
- * the masked u = s c in TSRAM, the second reads that. */
+ * Rows at the ends of what the lanes see ("masked") are handled 8 keys a turn: the first pass
+ * stores the masked u = s c in TSRAM, the second reads that. */
 #include <string.h>
 
 #include "kernels/npu/attention_plan.h"
@@ -33,8 +33,14 @@ static unsigned bits(double x)
     return u;
 }
 
-static void imm(struct tsr_text *t, int v, double x) { L("  vimm v%d, %u", v, bits(x)); }
-static void minus_infinity(struct tsr_text *t, int v) { L("  vimm v%d, %u", v, 0xFF800000u); }
+static void imm(struct tsr_text *t, int v, double x)
+{
+    L("  vimm v%d, %u", v, bits(x));
+}
+static void minus_infinity(struct tsr_text *t, int v)
+{
+    L("  vimm v%d, %u", v, 0xFF800000u);
+}
 
 /* v30 = floor((lane + 1/2) / group): exact, since the distance to an integer is at least
  * 1 / (2 group) and both roundings together are below 256 x 2^-23. */
@@ -105,11 +111,12 @@ static void softcap_constants(const struct attention_plan *p, struct tsr_text *t
     imm(t, k + 2, p->op->softcap * log2_e);
 }
 
-/* ---- first pass: the maximum. v16..v19 of unmasked scores, v20 of masked u; v23 row number ------- */
+/* ---- first pass: the maximum. v16..v19 of unmasked scores, v20 of masked u; v23 row number -- */
 
 /* 8 masked rows a turn: `count` turns, scores from `s`. v27 1, v28 16, v31 -infinity; the lane's
  * last key in v21, the one before its first in v22; u goes to a12. */
-static void masked_maximum(const struct attention_plan *p, struct tsr_text *t, int count, int s, const char *end)
+static void masked_maximum(const struct attention_plan *p, struct tsr_text *t, int count, int s,
+                           const char *end)
 {
     L("  vloop a%d, %s", count, end);
     softcap_constants(p, t, 8);
@@ -210,7 +217,7 @@ static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
     L("  vst v0, a9, i32");
 }
 
-/* ---- second pass: p, its sum in v26 v27 v28 v31, its store. -m in v25 ------------------------------ */
+/* ---- second pass: p, its sum in v26 v27 v28 v31, its store. -m in v25 ----------------------- */
 
 static void add_pair(struct tsr_text *t, int pair)
 {
@@ -272,7 +279,8 @@ static void capped_weights(const struct attention_plan *p, struct tsr_text *t)
 }
 
 /* 8 masked rows a turn: u from a13, p to `to`. */
-static void masked_weights(const struct attention_plan *p, struct tsr_text *t, int count, int to, const char *end)
+static void masked_weights(const struct attention_plan *p, struct tsr_text *t, int count, int to,
+                           const char *end)
 {
     L("  vloop a%d, %s", count, end);
     for (int i = 0; i < 8; i++)
@@ -289,8 +297,8 @@ static void masked_weights(const struct attention_plan *p, struct tsr_text *t, i
 }
 
 /* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P of the
- * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window a7
- * the block's last key. */
+ * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window
+ * a7 the block's last key. */
 static void softmax(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine softmax");
@@ -321,7 +329,8 @@ static void finish(struct tsr_text *t)
 }
 
 /* O's rows times 1 / l, 8 rows a turn. a0 accumulators, a1 destination, a2 1 / l, a3 turns. Columns
- * go vector by vector, so that the 8 stores of one meet 8 banks; the address steps back at its end. */
+ * go vector by vector, so that the 8 stores of one meet 8 banks; the address steps back at its end.
+ */
 static void output(const struct attention_plan *p, struct tsr_text *t)
 {
     const uint32_t side = 4 * p->chip->tile.ttu.dim, full = p->lanes;
@@ -347,7 +356,8 @@ static void output(const struct attention_plan *p, struct tsr_text *t)
             if (n < full)
                 L("  ali a10, %u\n  vlen a10", full);
         }
-    L("  aaddi a0, a0, %u\n  aaddi a1, a1, %llu", 8 * p->row_lines, (unsigned long long)(8 * p->stage_row));
+    L("  aaddi a0, a0, %u\n  aaddi a1, a1, %llu", 8 * p->row_lines,
+      (unsigned long long)(8 * p->stage_row));
     L("out_end:");
     L("  vret\n.end");
 }

@@ -38,7 +38,7 @@ static void chip_of(const char *name, struct tsr_chip *chip)
         fail_msg("%s", err.message);
 }
 
-/* ---- random shapes ---------------------------------------------------------------------------------- */
+/* ---- random shapes -------------------------------------------------------------------------- */
 
 struct data {
     float *q, *k, *v, *o, *want, sinks[64];
@@ -52,7 +52,8 @@ static uint64_t pick(uint64_t *seed, uint64_t low, uint64_t high)
 
 static struct tsr_npu_attention random_shape(uint64_t *seed)
 {
-    struct tsr_npu_attention op = {.batch = pick(seed, 1, 2), .kv_heads = pick(seed, 1, 3), .format = TSR_BF16};
+    struct tsr_npu_attention op = {
+        .batch = pick(seed, 1, 2), .kv_heads = pick(seed, 1, 3), .format = TSR_BF16};
     op.heads = op.kv_heads * pick(seed, 1, pick(seed, 0, 3) ? 3 : 17);
     op.head_dim = 8 * pick(seed, 1, pick(seed, 0, 3) ? 4 : 18);
     op.kv_len = pick(seed, 1, pick(seed, 0, 2) ? 40 : 150);
@@ -83,22 +84,26 @@ static float *values(uint64_t *seed, size_t n)
 }
 
 /* Puts x [batch][tokens][heads][d] where r says. */
-static void put(struct tsr_sim *sim, const struct tsr_npu_attention *op, const struct tsr_npu_rows *r, size_t tokens,
-                size_t heads, const float *x)
+static void put(struct tsr_sim *sim, const struct tsr_npu_attention *op,
+                const struct tsr_npu_rows *r, size_t tokens, size_t heads, const float *x)
 {
     struct tsr_error err = {0};
     size_t d = op->head_dim;
     uint8_t row[2048];
     for (size_t i = 0; i < op->batch * tokens * heads; i++) {
-        uint64_t at = r->address + i / heads / tokens * r->batch_stride + i / heads % tokens * r->token_stride +
-                      i % heads * r->head_stride;
-        tsr_num_encode_array(&isa->formats[TSR_BF16], row, (const uint32_t *)(const void *)(x + i * d), d,
-                             TSR_ROUND_EVEN);
+        uint64_t at = r->address + i / heads / tokens * r->batch_stride +
+                      i / heads % tokens * r->token_stride + i % heads * r->head_stride;
+        tsr_num_encode_array(&isa->formats[TSR_BF16], row,
+                             (const uint32_t *)(const void *)(x + i * d), d, TSR_ROUND_EVEN);
         assert_int_equal(tsr_sim_write(sim, at, row, 2 * d, &err), TSR_OK);
     }
 }
 
-enum kind { RANDOM, PEAKS, SUNK };
+enum kind {
+    RANDOM,
+    PEAKS,
+    SUNK
+};
 
 /* PEAKS: query i sees one key, i, above all others by far more than an exponent: a maximum that
  * misses a row overflows. SUNK: all logits so low that they count as minus infinity. */
@@ -115,8 +120,8 @@ static void special_values(const struct tsr_npu_attention *op, struct data *x, e
         x->k[i] = 0x1p20f;
 }
 
-static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data *x, enum kind kind, bool by_heads,
-                  uint64_t *seed)
+static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data *x, enum kind kind,
+                  bool by_heads, uint64_t *seed)
 {
     struct tsr_error err = {0};
     uint64_t row = 2 * op->head_dim, tokens = op->kv_len;
@@ -129,7 +134,8 @@ static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data
     x->o = values(seed, x->nq);
     special_values(op, x, kind);
     struct tsr_npu_rows q = {TSR_HBM(4096), op->q_len * op->heads * row, op->heads * row, row};
-    struct tsr_npu_rows k = {TSR_HBM(1 << 24), tokens * op->kv_heads * row, op->kv_heads * row, row};
+    struct tsr_npu_rows k = {TSR_HBM(1 << 24), tokens * op->kv_heads * row, op->kv_heads * row,
+                             row};
     if (by_heads)
         k = (struct tsr_npu_rows){TSR_HBM(1 << 24), tokens * op->kv_heads * row, row, tokens * row};
     op->q = q;
@@ -148,9 +154,10 @@ static void place(struct tsr_sim *sim, struct tsr_npu_attention *op, struct data
 
 /* Half an ULP of bf16 relative (2^-8) for p and for the result, 2^-10 for the scores (|u| up to
  * 144 x 1.45, 2^-16 relative); v is within 1. */
-static void compare(const struct tsr_npu_attention *op, struct data *x, enum kind kind, const char *what)
+static void compare(const struct tsr_npu_attention *op, struct data *x, enum kind kind,
+                    const char *what)
 {
-    struct tsr_attention_shape h = {op->heads,  op->kv_heads, op->head_dim, op->q_len, op->kv_len,
+    struct tsr_attention_shape h = {op->heads,  op->kv_heads, op->head_dim, op->q_len,  op->kv_len,
                                     op->window, op->causal,   op->scale,    op->softcap};
     for (size_t b = 0; b < op->batch; b++)
         tsr_attention_ref(&h, x->q + b * x->nq / op->batch, x->k + b * x->nk / op->batch,
@@ -160,21 +167,25 @@ static void compare(const struct tsr_npu_attention *op, struct data *x, enum kin
         x->want[i] = 0;
     for (size_t i = 0; i < x->nq; i++)
         if (!(fabsf(x->o[i] - x->want[i]) <= 0x1p-8f + 0x1p-8f * fabsf(x->want[i]) + 0x1p-10f))
-            fail_msg("%s: element %zu is %.9g, %.9g is right", what, i, (double)x->o[i], (double)x->want[i]);
+            fail_msg("%s: element %zu is %.9g, %.9g is right", what, i, (double)x->o[i],
+                     (double)x->want[i]);
 }
 
-static void run(const struct tsr_chip *chip, struct tsr_npu_attention op, enum kind kind, uint64_t *seed)
+static void run(const struct tsr_chip *chip, struct tsr_npu_attention op, enum kind kind,
+                uint64_t *seed)
 {
     struct tsr_error err = {0};
     struct tsr_program program = {0};
     struct tsr_sim *sim;
     struct data x;
-    struct tsr_run_options o = {.mode = TSR_MODE_FULL, .check_races = true, .limit_cycles = 100000000};
+    struct tsr_run_options o = {
+        .mode = TSR_MODE_FULL, .check_races = true, .limit_cycles = 100000000};
     struct tsr_stats full, timing;
     char what[200];
-    snprintf(what, sizeof what, "%s: batch %d heads %d:%d d %d q %d kv %d causal %d window %d softcap %g sinks %d",
-             chip->name, (int)op.batch, (int)op.heads, (int)op.kv_heads, (int)op.head_dim, (int)op.q_len,
-             (int)op.kv_len, op.causal, (int)op.window, op.softcap, op.has_sinks);
+    snprintf(what, sizeof what,
+             "%s: batch %d heads %d:%d d %d q %d kv %d causal %d window %d softcap %g sinks %d",
+             chip->name, (int)op.batch, (int)op.heads, (int)op.kv_heads, (int)op.head_dim,
+             (int)op.q_len, (int)op.kv_len, op.causal, (int)op.window, op.softcap, op.has_sinks);
     assert_int_equal(tsr_sim_create(chip, isa, &sim, &err), TSR_OK);
     place(sim, &op, &x, kind, tsr_test_random_below(seed, 2), seed);
     if (tsr_npu_attention(isa, chip, &op, &program, &err) != TSR_OK)
@@ -212,8 +223,14 @@ static void test_attention_random_shapes_match_reference(void **state)
 
 static void test_attention_every_key_can_be_the_maximum(void **state)
 {
-    struct tsr_npu_attention op = {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 32, .q_len = 32, .kv_len = 32,
-                                   .scale = 1, .format = TSR_BF16};
+    struct tsr_npu_attention op = {.batch = 1,
+                                   .heads = 1,
+                                   .kv_heads = 1,
+                                   .head_dim = 32,
+                                   .q_len = 32,
+                                   .kv_len = 32,
+                                   .scale = 1,
+                                   .format = TSR_BF16};
     struct tsr_chip chip;
     uint64_t seed = tsr_test_seed("peaks", 1);
     (void)state;
@@ -227,8 +244,15 @@ static void test_attention_every_key_can_be_the_maximum(void **state)
 
 static void test_attention_without_weight_gives_zeros(void **state)
 {
-    struct tsr_npu_attention op = {.batch = 1, .heads = 2, .kv_heads = 1, .head_dim = 16, .q_len = 5, .kv_len = 40,
-                                   .scale = 1, .format = TSR_BF16, .causal = true};
+    struct tsr_npu_attention op = {.batch = 1,
+                                   .heads = 2,
+                                   .kv_heads = 1,
+                                   .head_dim = 16,
+                                   .q_len = 5,
+                                   .kv_len = 40,
+                                   .scale = 1,
+                                   .format = TSR_BF16,
+                                   .causal = true};
     struct tsr_chip chip;
     uint64_t seed = tsr_test_seed("sunk", 2);
     (void)state;
@@ -236,7 +260,7 @@ static void test_attention_without_weight_gives_zeros(void **state)
     run(&chip, op, SUNK, &seed);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------- */
 
 static void test_attention_bad_shapes_are_refused(void **state)
 {
@@ -244,21 +268,91 @@ static void test_attention_bad_shapes_are_refused(void **state)
         const char *says;
         struct tsr_npu_attention op;
     } bad[] = {
-        {"1 to 2^20", {.batch = 0, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 1, .kv_len = 1, .scale = 1}},
+        {"1 to 2^20",
+         {.batch = 0,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 1}},
         {"multiple of kv_heads",
-         {.batch = 1, .heads = 3, .kv_heads = 2, .head_dim = 8, .q_len = 1, .kv_len = 1, .scale = 1}},
-        {"multiple of 8", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 12, .q_len = 1, .kv_len = 1, .scale = 1}},
+         {.batch = 1,
+          .heads = 3,
+          .kv_heads = 2,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 1}},
+        {"multiple of 8",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 12,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 1}},
         {"at most kv_len",
-         {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 2, .kv_len = 1, .causal = true, .scale = 1}},
-        {"window", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 1, .kv_len = 1, .window = 1,
-                    .scale = 1}},
-        {"scale", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 1, .kv_len = 1, .scale = 0}},
-        {"scale", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 1, .kv_len = 1, .scale = NAN}},
-        {"bf16 or f16", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 1, .kv_len = 1, .scale = 1,
-                         .format = TSR_I8}},
-        {"sink_format", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 8, .q_len = 1, .kv_len = 1, .scale = 1,
-                         .has_sinks = true, .sink_format = TSR_I8}},
-        {"TSRAM", {.batch = 1, .heads = 1, .kv_heads = 1, .head_dim = 1024, .q_len = 1, .kv_len = 1, .scale = 1}},
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 2,
+          .kv_len = 1,
+          .causal = true,
+          .scale = 1}},
+        {"window",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .window = 1,
+          .scale = 1}},
+        {"scale",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 0}},
+        {"scale",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = NAN}},
+        {"bf16 or f16",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 1,
+          .format = TSR_I8}},
+        {"sink_format",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 8,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 1,
+          .has_sinks = true,
+          .sink_format = TSR_I8}},
+        {"TSRAM",
+         {.batch = 1,
+          .heads = 1,
+          .kv_heads = 1,
+          .head_dim = 1024,
+          .q_len = 1,
+          .kv_len = 1,
+          .scale = 1}},
     };
     struct tsr_chip chip;
     (void)state;
@@ -275,7 +369,7 @@ static void test_attention_bad_shapes_are_refused(void **state)
     }
 }
 
-/* ---- speed ------------------------------------------------------------------------------------------------ */
+/* ---- speed ---------------------------------------------------------------------------------- */
 
 struct speed {
     double tensor, hbm; /* of the peaks, for the MACs needed and the bytes moved */
@@ -296,7 +390,8 @@ static struct speed time_of(struct tsr_npu_attention op)
     op.scale = 1;
     op.causal = true;
     op.q.address = TSR_HBM(1 << 20);
-    op.k = (struct tsr_npu_rows){TSR_HBM(1ull << 32), op.kv_heads * op.kv_len * row, row, op.kv_len * row};
+    op.k = (struct tsr_npu_rows){TSR_HBM(1ull << 32), op.kv_heads * op.kv_len * row, row,
+                                 op.kv_len * row};
     op.v = op.k;
     op.v.address = TSR_HBM(2ull << 32);
     op.o.address = TSR_HBM(3ull << 32);
@@ -312,13 +407,15 @@ static struct speed time_of(struct tsr_npu_attention op)
     }
     needed *= 2.0 * (double)(op.head_dim * op.heads * op.batch);
     double peak = d * d * chip.tile.ttu.r16 * tsr_chip_tiles(&chip);
-    double pins = chip.hbm.stacks * chip.hbm.channels * chip.hbm.channel_bits / 4.0 * chip.hbm.clock_num /
-                  chip.hbm.clock_den;
-    struct speed s = {needed / peak / cycles, (double)(st.hbm_read_bytes + st.hbm_write_bytes) / pins / cycles,
-                      st.cycles};
-    print_message("heads %d:%d d %d batch %d q %d kv %d window %d: %llu cycles, tensor %.1f %%, HBM %.1f %%\n",
-                  (int)op.heads, (int)op.kv_heads, (int)op.head_dim, (int)op.batch, (int)op.q_len, (int)op.kv_len,
-                  (int)op.window, (unsigned long long)s.cycles, 100 * s.tensor, 100 * s.hbm);
+    double pins = chip.hbm.stacks * chip.hbm.channels * chip.hbm.channel_bits / 4.0 *
+                  chip.hbm.clock_num / chip.hbm.clock_den;
+    struct speed s = {needed / peak / cycles,
+                      (double)(st.hbm_read_bytes + st.hbm_write_bytes) / pins / cycles, st.cycles};
+    print_message("heads %d:%d d %d batch %d q %d kv %d window %d: %llu cycles, tensor %.1f %%, "
+                  "HBM %.1f %%\n",
+                  (int)op.heads, (int)op.kv_heads, (int)op.head_dim, (int)op.batch, (int)op.q_len,
+                  (int)op.kv_len, (int)op.window, (unsigned long long)s.cycles, 100 * s.tensor,
+                  100 * s.hbm);
     tsr_program_free(&program);
     tsr_sim_destroy(sim);
     return s;
@@ -327,7 +424,8 @@ static struct speed time_of(struct tsr_npu_attention op)
 static void test_attention_prefill_uses_the_tensor_unit(void **state)
 {
     (void)state;
-    struct tsr_npu_attention mha = {.batch = 1, .heads = 32, .kv_heads = 32, .head_dim = 128, .q_len = 2048, .kv_len = 2048};
+    struct tsr_npu_attention mha = {
+        .batch = 1, .heads = 32, .kv_heads = 32, .head_dim = 128, .q_len = 2048, .kv_len = 2048};
     struct tsr_npu_attention gqa = mha;
     gqa.kv_heads = 8;
     assert_true(time_of(mha).tensor >= 0.5);
@@ -337,7 +435,8 @@ static void test_attention_prefill_uses_the_tensor_unit(void **state)
 static void test_attention_decode_streams_the_cache(void **state)
 {
     (void)state;
-    struct tsr_npu_attention one = {.batch = 1, .heads = 32, .kv_heads = 32, .head_dim = 128, .q_len = 1, .kv_len = 2048};
+    struct tsr_npu_attention one = {
+        .batch = 1, .heads = 32, .kv_heads = 32, .head_dim = 128, .q_len = 1, .kv_len = 2048};
     struct tsr_npu_attention many = one;
     many.batch = 16;
     many.kv_heads = 8;
