@@ -75,6 +75,10 @@ static void put_junit(const struct check *k, const struct suite_result *r)
 static void report(void *self, const struct suite_result *r)
 {
     struct check *k = self;
+    if (r->refused) {
+        fprintf(stderr, "not run: %s %s: %s\n", r->kernel, r->label, r->message);
+        return;
+    }
     if (!k->kernel || strcmp(k->kernel, r->kernel) != 0)
         print_kernel(k);
     k->kernel = r->kernel;

@@ -36,7 +36,7 @@ struct suite_case {
     struct tsr_stats stats; /* of the last full run */
     uint64_t random, hbm_next;
     uint64_t programs, instructions, cycles, mismatches;
-    bool fault;
+    bool fault, refused;
     uint32_t n_regions;
     struct suite_region region[SUITE_MAX_REGIONS];
     struct suite_block *blocks; /* suite_alloc */

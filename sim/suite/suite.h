@@ -29,6 +29,8 @@ struct suite_result {
     struct suite_shape shape;
     const char *message; /* null: it holds; else the first thing that does not */
     bool fault;          /* the simulated machine stopped */
+    bool refused; /* of `all` in a shape or format of the caller: the kernel does not take it;
+                     the message says why, and the case counts nowhere */
     uint64_t programs, instructions, cycles, mismatches;
 };
 
@@ -43,7 +45,7 @@ struct suite {
     void (*report)(void *self, const struct suite_result *r); /* may be null */
     void *report_self;
     /* Sums over all cases. */
-    uint64_t cases, failed_cases, programs, instructions, cycles, mismatches;
+    uint64_t cases, failed_cases, refused, programs, instructions, cycles, mismatches;
     /* The running case; sim/suite/suite.c alone touches it. */
     const char *kernel;
     struct suite_case *now;

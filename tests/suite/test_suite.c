@@ -236,6 +236,17 @@ static void test_run_of_one_shape_and_format_runs_only_these(void **state)
     assert_int_equal(suite_run(&s, "matmul", &err), TSR_USAGE);
 }
 
+static void test_run_of_all_passes_over_kernels_that_refuse_the_format(void **state)
+{
+    (void)state;
+    struct suite s = {
+        .isa = isa, .chip = &chip, .seed = 7, .shape = {4, 8, 8}, .format = &isa->formats[TSR_I8]};
+    struct tsr_error err = {0};
+    assert_int_equal(suite_run(&s, "all", &err), TSR_OK);
+    assert_true(s.cases > 3 && s.failed_cases == 0 && s.refused > 0);
+    assert_int_equal(suite_run(&s, "moe_router", &err), TSR_BAD_INPUT);
+}
+
 static void test_half_ulp_of_known_values(void **state)
 {
     (void)state;
@@ -266,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_execute_of_a_race_is_a_fault),
         cmocka_unit_test(test_run_of_an_unknown_kernel_lists_the_known),
         cmocka_unit_test(test_run_of_one_shape_and_format_runs_only_these),
+        cmocka_unit_test(test_run_of_all_passes_over_kernels_that_refuse_the_format),
         cmocka_unit_test(test_half_ulp_of_known_values),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
