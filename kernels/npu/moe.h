@@ -81,4 +81,27 @@ enum tsr_status tsr_npu_moe_combine(const struct tsr_isa *isa, const struct tsr_
                                     const struct tsr_npu_moe_combine *op, struct tsr_program *out,
                                     struct tsr_error *err);
 
+/* ---- control data of timing-only runs ----------------------------------------------------------- */
+
+/* Choices as the router would write them: top_k distinct experts per token, all alike likely. */
+void tsr_npu_moe_seeded(uint64_t seed, uint64_t tokens, uint64_t experts, uint64_t top_k,
+                        uint32_t *ids);
+
+/* What the machine would read, given the ids: self of the functions below. ids are borrowed. One for
+ * each run at a time. */
+struct tsr_npu_moe_source {
+    uint64_t tokens, experts, top_k;
+    const uint32_t *ids; /* [tokens][top_k] */
+    uint32_t parts;
+    uint32_t first[64]; /* words of a tile's first block */
+};
+void tsr_npu_moe_source_init(struct tsr_npu_moe_source *s, const struct tsr_chip *chip,
+                             uint64_t tokens, uint64_t experts, uint64_t top_k,
+                             const uint32_t *ids);
+
+/* Made to be `fill` of struct tsr_control_source (tessera/sim.h), with the id as there. */
+typedef void tsr_npu_control_fill(void *self, uint32_t tile, uint32_t call, uint32_t *words,
+                                  uint32_t n);
+tsr_npu_control_fill *tsr_npu_moe_fill(enum tsr_npu_control id); /* null: no such */
+
 #endif

@@ -267,7 +267,7 @@ enum tsr_status tsr_npu_moe_combine(const struct tsr_isa *isa, const struct tsr_
     }
     struct tsr_text text = {0}, *t = &text;
     program(t, &e);
-    npu_places_routine(t, chip, &e.p);
+    npu_places_routines(t, chip, &e.p);
     routine(t, &e);
     return tsr_text_program(t, isa, e.p.name, e.p.parts, (const int64_t(*)[TSR_LAUNCH_REGS])args,
                             out, err);

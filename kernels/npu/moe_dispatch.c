@@ -92,7 +92,7 @@ enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr
     }
     struct tsr_text text = {0}, *t = &text;
     program(t, &p, op, stride);
-    npu_places_routine(t, chip, &p);
+    npu_places_routines(t, chip, &p);
     return tsr_text_program(t, isa, p.name, p.parts, (const int64_t(*)[TSR_LAUNCH_REGS])args, out,
                             err);
 }

@@ -502,14 +502,13 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
         e->senders |= (uint64_t)1 << sender_tile(&e->p, i);
     }
     struct tsr_text text = {0}, *t = &text;
-    struct npu_places sums = {.expert_pitch = e->p.expert_pitch};
     start(t, e);
     step(t, e, 0);
     step(t, e, 1);
     L("  jmp step0");
     L("halted:");
     L("  halt");
-    npu_places_routine(t, chip, &sums);
+    npu_places_sums(t, chip, e->p.expert_pitch);
     routines(t, e);
     return tsr_text_program(t, isa, "moe_expert", e->p.tiles,
                             (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);

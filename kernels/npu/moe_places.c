@@ -15,9 +15,12 @@ bool npu_places_plan(const struct tsr_chip *chip, struct npu_places *p, uint32_t
     p->parts = tsr_npu_moe_parts(chip, p->tokens);
     p->expert_pitch = 4 * npu_round_up(p->experts, chip->tile.tvp.lanes);
     p->counts_at = 0;
-    p->sums_at = p->parts * p->expert_pitch;
-    p->ids_at = npu_round_up(p->sums_at + 2 * p->expert_pitch, line);
-    p->control_ids = 2 * p->expert_pitch;
+    p->before_at = p->parts * p->expert_pitch;
+    p->total_at = p->before_at + p->expert_pitch;
+    p->scan_at[0] = p->total_at + 2 * p->expert_pitch; /* each behind as many zeros */
+    p->scan_at[1] = p->scan_at[0] + 2 * p->expert_pitch;
+    p->ids_at = npu_round_up(p->scan_at[1] + p->expert_pitch, line);
+    p->control_ids = p->expert_pitch;
     if (p->control_ids + 8 * p->top_k > control)
         return false;
     uint64_t lists = (control - p->control_ids) / 8 / p->top_k; /* tokens of each of two lists */
@@ -34,30 +37,101 @@ bool npu_places_plan(const struct tsr_chip *chip, struct npu_places *p, uint32_t
     return true;
 }
 
-/* before[e] = counts of the parts before, total[e] = of all. */
-void npu_places_routine(struct tsr_text *t, const struct tsr_chip *chip,
-                        const struct npu_places *p)
+void npu_places_sums(struct tsr_text *t, const struct tsr_chip *chip, uint64_t expert_pitch)
 {
     uint32_t vector = 4 * chip->tile.tvp.lanes;
     L(".routine sums");
-    L("  ali a4, %llu", (ull)(p->expert_pitch / vector));
+    L("  ali a4, %llu", (ull)(expert_pitch / vector));
     L("  vloop a4, vectors");
     L("  aaddi a8, a0, 0");
     L("  vimm v1, 0");
     L("  vloop a1, before");
-    L("  vld v0, a8, i32, %llu", (ull)p->expert_pitch);
+    L("  vld v0, a8, i32, %llu", (ull)expert_pitch);
     L("  viadd v1, v1, v0");
     L("before:");
-    L("  vst v1, a3, i32, %llu", (ull)p->expert_pitch);
+    L("  vst v1, a3, i32, %llu", (ull)expert_pitch);
     L("  vloop a2, after");
-    L("  vld v0, a8, i32, %llu", (ull)p->expert_pitch);
+    L("  vld v0, a8, i32, %llu", (ull)expert_pitch);
     L("  viadd v1, v1, v0");
     L("after:");
-    L("  vst v1, a3, i32, %lld", (long long)vector - (long long)p->expert_pitch);
+    L("  vst v1, a3, i32, %lld", (long long)vector - (long long)expert_pitch);
     L("  aaddi a0, a0, %u", vector);
     L("vectors:");
     L("  vret");
     L(".end");
+}
+
+/* scan: a3[e] = a0[e] + a1[e], a1 the same array some experts earlier. first: a3[e] = before + the
+ * scan's sum - total: all of the experts before. */
+void npu_places_routines(struct tsr_text *t, const struct tsr_chip *chip,
+                         const struct npu_places *p)
+{
+    uint32_t vector = 4 * chip->tile.tvp.lanes;
+    ull vectors = (ull)(p->expert_pitch / vector);
+    npu_places_sums(t, chip, p->expert_pitch);
+    L(".routine zeros");
+    L("  ali a4, %llu", vectors);
+    L("  vimm v0, 0");
+    L("  vloop a4, zeros");
+    L("  vst v0, a0, i32, %u", vector);
+    L("  vst v0, a1, i32, %u", vector);
+    L("zeros:");
+    L("  vret");
+    L(".end");
+    L(".routine scan");
+    L("  ali a4, %llu", vectors);
+    L("  vloop a4, scan");
+    L("  vld v0, a0, i32, %u", vector);
+    L("  vld v1, a1, i32, %u", vector);
+    L("  viadd v0, v0, v1");
+    L("  vst v0, a3, i32, %u", vector);
+    L("scan:");
+    L("  vret");
+    L(".end");
+    L(".routine first");
+    L("  ali a4, %llu", vectors);
+    L("  vloop a4, first");
+    L("  vld v0, a0, i32, %u", vector);
+    L("  vld v1, a1, i32, %u", vector);
+    L("  vld v2, a2, i32, %u", vector);
+    L("  viadd v0, v0, v1");
+    L("  visub v0, v0, v2");
+    L("  vst v0, a3, i32, %u", vector);
+    L("first:");
+    L("  vret");
+    L(".end");
+}
+
+/* Sums over the experts up to each by doubling distances: every step reads what the one before
+ * wrote, some words earlier; before the first expert lie zeros. */
+static void scan(struct tsr_text *t, const struct npu_places *p)
+{
+    uint64_t from = p->total_at;
+    uint32_t to = 0;
+    L("  li x20, %llu", (ull)(p->scan_at[0] - p->expert_pitch));
+    L("  li x21, %llu", (ull)(p->scan_at[1] - p->expert_pitch));
+    L("  vcall zeros, x20, x21");
+    /* a distance of nothing would double: the first step takes its second operand from zeros */
+    L("  li x20, %llu", (ull)from);
+    L("  li x21, %llu", (ull)(p->scan_at[1] - p->expert_pitch));
+    L("  li x22, %llu", (ull)p->scan_at[to]);
+    L("  vcall scan, x20, x21, x0, x22");
+    for (uint64_t distance = 1; distance < p->experts; distance *= 2) {
+        from = p->scan_at[to];
+        to = 1 - to;
+        L("  li x20, %llu", (ull)from);
+        L("  li x21, %llu", (ull)(from - 4 * distance));
+        L("  li x22, %llu", (ull)p->scan_at[to]);
+        L("  vcall scan, x20, x21, x0, x22");
+    }
+    L("  li x20, %llu", (ull)p->before_at);
+    L("  li x21, %llu", (ull)p->scan_at[to]);
+    L("  li x22, %llu", (ull)p->total_at);
+    L("  li x23, %llu", (ull)p->scan_at[1 - to]);
+    L("  vcall first, x20, x21, x22, x23 post(s%d)", PLACES_FIRST);
+    L("  li x22, %llu", (ull)p->experts);
+    L("  to_control ch=2, dst=x0, src=x23, n=x22, id=%d wait(s%d) post(s%d)",
+      TSR_CONTROL_MOE_FIRST, PLACES_FIRST, PLACES_READY);
 }
 
 void npu_places_begin(struct tsr_text *t, const struct npu_places *p)
@@ -70,26 +144,13 @@ void npu_places_begin(struct tsr_text *t, const struct npu_places *p)
     L("  li x22, %u", p->parts);
     L("  li x23, %llu", (ull)p->expert_pitch);
     L("  copy ch=2, dst=x0, src=x20, len=x21, n1=x22, ss1=x21, ds1=x23 post(s%d)", PLACES_COUNTS);
-    L("  li x20, %llu", (ull)p->sums_at);
+    L("  li x20, %llu", (ull)p->before_at);
     L("  sub x21, x22, x1");
-    L("  vcall sums, x0, x1, x21, x20 wait(s%d) post(s%d)", PLACES_COUNTS, PLACES_SUMS);
-    L("  li x21, %llu", (ull)(p->expert_pitch / 2));
-    L("  to_control ch=2, dst=x0, src=x20, n=x21, id=%d wait(s%d) post(s%d)", TSR_CONTROL_MOE_SUMS,
-      PLACES_SUMS, PLACES_READY);
+    L("  vcall sums, x0, x1, x21, x20 wait(s%d)", PLACES_COUNTS);
+    scan(t, p);
     L("  wait post(s%d)", PLACES_FREE);
     L("  wait post(s%d)", PLACES_FREE);
     L("  wait wait(s%d)", PLACES_READY);
-    L("  li x20, 0");
-    L("  li x21, 0");
-    L("  li x22, %llu", (ull)p->experts);
-    L("  loop x22, first_places");
-    L("  lw x23, x21, 0");
-    L("  lw x24, x21, %llu", (ull)p->expert_pitch);
-    L("  add x23, x23, x20");
-    L("  add x20, x20, x24");
-    L("  sw x23, x21, 0");
-    L("  addi x21, x21, 4");
-    L("first_places:");
     L("  li x8, 0");
 }
 

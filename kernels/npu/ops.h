@@ -105,7 +105,7 @@ enum tsr_status tsr_npu_kv_append(const struct tsr_isa *isa, const struct tsr_ch
 /* Ids of the to_control instructions: what a timing-only run replays or gets from a source. */
 enum tsr_npu_control {
     TSR_CONTROL_TOKENS = 1,   /* token ids of a block of rows */
-    TSR_CONTROL_MOE_SUMS,     /* moe.h: counts of earlier parts, and of all, per expert */
+    TSR_CONTROL_MOE_FIRST,    /* moe.h: per expert the place of the tile's first row */
     TSR_CONTROL_MOE_DISPATCH, /* expert ids of a block of tokens */
     TSR_CONTROL_MOE_COMBINE,  /* the same */
     TSR_CONTROL_MOE_TOTALS,   /* rows per expert */
