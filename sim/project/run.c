@@ -18,56 +18,12 @@ struct pool {
     uint32_t order[PROJECT_MAX_STEPS], n;
 };
 
-/* Control data of one run. Ids are asked for block by block, in the order of a tile's tokens. */
-struct control {
-    const struct project_plan *plan;
-    uint64_t done[TSR_MAX_TILES]; /* choices handed to the tile */
-};
-
 static void fill_tokens(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
 {
-    const struct project_plan *p = ((struct control *)self)->plan;
+    const struct project_plan *const *p = self;
     for (uint32_t i = 0; i < n; i++)
-        words[i] = project_draw(p->options->seed, tile, (uint64_t)call << 32 | i, p->model->vocab);
-}
-
-/* First choice of a tile's part of the tokens. */
-static uint64_t part(const struct project_plan *p, uint32_t tile)
-{
-    uint32_t parts = tsr_npu_moe_parts(p->options->chip, p->tokens);
-    return p->tokens * tile / parts * p->model->top_k;
-}
-
-static void fill_ids(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
-{
-    struct control *c = self;
-    uint64_t at = part(c->plan, tile) + c->done[tile];
-    (void)call;
-    memcpy(words, c->plan->routing + at, sizeof *words * n);
-    c->done[tile] += n;
-}
-
-/* Two rows of n / 2 words: choices of each expert in earlier parts, and in all. */
-static void fill_sums(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
-{
-    const struct project_plan *p = ((struct control *)self)->plan;
-    uint64_t mine = part(p, tile), all = p->tokens * p->model->top_k;
-    (void)call;
-    memset(words, 0, sizeof *words * n);
-    for (uint64_t i = 0; i < all; i++) {
-        words[p->routing[i]] += i < mine;
-        words[n / 2 + p->routing[i]]++;
-    }
-}
-
-static void fill_totals(void *self, uint32_t tile, uint32_t call, uint32_t *words, uint32_t n)
-{
-    const struct project_plan *p = ((struct control *)self)->plan;
-    (void)tile;
-    (void)call;
-    memset(words, 0, sizeof *words * n);
-    for (uint64_t i = 0; i < p->tokens * p->model->top_k; i++)
-        words[p->routing[i]]++;
+        words[i] =
+            project_draw((*p)->options->seed, tile, (uint64_t)call << 32 | i, (*p)->model->vocab);
 }
 
 static enum tsr_status simulate(const struct project_plan *p, const struct tsr_program *program,
@@ -75,12 +31,20 @@ static enum tsr_status simulate(const struct project_plan *p, const struct tsr_p
 {
     const struct project_options *o = p->options;
     struct tsr_sim *sim = NULL;
-    struct control control = {.plan = p};
-    const struct tsr_control_source sources[] = {{TSR_CONTROL_TOKENS, fill_tokens, &control},
-                                                 {TSR_CONTROL_MOE_SUMS, fill_sums, &control},
-                                                 {TSR_CONTROL_MOE_DISPATCH, fill_ids, &control},
-                                                 {TSR_CONTROL_MOE_COMBINE, fill_ids, &control},
-                                                 {TSR_CONTROL_MOE_TOTALS, fill_totals, &control}};
+    struct tsr_npu_moe_source moe = {0}; /* keeps count of this run's blocks */
+    struct tsr_control_source sources[] = {{TSR_CONTROL_TOKENS, fill_tokens, &p},
+                                           {.id = TSR_CONTROL_MOE_FIRST},
+                                           {.id = TSR_CONTROL_MOE_DISPATCH},
+                                           {.id = TSR_CONTROL_MOE_COMBINE},
+                                           {.id = TSR_CONTROL_MOE_TOTALS}};
+    size_t n_sources = p->routing != NULL ? sizeof sources / sizeof *sources : 1;
+    if (p->routing != NULL)
+        tsr_npu_moe_source_init(&moe, o->chip, p->tokens, p->model->experts, p->model->top_k,
+                                p->routing);
+    for (size_t i = 1; i < n_sources; i++) {
+        sources[i].fill = tsr_npu_moe_fill((enum tsr_npu_control)sources[i].id);
+        sources[i].self = &moe;
+    }
     struct tsr_run_options run = {
         .mode = TSR_MODE_TIMING, .sources = sources, .n_sources = sizeof sources / sizeof *sources};
     enum tsr_status st = tsr_sim_create(o->chip, o->isa, &sim, err);
