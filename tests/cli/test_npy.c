@@ -197,7 +197,7 @@ static enum tsr_status encode(enum npy_kind kind, const void *data, size_t n, en
     enum tsr_status st = npy_encode("f.npy", &a, &isa->formats[f], &out, &bytes, saturated, &err);
     if (st == TSR_OK)
         memcpy(codes, out, bytes);
-    snprintf(message, 256, "%s", err.message);
+    snprintf(message, 256, "%.255s", err.message);
     free(out);
     npy_free(&a);
     return st;
