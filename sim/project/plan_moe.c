@@ -18,26 +18,6 @@ uint32_t project_draw(uint64_t seed, uint64_t a, uint64_t b, uint32_t n)
     return (uint32_t)((z >> 32) * n >> 32);
 }
 
-/* top_k different experts for each token, every set alike likely. */
-static bool make_routing(struct project_plan *p)
-{
-    uint32_t experts = p->model->experts, top_k = p->model->top_k, *list;
-    p->routing = malloc(sizeof(uint32_t) * p->tokens * top_k);
-    list = malloc(sizeof(uint32_t) * experts);
-    for (uint32_t e = 0; list != NULL && e < experts; e++)
-        list[e] = e;
-    for (uint64_t t = 0; p->routing != NULL && list != NULL && t < p->tokens; t++)
-        for (uint32_t j = 0; j < top_k;
-             j++) { /* the list stays a permutation: no need to reset it */
-            uint32_t at = j + project_draw(p->options->seed, t, j, experts - j), chosen = list[at];
-            list[at] = list[j];
-            list[j] = p->routing[t * top_k + j] = chosen;
-        }
-    bool good = p->routing != NULL && list != NULL;
-    free(list);
-    return good;
-}
-
 /* How the routing fell out. */
 static bool say_routing(struct project_plan *p)
 {
@@ -78,7 +58,11 @@ enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph
                                   struct tsr_error *err)
 {
     const struct tsr_model *m = p->model;
-    if (!make_routing(p) || !say_routing(p))
+    if (m->experts <= 256) /* more are the kernel's to refuse */
+        p->routing = malloc(sizeof(uint32_t) * p->tokens * m->top_k);
+    if (p->routing != NULL)
+        tsr_npu_moe_seeded(p->options->seed, p->tokens, m->experts, m->top_k, p->routing);
+    if (m->experts <= 256 && (p->routing == NULL || !say_routing(p)))
         return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", m->name);
     place_experts(p, op);
     struct project_step *s = project_step(p, &project_moe_router, op, "");
