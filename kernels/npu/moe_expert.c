@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* C[r] = A[r] x B[expert of r]^T for rows in order of experts, counts known only to the machine.
  *
- * Every tile owns a run of output columns of every expert, so that each weight goes to one tile, and
- * once where an expert has at most `mb` rows (all banks of the accumulators). All tiles walk the same
- * sequence: experts with rows, blocks of mb rows, chunks of columns, slabs of K. Slabs of A are the
- * same for all: a few tiles cast a share of the rows each to all, when all have handed the slab's
- * place back. A slab of A and one of B share a place of two, and one semaphore.
+ * The tiles form a grid. Its gx columns divide the output columns of every expert, its gy rows the
+ * rows of a block; few rows want gy = 1. All tiles walk the same sequence: experts with rows, blocks
+ * of gy * tile_rows rows (the accumulators), chunks of columns, slabs of K. So a weight leaves HBM
+ * once for every block: for most experts once in all. A slab of A is the same for a row of the grid:
+ * some of its tiles cast a share of the rows each; one of B for a column: each of its tiles casts a
+ * share. They do so when all receivers have handed the slab's place back. A slab of A and one of B
+ * share a place of two, and one semaphore.
  *
  * The TCP holds two places in the sequence: x5..x10 of the slab to load, x12..x16 of the one before,
  * which is computed. The text of a step is written twice, once per place. */
@@ -19,20 +21,25 @@
 typedef unsigned long long ull;
 
 enum sem {
-    FULL,             /* two: senders + 1 posts a slab: TTU */
-    USED = FULL + 2,  /* two: the slab has been multiplied: channel 2 */
-    B_FREE = USED + 2, /* two: channel 0 */
-    CREDIT = B_FREE + 2, /* two, of the senders: a tile has handed the place back: channel 1 */
+    FULL,               /* two: posts of a slab's senders: TTU */
+    USED = FULL + 2,    /* two: the slab has been multiplied: channel 2 */
+    B_CREDIT = USED + 2, /* two: a tile of the column has handed the place back: channel 0 */
+    CREDIT = B_CREDIT + 2, /* two: a tile of the row has, of the senders: channel 1 */
     BLOCK = CREDIT + 2, /* a chunk is complete: ACC */
-    ACC_FREE,         /* it is drained: TTU */
-    STAGE_FREE,       /* ACC */
-    STAGE_FULL,       /* TVP */
-    OUT_FREE,         /* TVP */
-    OUT_FULL,         /* channel 3 */
-    BIAS_FREE,        /* channel 0 */
+    ACC_FREE,           /* it is drained: TTU */
+    STAGE_FREE,         /* ACC */
+    STAGE_FULL,         /* TVP */
+    OUT_FREE,           /* TVP */
+    OUT_FULL,           /* channel 3 */
+    BIAS_FREE,          /* channel 0 */
+    BIAS_READY,         /* TTU */
     COUNTS, SUMS, TOTALS, /* the counts' way: TVP, channel 2, TCP */
     SEMS,
 };
+
+/* Behind the totals in control memory: the tile's row of the grid; masks of the tiles of its row, of
+ * the senders among them, of its column. They come in x5..x8. */
+enum saved { GRID_ROW, ROW_MASK, SENDER_MASK, COLUMN_MASK };
 
 /* x1 first column of the tile, x2 its columns, x3 which sender it is or -1; x4 whether it casts the
  * counts, later the stage. To load: x5 expert, x6 its rows, x7 rows of earlier experts, x8 row, x9
@@ -44,10 +51,19 @@ struct emit {
     const char *fa, *fb, *fc;
     uint32_t lanes;
     uint64_t expert_stride, up, bias_stride;
-    uint64_t all, senders; /* masks */
 };
 
+static uint64_t saved(const struct emit *e, enum saved i)
+{
+    return 8 * npu_ceil_div(e->op->experts, 2) + 8 * (uint64_t)i;
+}
+
 /* ---- start ------------------------------------------------------------------------------------- */
+
+static ull low_bits(uint32_t n)
+{
+    return n >= 64 ? ~0ull : (1ull << n) - 1;
+}
 
 static void post(struct tsr_text *t, uint32_t sem, uint32_t times)
 {
@@ -59,17 +75,21 @@ static void start(struct tsr_text *t, const struct emit *e)
 {
     static const char *const consumer[] = {"ttu",  "ttu",  "dma2", "dma2", "dma0", "dma0", "dma1",
                                            "dma1", "acc",  "ttu",  "acc",  "tvp",  "tvp",  "dma3",
-                                           "dma0", "tvp",  "dma2", "tcp"};
+                                           "dma0", "ttu",  "tvp",  "dma2", "tcp"};
     const struct moe_expert_plan *p = &e->p;
     _Static_assert(sizeof consumer / sizeof *consumer == SEMS, "a consumer each");
     for (int i = 0; i < SEMS; i++)
         L(".sem %d %s", i, consumer[i]);
+    for (uint32_t i = GRID_ROW; i <= COLUMN_MASK; i++)
+        L("  sd x%u, x0, %llu", 5 + i, (ull)saved(e, (enum saved)i));
+    for (uint32_t i = 6; i < 9; i++)
+        L("  li x%u, 0", i);
     L("  beq x4, x0, counts_cast");
     L("  li x20, %llu", (ull)e->op->counts);
     L("  li x21, %llu", (ull)(4 * e->op->experts));
     L("  li x22, %u", p->parts);
     L("  li x23, %llu", (ull)p->expert_pitch);
-    L("  li x24, 0x%llx", (ull)e->all);
+    L("  li x24, 0x%llx", low_bits(p->gx * p->gy));
     L("  li x25, %llu", (ull)p->counts_at);
     L("  copy ch=1, dst=x25, src=x20, len=x21, n1=x22, ss1=x21, ds1=x23, mask=x24, mc=1, p1=s%d",
       COUNTS);
@@ -112,7 +132,7 @@ static void advance(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("  li x20, %llu", (ull)e->p.chunks);
     L("  blt x9, x20, walked%u", id);
     L("  li x9, 0");
-    L("  addi x8, x8, %llu", (ull)e->p.mb);
+    L("  addi x8, x8, %llu", (ull)(e->p.gy * e->p.tile_rows));
     L("  blt x8, x6, walked%u", id);
     L("  li x8, 0");
     L("  add x7, x7, x6");
@@ -143,31 +163,44 @@ static void load_bias(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("  shli x27, x25, 2");
     L("  add x26, x26, x27");
     L("  shli x27, x24, 2");
-    L("  copy ch=0, dst=x18, src=x26, len=x27 wait(s%d)", BIAS_FREE);
-    if (e->op->gate) {
+    if (!e->op->gate) {
+        L("  copy ch=0, dst=x18, src=x26, len=x27 wait(s%d) post(s%d)", BIAS_FREE, BIAS_READY);
+    } else {
+        L("  copy ch=0, dst=x18, src=x26, len=x27 wait(s%d)", BIAS_FREE);
         L("  addi x26, x26, %lld", (long long)(e->op->up_bias - e->op->bias));
         L("  add x28, x18, x27");
-        L("  copy ch=0, dst=x28, src=x26, len=x27");
+        L("  copy ch=0, dst=x28, src=x26, len=x27 post(s%d)", BIAS_READY);
     }
     L("  li x26, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
     L("  sub x18, x26, x18");
     L("biased%u:", id);
 }
 
-/* Rows of B: the chunk's columns, gate and then up. A tile without columns in the chunk takes its last
- * one, so that all walk alike. Leaves the slab's elements in x30. */
-static void load_b(struct tsr_text *t, const struct emit *e, uint32_t id)
+/* Rows of the block in hand (x6 - x8 at most) of this tile: x20; the first of them: x21. */
+static void share_rows(struct tsr_text *t, const struct emit *e)
 {
     const struct moe_expert_plan *p = &e->p;
-    char full[16];
-    snprintf(full, sizeof full, "post(s%u)", FULL + id);
-    L("  muli x23, x9, %llu", (ull)p->nc);
-    L("  addi x24, x2, -1");
-    L("  min x23, x23, x24");
-    L("  sub x24, x2, x23");
-    L("  mini x24, x24, %llu", (ull)p->nc);
-    L("  add x25, x1, x23");
-    load_bias(t, e, id);
+    uint32_t d_log = (uint32_t)__builtin_ctz(p->side / 4);
+    L("  sub x20, x6, x8");
+    L("  mini x20, x20, %llu", (ull)(p->gy * p->tile_rows));
+    L("  li x21, 0");
+    if (p->gy == 1)
+        return;
+    L("  addi x22, x20, %u", (p->gy << d_log) - 1); /* shares of whole tensor tiles */
+    L("  shri x22, x22, %u", d_log + p->gy_log);
+    L("  shli x22, x22, %u", d_log);
+    L("  ld x21, x0, %llu", (ull)saved(e, GRID_ROW));
+    L("  mul x21, x21, x22");
+    L("  sub x20, x20, x21");
+    L("  min x20, x20, x22");
+    L("  max x20, x20, x0");
+}
+
+/* x25 address of column x25 of the expert, x27 bytes of a row's slab, x28 x29 strides; x30 the slab's
+ * elements. */
+static void locate_b(struct tsr_text *t, const struct emit *e)
+{
+    const struct moe_expert_plan *p = &e->p;
     L("  muli x25, x25, %llu", (ull)(e->op->k * p->eb));
     L("  muli x26, x5, %llu", (ull)e->expert_stride);
     L("  add x25, x25, x26");
@@ -181,23 +214,62 @@ static void load_b(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("  muli x27, x30, %u", p->eb);
     L("  li x28, %llu", (ull)(e->op->k * p->eb));
     L("  li x29, %llu", (ull)p->b_pitch);
+}
+
+/* Rows of B: the chunk's columns, gate and then up. A tile without columns in the chunk takes its last
+ * one, so that all walk alike. Leaves the slab's elements in x30. */
+static void load_b(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    const struct moe_expert_plan *p = &e->p;
+    char cast[32] = "", full[24];
+    snprintf(full, sizeof full, p->gy > 1 ? ", p1=s%u" : " post(s%u)", FULL + id);
+    L("  muli x23, x9, %llu", (ull)p->nc);
+    L("  addi x24, x2, -1");
+    L("  min x23, x23, x24");
+    L("  sub x24, x2, x23");
+    L("  mini x24, x24, %llu", (ull)p->nc);
+    L("  add x25, x1, x23");
+    load_bias(t, e, id);
     L("  li x31, %llu", (ull)p->b_at[id]);
-    L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x24, ss1=x28, ds1=x29 wait(s%u) %s", B_FREE + id,
+    L("  copy ch=0, dst=x0, src=x0, len=x0 wait(s%u*%u)", B_CREDIT + id, p->gy);
+    L("  add x21, x24, x0");
+    if (p->gy > 1) { /* this tile's share of the columns: x21 of them */
+        snprintf(cast, sizeof cast, ", mask=x20, mc=1");
+        L("  ld x20, x0, %llu", (ull)saved(e, COLUMN_MASK));
+        L("  ld x22, x0, %llu", (ull)saved(e, GRID_ROW));
+        L("  addi x21, x24, %u", p->gy - 1);
+        L("  shri x21, x21, %u", p->gy_log);
+        L("  mul x22, x22, x21");
+        L("  sub x26, x24, x22");
+        L("  min x21, x21, x26");
+        L("  add x25, x25, x22");
+        L("  muli x22, x22, %llu", (ull)p->b_pitch);
+        L("  add x31, x31, x22");
+    }
+    locate_b(t, e);
+    if (p->gy > 1) {
+        L("  blt x0, x21, columns%u", id);
+        L("  rpost ch=0, mask=x20, sem=%u", FULL + id);
+        L("  jmp loaded_b%u", id);
+        L("columns%u:", id);
+    }
+    L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x21, ss1=x28, ds1=x29%s%s", cast,
       e->op->gate ? "" : full);
     if (e->op->gate) {
         L("  addi x25, x25, %lld", (long long)(e->up - e->op->b));
         L("  mul x26, x24, x29");
         L("  add x31, x31, x26");
-        L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x24, ss1=x28, ds1=x29 %s", full);
+        L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x21, ss1=x28, ds1=x29%s%s", cast, full);
     }
+    L("loaded_b%u:", id);
 }
 
-/* A sender's share of the block's rows to all tiles; if it has none, the post alone. */
+/* A sender's share of its grid row's rows to the tiles there; if it has none, the post alone. */
 static void cast_a(struct tsr_text *t, const struct emit *e, uint32_t id)
 {
     const struct moe_expert_plan *p = &e->p;
     L("  blt x3, x0, cast%u", id);
-    for (uint32_t left = p->tiles; left;) { /* 31 posts is the most that a wait takes */
+    for (uint32_t left = p->gx; left;) { /* 31 posts is the most that a wait takes */
         uint32_t one = left < 31 ? left : 31, two = left - one < 31 ? left - one : 31;
         char more[16] = "";
         if (two)
@@ -205,19 +277,19 @@ static void cast_a(struct tsr_text *t, const struct emit *e, uint32_t id)
         L("  copy ch=1, dst=x0, src=x0, len=x0 wait(s%u*%u%s)", CREDIT + id, one, more);
         left -= one + two;
     }
-    L("  sub x20, x6, x8");
-    L("  mini x20, x20, %llu", (ull)p->mb);
+    share_rows(t, e);
+    L("  add x25, x7, x8");
+    L("  add x25, x25, x21");
     L("  addi x21, x20, %u", p->senders - 1);
     L("  shri x21, x21, %u", p->sender_log);
     L("  mul x22, x3, x21");
     L("  sub x23, x20, x22");
     L("  min x23, x23, x21");
-    L("  li x24, 0x%llx", (ull)e->all);
+    L("  ld x24, x0, %llu", (ull)saved(e, ROW_MASK));
     L("  blt x0, x23, share%u", id);
     L("  rpost ch=1, mask=x24, sem=%u", FULL + id);
     L("  jmp cast%u", id);
     L("share%u:", id);
-    L("  add x25, x7, x8");
     L("  add x25, x25, x22");
     L("  muli x25, x25, %llu", (ull)(e->op->k * p->ea));
     L("  muli x26, x10, %u", p->ea);
@@ -234,12 +306,26 @@ static void cast_a(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("cast%u:", id);
 }
 
+/* Hands place `id` back when its slab has been used. */
+static void release(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    L("  ld x22, x0, %llu", (ull)saved(e, SENDER_MASK));
+    if (e->p.gy == 1) {
+        L("  rpost ch=2, mask=x22, sem=%u wait(s%u) post(s%u)", CREDIT + id, USED + id,
+          B_CREDIT + id);
+        return;
+    }
+    L("  rpost ch=2, mask=x22, sem=%u wait(s%u)", CREDIT + id, USED + id);
+    L("  ld x22, x0, %llu", (ull)saved(e, COLUMN_MASK));
+    L("  rpost ch=2, mask=x22, sem=%u", B_CREDIT + id);
+}
+
 /* ---- compute ------------------------------------------------------------------------------------ */
 
 static void mma(struct tsr_text *t, const struct emit *e, int acc)
 {
-    L("  mma a=x28, as=x25, b=x29, bs=x26, m=x27, n=x24, k=x31, c=x23, af=%s, bf=%s, acc=%d", e->fa,
-      e->fb, acc);
+    L("  mma a=x28, as=x25, b=x29, bs=x26, m=x27, n=x24, k=x31, c=x23, af=%s, bf=%s, acc=%d, "
+      "across=%u", e->fa, e->fb, acc, e->p.across);
 }
 
 static void next_k(struct tsr_text *t, const struct emit *e)
@@ -253,12 +339,14 @@ static void next_k(struct tsr_text *t, const struct emit *e)
 static void multiply(struct tsr_text *t, const struct emit *e, uint32_t id)
 {
     const struct moe_expert_plan *p = &e->p;
+    uint32_t posts = p->senders + p->gy;
     L("  bne x14, x0, later%u", id);
-    L("  tsync wait(s%u*%u, s%d)", FULL + id, p->senders + 1, ACC_FREE);
+    L("  tsync wait(s%u*%u, s%d)", FULL + id, posts, ACC_FREE);
     L("  jmp arrived%u", id);
     L("later%u:", id);
-    L("  tsync wait(s%u*%u)", FULL + id, p->senders + 1);
+    L("  tsync wait(s%u*%u)", FULL + id, posts);
     L("arrived%u:", id);
+    L("  beq x12, x0, multiplied%u", id);
     L("  li x20, %llu", (ull)p->a_at[id]);
     L("  add x22, x12, x0");
     L("  li x23, 0");
@@ -287,9 +375,10 @@ static void multiply(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("  blt x0, x30, add%u", id);
     L("banked%u:", id);
     L("  addi x20, x20, %llu", (ull)(p->side * p->a_pitch));
-    L("  addi x23, x23, 256");
+    L("  addi x23, x23, %u", 256u << p->across);
     L("  addi x22, x22, -%u", p->side);
     L("  blt x0, x22, bank%u", id);
+    L("multiplied%u:", id);
 }
 
 /* ---- results ------------------------------------------------------------------------------------- */
@@ -304,7 +393,7 @@ static void drain(struct tsr_text *t, const struct emit *e, const char *label, b
     snprintf(posts, sizeof posts, last ? "post(s%d, s%d)" : "post(s%d)", STAGE_FULL, ACC_FREE);
     L("  mini x28, x22, %u", p->side);
     L("  li x26, %llu", (ull)p->stage_pitch);
-    L("  drain dst=x4, ds=x26, m=x28, n=x24, c=x23, fmt=f32%s %s %s",
+    L("  drain dst=x4, ds=x26, m=x28, n=x24, c=x23, fmt=f32, across=%u%s %s %s", p->across,
       e->op->bias ? ", bias=x19, bi=1" : "", wait, posts);
     L("  shli x29, x27, 2");
     L("  add x29, x29, x4");
@@ -318,7 +407,7 @@ static void drain(struct tsr_text *t, const struct emit *e, const char *label, b
     L("  li x4, %llu", (ull)p->stage_at);
     L("%s:", label);
     L("  addi x25, x25, %llu", (ull)(p->side * p->out_pitch));
-    L("  addi x23, x23, 256");
+    L("  addi x23, x23, %u", 256u << p->across);
     L("  addi x22, x22, -%u", p->side);
 }
 
@@ -377,28 +466,49 @@ static void results(struct tsr_text *t, const struct emit *e, uint32_t id)
     store(t, e);
 }
 
+/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. */
+static void complete(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    char bias[16] = "", bias_free[16] = "";
+    if (e->op->bias) {
+        snprintf(bias, sizeof bias, "wait(s%d)", BIAS_READY);
+        snprintf(bias_free, sizeof bias_free, ", s%d", BIAS_FREE);
+    }
+    if (e->p.gy > 1) {
+        L("  bne x12, x0, block%u", id);
+        L("  tsync %s post(s%u%s)", bias, USED + id, bias_free);
+        L("  wait post(s%d)", ACC_FREE);
+        if (e->op->bias) {
+            L("  li x20, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
+            L("  sub x19, x20, x19");
+        }
+        L("  jmp computed%u", id);
+        L("block%u:", id);
+    }
+    L("  tsync %s post(s%u, s%d)", bias, USED + id, BLOCK);
+    results(t, e, id);
+}
+
 static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
 {
-    const struct moe_expert_plan *p = &e->p;
     uint32_t next = 1 - id;
     L("step%u:", id);
-    L("  sub x12, x6, x8");
-    L("  mini x12, x12, %llu", (ull)p->mb);
+    share_rows(t, e);
+    L("  add x12, x20, x0");
     L("  li x13, %llu", (ull)e->op->k);
     L("  sub x13, x13, x10");
-    L("  mini x13, x13, %llu", (ull)p->kc);
+    L("  mini x13, x13, %llu", (ull)e->p.kc);
     L("  add x14, x10, x0");
     L("  add x15, x9, x0");
     L("  add x16, x7, x8");
+    L("  add x16, x16, x21");
     advance(t, e, id);
     L("  bne x11, x0, loaded%u", id);
-    L("  li x22, 0x%llx", (ull)e->senders);
-    L("  rpost ch=2, mask=x22, sem=%u wait(s%u) post(s%u)", CREDIT + next, USED + next,
-      B_FREE + next);
+    release(t, e, next);
     load_b(t, e, next);
     cast_a(t, e, next);
     L("loaded%u:", id);
-    L("  beq x12, x0, computed%u", id);
+    L("  beq x13, x0, computed%u", id);
     multiply(t, e, id);
     L("  add x20, x14, x13");
     L("  li x21, %llu", (ull)e->op->k);
@@ -406,8 +516,7 @@ static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("  tsync post(s%u)", USED + id);
     L("  jmp computed%u", id);
     L("complete%u:", id);
-    L("  tsync post(s%u, s%d)", USED + id, BLOCK);
-    results(t, e, id);
+    complete(t, e, id);
     L("computed%u:", id);
     L("  bne x11, x0, halted");
 }
@@ -461,15 +570,47 @@ static void routines(struct tsr_text *t, const struct emit *e)
 
 /* ---- launch --------------------------------------------------------------------------------------- */
 
-static uint64_t low_bits(uint32_t n)
+/* The tile at a place of the grid; 2 x 2 of it form a cluster where they can, so that a cluster takes
+ * in as little as possible. */
+static uint32_t tile_at(const struct moe_expert_plan *p, uint32_t y, uint32_t x)
 {
-    return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
+    if (p->gx % 2 || p->gy % 2)
+        return x * p->gy + y;
+    return ((x / 2) * (p->gy / 2) + y / 2) * 4 + y % 2 * 2 + x % 2;
 }
 
-/* Senders are spread over the chip. */
-static uint32_t sender_tile(const struct moe_expert_plan *p, uint32_t i)
+/* Senders are spread over the row. */
+static uint32_t sender_at(const struct moe_expert_plan *p, uint32_t y, uint32_t i)
 {
-    return i * p->tiles / p->senders;
+    return tile_at(p, y, i * p->gx / p->senders);
+}
+
+static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
+{
+    const struct moe_expert_plan *p = &e->p;
+    for (uint32_t y = 0; y < p->gy; y++) {
+        uint64_t row = 0, senders = 0;
+        for (uint32_t x = 0; x < p->gx; x++)
+            row |= (uint64_t)1 << tile_at(p, y, x);
+        for (uint32_t i = 0; i < p->senders; i++)
+            senders |= (uint64_t)1 << sender_at(p, y, i);
+        for (uint32_t x = 0; x < p->gx; x++) {
+            int64_t *r = args[tile_at(p, y, x)] - 1; /* r[1] is x1 */
+            uint64_t first = x * p->width, left = e->op->n - first, column = 0;
+            for (uint32_t i = 0; i < p->gy; i++)
+                column |= (uint64_t)1 << tile_at(p, i, x);
+            r[1] = (int64_t)first;
+            r[2] = (int64_t)(left < p->width ? left : p->width);
+            r[3] = -1;
+            r[4] = tile_at(p, y, x) == 0;
+            r[5 + GRID_ROW] = y;
+            r[5 + ROW_MASK] = (int64_t)row;
+            r[5 + SENDER_MASK] = (int64_t)senders;
+            r[5 + COLUMN_MASK] = (int64_t)column;
+        }
+        for (uint32_t i = 0; i < p->senders; i++)
+            args[sender_at(p, y, i)][2] = i;
+    }
 }
 
 enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_chip *chip,
@@ -488,19 +629,8 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
     e->fa = isa->formats[op->a_format].name;
     e->fb = isa->formats[op->b_format].name;
     e->fc = isa->formats[op->c_format].name;
-    e->all = low_bits(e->p.tiles);
     int64_t args[NPU_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
-    for (uint32_t i = 0; i < e->p.tiles; i++) {
-        uint64_t first = i * e->p.width, left = op->n - first;
-        args[i][0] = (int64_t)first;
-        args[i][1] = (int64_t)(left < e->p.width ? left : e->p.width);
-        args[i][2] = -1;
-        args[i][3] = i == 0;
-    }
-    for (uint32_t i = 0; i < e->p.senders; i++) {
-        args[sender_tile(&e->p, i)][2] = i;
-        e->senders |= (uint64_t)1 << sender_tile(&e->p, i);
-    }
+    arguments(e, args);
     struct tsr_text text = {0}, *t = &text;
     start(t, e);
     step(t, e, 0);
@@ -510,6 +640,6 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
     L("  halt");
     npu_places_sums(t, chip, e->p.expert_pitch);
     routines(t, e);
-    return tsr_text_program(t, isa, "moe_expert", e->p.tiles,
+    return tsr_text_program(t, isa, "moe_expert", e->p.gx * e->p.gy,
                             (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
 }

@@ -39,16 +39,16 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *
     p->counts_at = take(&at, p->parts * p->expert_pitch, line);
     p->sums_at = take(&at, 2 * p->expert_pitch, line);
     for (int i = 0; i < 2; i++) {
-        p->a_at[i] = take(&at, p->mb * p->a_pitch, line);
+        p->a_at[i] = take(&at, p->tile_rows * p->a_pitch, line);
         p->b_at[i] = take(&at, p->two * p->nc * p->b_pitch, line);
     }
     p->bias_bytes = op->bias ? npu_round_up(4 * p->two * p->nc, line) : 0;
     p->bias_at = take(&at, 2 * p->bias_bytes, line);
-    p->stage_pitch = 4ull * p->side;
+    p->stage_pitch = 4ull * p->side << p->across;
     p->stage_bytes = p->stage_pitch * p->side;
     p->stage_at = take(&at, p->stages * p->stage_bytes, line);
     p->out_pitch = npu_round_up(p->chunks * p->nc * p->ec, line);
-    p->out_bytes = p->mb * p->out_pitch;
+    p->out_bytes = p->tile_rows * p->out_pitch;
     p->out_at = take(&at, p->outs * p->out_bytes, line);
     return at <= chip->tile.tsram_bytes;
 }
@@ -72,22 +72,95 @@ static bool choose_slab(const struct tsr_chip *chip, const struct tsr_npu_moe_ex
     return false;
 }
 
+/* Slabs and spare buffers for rows and columns as they are. */
+static bool fill(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
+                 struct moe_expert_plan *p)
+{
+    uint32_t banks = (uint32_t)npu_ceil_div(p->tile_rows, p->side);
+    for (uint32_t spare = 2; spare > 0; spare--) {
+        p->outs = spare;
+        p->stages = spare == 2 && banks > 1 ? banks : 2;
+        if (choose_slab(chip, op, p))
+            return true;
+    }
+    return false;
+}
+
+/* Columns of a tile and chunk; rows as many as the accumulators hold and an expert can have: it gets a
+ * token at most once. */
+static void divide(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
+                   struct moe_expert_plan *p, uint32_t gy_log, uint32_t across)
+{
+    uint64_t d = chip->tile.ttu.dim, most = (uint64_t)(chip->tile.ttu.acc_banks >> across) * p->side;
+    p->gy_log = gy_log;
+    p->gy = 1u << gy_log;
+    p->across = across;
+    p->width = npu_ceil_div(op->n, npu_tiles(chip) / p->gy);
+    p->gx = (uint32_t)npu_ceil_div(op->n, p->width);
+    p->chunks = npu_ceil_div(p->width, ((uint64_t)p->side << across) / p->two);
+    p->nc = npu_ceil_div(p->width, p->chunks);
+    p->tile_rows = least(most, npu_round_up(npu_ceil_div(op->tokens, p->gy), d));
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t root(uint64_t x)
+{
+    uint64_t r = 0;
+    while ((r + 1) * (r + 1) <= x)
+        r++;
+    return r;
+}
+
+/* Cycles of an expert of so many rows per 1024 elements of K: the largest of tensor unit, operand
+ * port, tile port and HBM, for each block of rows and chunk of columns. */
+static uint64_t cost(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
+                     const struct moe_expert_plan *p, uint64_t rows)
+{
+    const struct tsr_hbm_config *h = &chip->hbm;
+    const uint64_t k = 1024;
+    uint64_t d = chip->tile.ttu.dim, cols = p->two * p->nc;
+    uint64_t blocks = npu_ceil_div(rows, p->gy * p->tile_rows), block = npu_ceil_div(rows, blocks);
+    uint64_t mine = npu_round_up(npu_ceil_div(block, p->gy), d);
+    uint64_t tensor = mine / d * npu_ceil_div(cols, d) * k / chip->tile.ttu.r16;
+    uint64_t fetch = npu_ceil_div(mine, p->side) * larger(cols, least(mine, p->side)) * k / p->kq;
+    uint64_t port = (mine * p->ea + cols * p->eb) * k / chip->tile.port_bytes;
+    uint64_t pins = (uint64_t)h->stacks * h->channels * h->channel_bits / 4;
+    uint64_t hbm = (p->gx * cols * p->eb + block * p->ea) * k * h->clock_den / (pins * h->clock_num);
+    (void)op;
+    return blocks * p->chunks * larger(larger(tensor, fetch), larger(port, hbm));
+}
+
+/* The grid for an expert of typical size: the mean and two standard deviations of a fair choice. */
 static bool layout(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
                    struct moe_expert_plan *p)
 {
-    uint64_t most = (uint64_t)chip->tile.ttu.acc_banks * p->side, d = chip->tile.ttu.dim;
-    /* an expert gets a token at most once */
-    for (p->mb = least(most, npu_round_up(op->tokens, d)); p->mb >= d;
-         p->mb = npu_round_up(p->mb / 2, d)) {
-        uint32_t banks = (uint32_t)npu_ceil_div(p->mb, p->side);
-        for (uint32_t spare = 2; spare > 0; spare--) {
-            p->outs = spare;
-            p->stages = spare == 2 && banks > 1 ? banks : 2;
-            if (choose_slab(chip, op, p))
-                return true;
+    uint64_t slots = op->tokens * op->top_k, best = UINT64_MAX;
+    uint64_t mean = npu_ceil_div(slots, least(op->experts, slots));
+    uint64_t rows = least(op->tokens, mean + 2 * root(mean));
+    struct moe_expert_plan chosen = *p, q = *p;
+    for (uint32_t gy_log = 0; gy_log < 4 && npu_tiles(chip) >> gy_log; gy_log++)
+        for (uint32_t across = 0; across < 2; across++) {
+            divide(chip, op, &q, gy_log, across);
+            if (!fill(chip, op, &q))
+                continue;
+            uint64_t c = cost(chip, op, &q, rows);
+            if (c < best)
+                best = c, chosen = q;
         }
-        if (p->mb <= d)
-            break;
+    if (best < UINT64_MAX) {
+        *p = chosen;
+        return true;
+    }
+    uint64_t d = chip->tile.ttu.dim;
+    divide(chip, op, p, 0, 0);
+    while (p->tile_rows > d) { /* fewer rows: weights are read more often */
+        p->tile_rows = npu_round_up(p->tile_rows / 2, d);
+        if (fill(chip, op, p))
+            return true;
     }
     return false;
 }
@@ -132,18 +205,15 @@ enum tsr_status moe_expert_plan(const struct tsr_isa *isa, const struct tsr_chip
     p->parts = tsr_npu_moe_parts(chip, op->tokens);
     p->kq = chip->tile.line_bytes / (p->ea > p->eb ? p->ea : p->eb);
     p->expert_pitch = 4 * npu_round_up(op->experts, chip->tile.tvp.lanes);
-    p->width = npu_ceil_div(op->n, npu_tiles(chip));
-    p->tiles = (uint32_t)npu_ceil_div(op->n, p->width);
-    p->chunks = npu_ceil_div(p->width, p->side / p->two);
-    p->nc = npu_ceil_div(p->width, p->chunks);
-    p->senders = 1;
-    while (2 * p->senders <= SENDERS && 2 * p->senders <= p->tiles) {
-        p->senders *= 2;
-        p->sender_log++;
-    }
-    if (4 * op->experts > chip->tile.control_bytes || !layout(chip, op, p))
+    if (8 * npu_ceil_div(op->experts, 2) + MOE_EXPERT_SAVED > chip->tile.control_bytes ||
+        !layout(chip, op, p))
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "moe_expert: n %llu k %llu does not fit the tiles of %s", (ull)op->n,
                              (ull)op->k, chip->name);
+    p->senders = 1;
+    while (2 * p->senders <= SENDERS && 2 * p->senders <= p->gx) {
+        p->senders *= 2;
+        p->sender_log++;
+    }
     return TSR_OK;
 }

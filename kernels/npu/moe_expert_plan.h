@@ -5,14 +5,17 @@
 
 #include "kernels/npu/moe.h"
 
+enum { MOE_EXPERT_SAVED = 40 }; /* bytes of control memory behind the totals */
+
 struct moe_expert_plan {
-    uint32_t tiles, parts;        /* parts: of the counts */
-    uint32_t senders, sender_log; /* tiles that cast shares of A's rows: a power of two */
+    uint32_t gx, gy, gy_log;      /* tiles: columns of C are divided by gx, rows of a block by gy */
+    uint32_t parts;               /* of the counts */
+    uint32_t senders, sender_log; /* tiles of a row of the grid that cast A: a power of two */
     uint32_t ea, eb, ec, two;     /* element bytes; 2 with a gate, else 1 */
     uint32_t kq;                  /* elements of one mma */
-    uint32_t side;                /* rows and columns of an accumulator bank: 4D */
+    uint32_t side, across;        /* 4D; log2 of the accumulator banks side by side */
     uint64_t width, chunks, nc;   /* output columns of a tile, column chunks, columns of a chunk */
-    uint64_t mb, kc;              /* rows of a block; elements of K in a slab */
+    uint64_t tile_rows, kc;       /* rows of a block in a tile; elements of K in a slab */
     uint64_t a_pitch, b_pitch, stage_pitch, out_pitch; /* bytes from row to row in TSRAM */
     uint64_t stage_bytes, out_bytes, bias_bytes, expert_pitch;
     uint32_t stages, outs;

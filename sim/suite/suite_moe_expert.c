@@ -165,6 +165,8 @@ enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err)
         {33, 32, 4, 40, 130, TSR_BF16, TSR_F8E4M3, TSR_BF16, SILU, false, false},
         {90, 2, 1, 65, 257, TSR_BF16, TSR_BF16, TSR_F32, NONE, false, true},
         {200, 3, 2, 10, 40, TSR_BF16, TSR_BF16, TSR_BF16, SILU, false, false},
+        {300, 16, 2, 50, 48, TSR_BF16, TSR_BF16, TSR_BF16, CLAMP, true, false},
+        {1100, 2, 1, 9, 18, TSR_BF16, TSR_BF16, TSR_F32, NONE, true, true},
     };
     if (s->shape.m) {
         enum tsr_dtype f = s->format ? (enum tsr_dtype)s->format->code : TSR_BF16;
