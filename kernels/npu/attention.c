@@ -330,7 +330,7 @@ static void post_times(struct emit *e, enum sem s, uint32_t n)
 static void begin(struct emit *e)
 {
     static const char *const consumer[] = {"ttu",  "ttu",  "ttu",  "ttu", "tvp",  "tvp",  "tvp",
-                                           "dma3", "dma0", "dma2", "tvp", "dma2", "dma1", "dma1"};
+                                           "dma3", "dma0", "dma2", "tvp", "dma3", "dma1", "dma1"};
     const struct attention_plan *p = e->p;
     for (int s = 0; s <= S_FOLLOWERS; s++)
         L(".sem s%d %s", s, consumer[s]);
@@ -338,10 +338,6 @@ static void begin(struct emit *e)
     L("  bge x%d, x%d, end", X_XU, T0);
     for (int i = 0; i < ARGS; i++)
         L("  sd x%d, x0, %d", FIRST_ARG + i, 8 * i);
-    post_times(e, S_SLOT_FREE, p->slots);
-    attn_li(e, X_HW, 0); /* as the end of the segment before the first: 0 */
-    post_times(e, S_QUERY_FREE, 2);
-    post_times(e, S_STAGE_FREE, 2);
     if (p->op->has_sinks) { /* all of them; both buffers are free when they are here */
         attn_li(e, T0, (int64_t)p->op->sinks);
         attn_li(e, T1, (int64_t)p->sinks);
@@ -349,6 +345,10 @@ static void begin(struct emit *e)
         L("  copy ch=3, dst=x%d, src=x%d, len=x%d post(s%d, s%d)", T1, T0, T2, S_SINK_FREE,
           S_SINK_FREE);
     }
+    post_times(e, S_SLOT_FREE, p->slots);
+    attn_li(e, X_HW, 0); /* as the end of the segment before the first: 0 */
+    post_times(e, S_QUERY_FREE, 2);
+    post_times(e, S_STAGE_FREE, 2);
     L("  vcall setup");
     attn_li(e, X_CR, p->slots);
     attn_li(e, X_LS, (int64_t)p->ring);

@@ -20,7 +20,7 @@ enum sem {
     S_SLOT_FREE,  /* in all tiles of the team: channel 0 */
     S_QUERY_FREE, /* channel 2 */
     S_SINK,       /* the block's sinks are here: TVP */
-    S_SINK_FREE,  /* channel 2 */
+    S_SINK_FREE,  /* channel 3 */
     S_RELEASED,   /* in a team: a slot of this tile is free: channel 1 */
     S_FOLLOWERS,  /* and that of all later members of the team: channel 1 */
 };

@@ -129,6 +129,6 @@ void attn_load_queries(struct emit *e, bool next)
                       (struct steps){0, run, run * p->chunks, 0});
     attn_buffer(e, dst, X_ROWS, PAR_ITEM, p->sink, p->line);
     attn_li(e, len, (int64_t)run);
-    L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x0, ds1=x%d wait(s%d) post(s%d)", dst,
+    L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x0, ds1=x%d wait(s%d) post(s%d)", dst,
       src, len, tokens, len, S_SINK_FREE, S_SINK);
 }
