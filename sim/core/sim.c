@@ -41,8 +41,24 @@ enum tsr_status tsr_sim_create(const struct tsr_chip *chip, const struct tsr_isa
     return TSR_OK;
 }
 
+/* After a fault instructions are left in queues and units; each owns its clocks. */
+static void clocks_free(struct tile *t)
+{
+    for (int q = 0; q < TSR_QUEUES; q++) {
+        struct queue *qu = &t->q[q];
+        for (uint32_t k = 0; k < qu->count; k++)
+            free(qu->slot[(qu->head + k) % MAX_QUEUE].clocks);
+        for (int k = 0; k < MAX_ACTIVE; k++)
+            free(qu->active[k].clocks);
+    }
+    for (int c = 0; c < CHANNELS; c++)
+        for (uint32_t k = 0; k < t->dma.ch[c].count; k++)
+            free(t->dma.ch[c].d[(t->dma.ch[c].head + k) % MAX_DESCRIPTORS].in.clocks);
+}
+
 static void tile_free(struct tile *t)
 {
+    clocks_free(t);
     free(t->tvp.v);
     free(t->tsram);
     free(t->acc);

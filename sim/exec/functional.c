@@ -65,8 +65,10 @@ static bool advance(struct tsr_sim *s, struct tile *t)
             qu->head = (qu->head + 1) % MAX_QUEUE;
             qu->count--;
             moved = true;
-            if (!check(s, t, (enum tsr_queue)q, &in))
+            if (!check(s, t, (enum tsr_queue)q, &in)) {
+                race_end(s, &in);
                 return true;
+            }
             if (q >= TSR_Q_DMA0) {
                 finish_dma(s, t, (enum tsr_queue)q, &in);
             } else {
