@@ -276,6 +276,11 @@ static void bind_alu(const struct tsr_insn *in, struct uop *u, const struct xpro
     u->d = kd >= 0 ? (uint8_t)in->v[kd] : 0;
     u->expr = x;
     u->alu_fn = 0xFF;
+    if (x->n == 1 && x->node[0].kind == TSR_NODE_OPERAND && kb < 0) { /* li: the operand + x0 */
+        u->alu_fn = FN_ADD;
+        u->alu_src[0] = x->node[0].slot == ka ? 0 : 2;
+        u->alu_src[1] = 1;
+    }
     if (x->n == 3 && x->node[2].kind == TSR_NODE_CALL && x->node[0].kind == TSR_NODE_OPERAND &&
         x->node[1].kind == TSR_NODE_OPERAND) {
         u->alu_fn = x->node[2].fn;

@@ -17,6 +17,10 @@ bool calendar_init(struct calendar *c)
     c->pool = malloc(c->cap * sizeof *c->pool);
     c->heap = malloc(c->heap_cap * sizeof *c->heap);
     c->batch = malloc(c->batch_cap * sizeof *c->batch);
+    for (uint32_t i = c->cap; c->pool && i-- > 0;) {
+        c->pool[i].next = c->free;
+        c->free = i;
+    }
     return c->pool && c->heap && c->batch;
 }
 
@@ -82,23 +86,25 @@ static uint32_t heap_take(struct calendar *c)
     return top;
 }
 
-void calendar_put(struct calendar *c, struct event e)
+void calendar_heap(struct calendar *c, uint32_t i, uint64_t time)
 {
-    uint32_t i = c->free;
-    if (i != NONE) {
-        c->free = c->pool[i].next;
-    } else {
-        if (c->used == c->cap && !grow((void **)&c->pool, &c->cap, sizeof *c->pool)) {
-            c->failed = true;
-            return;
-        }
-        i = c->used++;
+    c->pool[i].time = time;
+    heap_put(c, i);
+}
+
+/* Doubles the pool; its new half becomes the free list. */
+struct event *calendar_grow(struct calendar *c)
+{
+    uint32_t old = c->cap;
+    if (!grow((void **)&c->pool, &c->cap, sizeof *c->pool)) {
+        c->failed = true;
+        return NULL;
     }
-    c->pool[i] = e;
-    if (e.time < c->now + CALENDAR_BUCKETS)
-        ring_put(c, i);
-    else
-        heap_put(c, i);
+    for (uint32_t i = c->cap; i-- > old;) {
+        c->pool[i].next = c->free;
+        c->free = i;
+    }
+    return c->pool;
 }
 
 /* The next occupied bucket at or after `now`, as a time; the ring must not be empty. */

@@ -5,6 +5,7 @@
 #define TESSERA_SIM_TIME_CALENDAR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Order of kinds within a cycle: arrivals of a cycle come before decisions of that cycle. */
@@ -42,7 +43,7 @@ struct batch_entry {
 
 struct calendar {
     struct event *pool;
-    uint32_t cap, used, free;
+    uint32_t cap, free;
     uint32_t bucket[CALENDAR_BUCKETS]; /* heads of lists; UINT32_MAX empty */
     uint64_t occupied[CALENDAR_BUCKETS / 64];
     uint64_t now;
@@ -58,7 +59,39 @@ struct calendar {
 
 bool calendar_init(struct calendar *c);
 void calendar_free(struct calendar *c);
-void calendar_put(struct calendar *c, struct event e);
+/* Places an event and returns it, to be filled but for `next`; NULL when out of memory. */
+struct event *calendar_grow(struct calendar *c); /* the pool is used up */
+void calendar_heap(struct calendar *c, uint32_t i, uint64_t time);
+static inline struct event *calendar_slot(struct calendar *c, uint64_t time)
+{
+    uint32_t i = c->free;
+    if (i == UINT32_MAX) {
+        if (!calendar_grow(c))
+            return NULL;
+        i = c->free;
+    }
+    struct event *e = &c->pool[i];
+    c->free = e->next;
+    e->time = time;
+    if (time < c->now + CALENDAR_BUCKETS) {
+        uint32_t b = (uint32_t)(time % CALENDAR_BUCKETS);
+        e->next = c->bucket[b];
+        c->bucket[b] = i;
+        c->occupied[b / 64] |= (uint64_t)1 << (b % 64);
+        c->in_ring++;
+    } else {
+        calendar_heap(c, i, time);
+    }
+    return e;
+}
+static inline void calendar_put(struct calendar *c, struct event e)
+{
+    struct event *to = calendar_slot(c, e.time);
+    if (to) {
+        e.next = to->next;
+        *to = e;
+    }
+}
 /* Moves to the next cycle with events and takes them, sorted by key, into batch[]. False: none
  * left. Called again while events were put into the current cycle, it returns those. */
 bool calendar_next(struct calendar *c);

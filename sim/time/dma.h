@@ -22,11 +22,23 @@ static inline uint32_t request_way(const struct tsr_sim *s, uint32_t from, uint3
     return s->mesh.request[from][to];
 }
 
+static inline void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, uint64_t order,
+                       uint32_t a, uint32_t b, uint32_t c, uint32_t tile)
+{
+    struct event *e = calendar_slot(&s->cal, time);
+    if (!e)
+        return; /* the run ends: cal.failed */
+    e->key = (uint64_t)kind << 56 | order;
+    e->kind = (uint8_t)kind;
+    e->a = a;
+    e->b = (uint16_t)b;
+    e->c = (uint16_t)c;
+    e->tile = (uint16_t)tile;
+}
+
 /* path.c */
 uint32_t packet_new(struct tsr_sim *s); /* may move the pool: take pointers anew */
 void packet_drop(struct tsr_sim *s, uint32_t i);
-void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, uint64_t order, uint32_t a,
-         uint32_t b, uint32_t c, uint32_t tile);
 struct descriptor *desc_of(struct tsr_sim *s, const struct packet *p);
 uint32_t cluster_of_far(const struct tsr_sim *s, uint64_t far);
 uint64_t write_lines(struct tsr_sim *s, struct tile *t, uint64_t at, const struct packet *p);

@@ -144,8 +144,8 @@ static bool describe_single(struct tsr_sim *s, struct tile *t, struct unit_insn 
     }
     uint64_t size = BIT(in->u->imm[TRANS_SIZE]), rows = (uint64_t)in->r[TRANS_ROWS],
              cols = (uint64_t)in->r[TRANS_COLS];
-    uint64_t most = s->chip->tile.tvp.lanes < TRANSPOSE_SIDE ? s->chip->tile.tvp.lanes
-                                                              : TRANSPOSE_SIDE;
+    uint64_t most =
+        s->chip->tile.tvp.lanes < TRANSPOSE_SIDE ? s->chip->tile.tvp.lanes : TRANSPOSE_SIDE;
     if (rows - 1 >= most || cols - 1 >= most || in->r[TRANS_SS] < 0 || in->r[TRANS_DS] < 0 ||
         in->r[TRANS_SS] > INT32_MAX || in->r[TRANS_DS] > INT32_MAX ||
         space_of((uint64_t)in->r[TRANS_SRC]) || space_of((uint64_t)in->r[TRANS_DST]) ||

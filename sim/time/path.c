@@ -33,18 +33,6 @@ void packet_drop(struct tsr_sim *s, uint32_t i)
     s->packet_free = i;
 }
 
-void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, uint64_t order, uint32_t a,
-         uint32_t b, uint32_t c, uint32_t tile)
-{
-    calendar_put(&s->cal, (struct event){.time = time,
-                                         .key = (uint64_t)kind << 56 | order,
-                                         .kind = (uint8_t)kind,
-                                         .a = a,
-                                         .b = (uint16_t)b,
-                                         .c = (uint16_t)c,
-                                         .tile = (uint16_t)tile});
-}
-
 uint32_t cluster_of_far(const struct tsr_sim *s, uint64_t far)
 {
     if (space_of(far) == TSR_SPACE_CSRAM)

@@ -130,8 +130,8 @@ bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     uint32_t first, banks;
     if (in->u->no_pair) {
         raise_fault(s, TSR_FAULT_ILLEGAL, now, t->id, TSR_Q_TTU, in->pc,
-                    "the tensor unit does not multiply %s by %s",
-                    s->isa->formats[im[MMA_AF]].name, s->isa->formats[im[MMA_BF]].name);
+                    "the tensor unit does not multiply %s by %s", s->isa->formats[im[MMA_AF]].name,
+                    s->isa->formats[im[MMA_BF]].name);
         return false;
     }
     if (k <= 0 || k > 8 * (int64_t)s->chip->tile.line_bytes || m > limit || n > limit ||
