@@ -33,6 +33,7 @@ enum sem {
     OUT_FULL,           /* channel 3 */
     BIAS_FREE,          /* channel 0 */
     BIAS_READY,         /* TTU */
+    BIAS_PASSED,        /* a tile without rows has seen it arrive: TVP */
     COUNTS, SUMS, TOTALS, /* the counts' way: TVP, channel 2, TCP */
     SEMS,
 };
@@ -75,7 +76,7 @@ static void start(struct tsr_text *t, const struct emit *e)
 {
     static const char *const consumer[] = {"ttu",  "ttu",  "dma2", "dma2", "dma0", "dma0", "dma1",
                                            "dma1", "acc",  "ttu",  "acc",  "tvp",  "tvp",  "dma3",
-                                           "dma0", "ttu",  "tvp",  "dma2", "tcp"};
+                                           "dma0", "ttu",  "tvp",  "tvp",  "dma2", "tcp"};
     const struct moe_expert_plan *p = &e->p;
     _Static_assert(sizeof consumer / sizeof *consumer == SEMS, "a consumer each");
     for (int i = 0; i < SEMS; i++)
@@ -466,26 +467,28 @@ static void results(struct tsr_text *t, const struct emit *e, uint32_t id)
     store(t, e);
 }
 
-/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. */
+/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. Places of the
+ * bias are freed in order, hence by the vector unit. */
 static void complete(struct tsr_text *t, const struct emit *e, uint32_t id)
 {
-    char bias[16] = "", bias_free[16] = "";
+    char ready[16] = "", passed[16] = "";
     if (e->op->bias) {
-        snprintf(bias, sizeof bias, "wait(s%d)", BIAS_READY);
-        snprintf(bias_free, sizeof bias_free, ", s%d", BIAS_FREE);
+        snprintf(ready, sizeof ready, "wait(s%d)", BIAS_READY);
+        snprintf(passed, sizeof passed, ", s%d", BIAS_PASSED);
     }
     if (e->p.gy > 1) {
         L("  bne x12, x0, block%u", id);
-        L("  tsync %s post(s%u%s)", bias, USED + id, bias_free);
+        L("  tsync %s post(s%u%s)", ready, USED + id, passed);
         L("  wait post(s%d)", ACC_FREE);
         if (e->op->bias) {
+            L("  vcall nothing wait(s%d) post(s%d)", BIAS_PASSED, BIAS_FREE);
             L("  li x20, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
             L("  sub x19, x20, x19");
         }
         L("  jmp computed%u", id);
         L("block%u:", id);
     }
-    L("  tsync %s post(s%u, s%d)", bias, USED + id, BLOCK);
+    L("  tsync %s post(s%u, s%d)", ready, USED + id, BLOCK);
     results(t, e, id);
 }
 
