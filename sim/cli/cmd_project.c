@@ -117,6 +117,9 @@ static void print_text(const struct project_result *r)
     printf("\n\ncomposed\n");
     for (uint32_t i = 0; i < r->n_composed; i++)
         printf("  %s\n", r->composed[i]);
+    char command[1024];
+    project_command(r, command, sizeof command);
+    printf("  repeat: %s\n", command);
     printf("assumed\n");
     for (uint32_t i = 0; i < r->n_assumptions; i++)
         printf("  %s\n", r->assumption[i]);

@@ -28,17 +28,25 @@ uint64_t project_step_cycles(const struct project_step_result *s)
     return s->stats.cycles * s->repeat;
 }
 
+/* Cycles, over all tiles, in which a unit had nothing queued. */
+static double idle(const struct tsr_stats *st, enum tsr_queue q)
+{
+    uint64_t all = 0;
+    for (int w = 0; w < TSR_WAITS; w++)
+        all += st->unit[q][w];
+    return all ? (double)st->unit[q][TSR_WAIT_DRAINED] / (double)all : 1;
+}
+
 enum tsr_wait project_step_wait(const struct project_step_result *s, enum tsr_queue *unit,
                                 double *share)
 {
-    static const enum tsr_queue order[] = {TSR_Q_TTU, TSR_Q_TVP, TSR_Q_DMA0, TSR_Q_DMA1};
+    static const enum tsr_queue order[] = {TSR_Q_TTU,  TSR_Q_TVP,  TSR_Q_DMA0,
+                                           TSR_Q_DMA1, TSR_Q_DMA2, TSR_Q_DMA3};
     const struct tsr_stats *st = &s->stats;
-    enum tsr_queue q = TSR_Q_DMA0;
-    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
-        if (st->instructions[order[i]] != 0) {
+    enum tsr_queue q = TSR_Q_TTU;
+    for (size_t i = 0; i < sizeof order / sizeof *order && idle(st, q) > 0.5; i++)
+        if (idle(st, order[i]) < idle(st, q))
             q = order[i];
-            break;
-        }
     enum tsr_wait longest = TSR_WAIT_SEMAPHORE;
     uint64_t all = 0;
     for (int w = 0; w < TSR_WAITS; w++) {
@@ -121,6 +129,21 @@ void project_compose(struct project_result *r)
         r->cost_per_million_tokens = o->price_per_hour / (r->tokens_per_s * 3600) * 1e6;
     find_top(r);
     say_what_was_composed(r);
+}
+
+void project_command(const struct project_result *r, char *out, size_t cap)
+{
+    const struct project_options *o = &r->options;
+    bool built_in = false;
+    for (const char *const *n = tsr_chip_names(); *n != NULL; n++)
+        built_in = built_in || strcmp(*n, o->chip->name) == 0;
+    snprintf(out, cap,
+             "tessera project --model %s --chip %s --phase %s --batch %llu --seq %llu --format %s "
+             "--activations %s --kv %s --seed %llu",
+             r->model, built_in ? o->chip->name : o->chip->file,
+             o->phase == TSR_PREFILL ? "prefill" : "decode", (unsigned long long)o->batch,
+             (unsigned long long)o->seq, o->weights->name, o->activations->name, o->kv->name,
+             (unsigned long long)o->seed);
 }
 
 static void take_plan(struct project_result *r, const struct project_plan *p)

@@ -87,8 +87,10 @@ double project_hbm_rate(const struct tsr_chip *chip);
 
 /* Cycles of all instances of a step. */
 uint64_t project_step_cycles(const struct project_step_result *s);
+/* The command line that repeats the result (overlays left out). */
+void project_command(const struct project_result *r, char *out, size_t cap);
 /* What the step waits for most: the longest reason, but for having nothing to do, of the TTU if it
- * computes, else of the TVP, else of the first DMA channel; *share of the unit's cycles. */
+ * has work queued half of the time; else of the unit among TTU, TVP and DMA that has most often. */
 enum tsr_wait project_step_wait(const struct project_step_result *s, enum tsr_queue *unit,
                                 double *share);
 

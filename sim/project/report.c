@@ -130,6 +130,9 @@ static json_t *head(const struct project_result *r)
     set_text(o, "weights_format", p->weights->name);
     set_text(o, "activations", p->activations->name);
     set_text(o, "kv", p->kv->name);
+    char command[1024];
+    project_command(r, command, sizeof command);
+    set_text(o, "command", command);
     set_int(o, "parameters_total", r->params.total);
     set_int(o, "parameters_active", r->params.active);
     return o;
