@@ -7,10 +7,10 @@
  * once for every block: for most experts once in all. A slab of A is the same for a row of the grid:
  * some of its tiles cast a share of the rows each; one of B for a column: each of its tiles casts a
  * share. They do so when all receivers have handed the slab's place back. A slab of A and one of B
- * share a place of two, and one semaphore.
+ * share a place of two or three, and one semaphore.
  *
- * The TCP holds two places in the sequence: x5..x10 of the slab to load, x12..x16 of the one before,
- * which is computed. The text of a step is written twice, once per place. */
+ * The TCP asks for a slab one or two ahead of the one that it multiplies; what it must know of it then
+ * waits in control memory. The text of a step is written once per place. */
 #include <stdio.h>
 
 #include "kernels/npu/activation.h"
@@ -20,32 +20,35 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
 
+enum { PLACES = MOE_EXPERT_PLACES };
 enum sem {
-    FULL,               /* two: posts of a slab's senders: TTU */
-    USED = FULL + 2,    /* two: the slab has been multiplied: channel 2 */
-    B_CREDIT = USED + 2, /* two: a tile of the column has handed the place back: channel 0 */
-    CREDIT = B_CREDIT + 2, /* two: a tile of the row has, of the senders: channel 1 */
-    BLOCK = CREDIT + 2, /* a chunk is complete: ACC */
-    ACC_FREE,           /* it is drained: TTU */
-    STAGE_FREE,         /* ACC */
-    STAGE_FULL,         /* TVP */
-    OUT_FREE,           /* TVP */
-    OUT_FULL,           /* channel 3 */
-    BIAS_FREE,          /* channel 0 */
-    BIAS_READY,         /* TTU */
-    BIAS_PASSED,        /* a tile without rows has seen it arrive: TVP */
-    COUNTS, SUMS, TOTALS, /* the counts' way: TVP, channel 2, TCP */
+    FULL,                      /* each of the places: posts of a slab's senders: TTU */
+    USED = FULL + PLACES,      /* each: the slab has been multiplied: channel 2 */
+    B_CREDIT = USED + PLACES,  /* each: a tile of the column has handed it back: channel 0 */
+    CREDIT = B_CREDIT + PLACES, /* each: a tile of the row has, of the senders: channel 1 */
+    BLOCK = CREDIT + PLACES,   /* a chunk is complete: ACC */
+    ACC_FREE,                  /* it is drained: TTU */
+    STAGE_FREE,                /* ACC */
+    STAGE_FULL,                /* TVP */
+    OUT_FREE,                  /* TVP */
+    OUT_FULL,                  /* channel 3 */
+    BIAS_FREE,                 /* channel 0 */
+    BIAS_READY,                /* TTU */
+    BIAS_PASSED,               /* a tile without rows has seen it arrive: TVP */
+    COUNTS, SUMS, TOTALS,      /* the counts' way: TVP, channel 2, TCP */
     SEMS,
 };
 
 /* Behind the totals in control memory: the tile's row of the grid; masks of the tiles of its row, of
- * the senders among them, of its column. They come in x5..x8. */
-enum saved { GRID_ROW, ROW_MASK, SENDER_MASK, COLUMN_MASK };
+ * the senders among them, of its column (they come in x5..x8); then for each place x12..x16. */
+enum saved { GRID_ROW, ROW_MASK, SENDER_MASK, COLUMN_MASK, SLAB };
+enum { SLAB_WORDS = 5 };
 
 /* x1 first column of the tile, x2 its columns, x3 which sender it is or -1; x4 whether it casts the
  * counts, later the stage. To load: x5 expert, x6 its rows, x7 rows of earlier experts, x8 row, x9
- * chunk, x10 k, x11 whether there is nothing left. To compute: x12 rows, x13 elements of K, x14 k,
- * x15 chunk, x16 row in A and C. x17 output block, x18 x19 bias to load and in use. x20.. temporary. */
+ * chunk, x10 k, x11 whether there is nothing left. To compute: x12 rows, x13 elements of K (0: no
+ * slab any more, -1: not yet), x14 k, x15 chunk, x16 row in A and C. x17 output block, x18 x19 bias to
+ * load and in use. x20.. temporary. */
 struct emit {
     const struct tsr_npu_moe_expert *op;
     struct moe_expert_plan p;
@@ -59,66 +62,10 @@ static uint64_t saved(const struct emit *e, enum saved i)
     return 8 * npu_ceil_div(e->op->experts, 2) + 8 * (uint64_t)i;
 }
 
-/* ---- start ------------------------------------------------------------------------------------- */
-
-static ull low_bits(uint32_t n)
+/* The i-th of what is known of the slab in a place: of x12.. */
+static uint64_t slab_word(const struct emit *e, uint32_t place, uint32_t i)
 {
-    return n >= 64 ? ~0ull : (1ull << n) - 1;
-}
-
-static void post(struct tsr_text *t, uint32_t sem, uint32_t times)
-{
-    for (uint32_t i = 0; i < times; i++)
-        L("  wait post(s%u)", sem);
-}
-
-static void start(struct tsr_text *t, const struct emit *e)
-{
-    static const char *const consumer[] = {"ttu",  "ttu",  "dma2", "dma2", "dma0", "dma0", "dma1",
-                                           "dma1", "acc",  "ttu",  "acc",  "tvp",  "tvp",  "dma3",
-                                           "dma0", "ttu",  "tvp",  "tvp",  "dma2", "tcp"};
-    const struct moe_expert_plan *p = &e->p;
-    _Static_assert(sizeof consumer / sizeof *consumer == SEMS, "a consumer each");
-    for (int i = 0; i < SEMS; i++)
-        L(".sem %d %s", i, consumer[i]);
-    for (uint32_t i = GRID_ROW; i <= COLUMN_MASK; i++)
-        L("  sd x%u, x0, %llu", 5 + i, (ull)saved(e, (enum saved)i));
-    for (uint32_t i = 6; i < 9; i++)
-        L("  li x%u, 0", i);
-    L("  beq x4, x0, counts_cast");
-    L("  li x20, %llu", (ull)e->op->counts);
-    L("  li x21, %llu", (ull)(4 * e->op->experts));
-    L("  li x22, %u", p->parts);
-    L("  li x23, %llu", (ull)p->expert_pitch);
-    L("  li x24, 0x%llx", low_bits(p->gx * p->gy));
-    L("  li x25, %llu", (ull)p->counts_at);
-    L("  copy ch=1, dst=x25, src=x20, len=x21, n1=x22, ss1=x21, ds1=x23, mask=x24, mc=1, p1=s%d",
-      COUNTS);
-    L("counts_cast:");
-    L("  li x20, %llu", (ull)p->counts_at);
-    L("  li x21, %u", p->parts);
-    L("  li x22, %llu", (ull)p->sums_at);
-    L("  vcall setup");
-    L("  vcall sums, x20, x0, x21, x22 wait(s%d) post(s%d)", COUNTS, SUMS);
-    L("  addi x22, x22, %llu", (ull)p->expert_pitch);
-    L("  li x21, %llu", (ull)e->op->experts);
-    L("  to_control ch=2, dst=x0, src=x22, n=x21, id=%d wait(s%d) post(s%d)",
-      TSR_CONTROL_MOE_TOTALS, SUMS, TOTALS);
-    L("  wait post(s%d, s%d)", USED, USED + 1);
-    post(t, ACC_FREE, 1);
-    post(t, STAGE_FREE, p->stages);
-    post(t, OUT_FREE, p->outs);
-    post(t, BIAS_FREE, e->op->bias ? 2 : 0);
-    L("  li x4, %llu", (ull)p->stage_at);
-    L("  li x17, %llu", (ull)p->out_at);
-    L("  li x18, %llu", (ull)p->bias_at);
-    L("  add x19, x18, x0");
-    /* behind the last slab of an expert of no rows before the first: the walk goes on from there */
-    L("  li x5, -1");
-    L("  li x9, %llu", (ull)(p->chunks - 1));
-    L("  li x10, %llu", (ull)e->op->k);
-    L("  wait wait(s%d)", TOTALS);
-    L("  jmp step1");
+    return saved(e, SLAB) + 8 * (uint64_t)(SLAB_WORDS * place + i);
 }
 
 /* ---- walk ---------------------------------------------------------------------------------------- */
@@ -148,6 +95,73 @@ static void advance(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("finished%u:", id);
     L("  li x11, 1");
     L("walked%u:", id);
+}
+
+/* ---- start ------------------------------------------------------------------------------------- */
+
+static ull low_bits(uint32_t n)
+{
+    return n >= 64 ? ~0ull : (1ull << n) - 1;
+}
+
+static void post(struct tsr_text *t, uint32_t sem, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++)
+        L("  wait post(s%u)", sem);
+}
+
+static void start(struct tsr_text *t, const struct emit *e)
+{
+    static const char *const consumer[] = {
+        "ttu", "ttu", "ttu", "dma2", "dma2", "dma2", "dma0", "dma0", "dma0", "dma1", "dma1", "dma1",
+        "acc", "ttu", "acc", "tvp",  "tvp",  "dma3", "dma0", "ttu",  "tvp",  "tvp",  "dma2", "tcp"};
+    const struct moe_expert_plan *p = &e->p;
+    _Static_assert(sizeof consumer / sizeof *consumer == SEMS, "a consumer each");
+    for (int i = 0; i < SEMS; i++)
+        L(".sem %d %s", i, consumer[i]);
+    for (uint32_t i = GRID_ROW; i <= COLUMN_MASK; i++)
+        L("  sd x%u, x0, %llu", 5 + i, (ull)saved(e, (enum saved)i));
+    for (uint32_t i = 6; i < 9; i++)
+        L("  li x%u, 0", i);
+    L("  beq x4, x0, counts_cast");
+    L("  li x20, %llu", (ull)e->op->counts);
+    L("  li x21, %llu", (ull)(4 * e->op->experts));
+    L("  li x22, %u", p->parts);
+    L("  li x23, %llu", (ull)p->expert_pitch);
+    L("  li x24, 0x%llx", low_bits(p->gx * p->gy));
+    L("  li x25, %llu", (ull)p->counts_at);
+    L("  copy ch=1, dst=x25, src=x20, len=x21, n1=x22, ss1=x21, ds1=x23, mask=x24, mc=1, p1=s%d",
+      COUNTS);
+    L("counts_cast:");
+    L("  li x20, %llu", (ull)p->counts_at);
+    L("  li x21, %u", p->parts);
+    L("  li x22, %llu", (ull)p->sums_at);
+    L("  vcall setup");
+    L("  vcall sums, x20, x0, x21, x22 wait(s%d) post(s%d)", COUNTS, SUMS);
+    L("  addi x22, x22, %llu", (ull)p->expert_pitch);
+    L("  li x21, %llu", (ull)e->op->experts);
+    L("  to_control ch=2, dst=x0, src=x22, n=x21, id=%d wait(s%d) post(s%d)",
+      TSR_CONTROL_MOE_TOTALS, SUMS, TOTALS);
+    for (uint32_t i = 0; i < p->places; i++) {
+        post(t, USED + i, 1);
+        L("  li x20, -1");
+        L("  sd x20, x0, %llu", (ull)slab_word(e, i, 1));
+    }
+    post(t, ACC_FREE, 1);
+    post(t, STAGE_FREE, p->stages);
+    post(t, OUT_FREE, p->outs);
+    post(t, BIAS_FREE, e->op->bias ? 2 : 0);
+    L("  li x4, %llu", (ull)p->stage_at);
+    L("  li x17, %llu", (ull)p->out_at);
+    L("  li x18, %llu", (ull)p->bias_at);
+    L("  add x19, x18, x0");
+    /* behind the last slab of an expert of no rows before the first: the walk goes on from there */
+    L("  li x5, -1");
+    L("  li x9, %llu", (ull)(p->chunks - 1));
+    L("  li x10, %llu", (ull)e->op->k);
+    L("  wait wait(s%d)", TOTALS);
+    advance(t, e, PLACES);
+    L("  jmp step1");
 }
 
 /* ---- loads --------------------------------------------------------------------------------------- */
@@ -434,8 +448,9 @@ static void store(struct tsr_text *t, const struct emit *e)
 
 static void results(struct tsr_text *t, const struct emit *e, uint32_t id)
 {
-    static const char *const labels[2][4] = {{"one0", "first0", "middle0", "last0"},
-                                             {"one1", "first1", "middle1", "last1"}};
+    static const char *const labels[PLACES][4] = {{"one0", "first0", "middle0", "last0"},
+                                                  {"one1", "first1", "middle1", "last1"},
+                                                  {"one2", "first2", "middle2", "last2"}};
     L("  bne x15, x0, begun%u", id);
     L("  vcall nothing wait(s%d)", OUT_FREE);
     L("begun%u:", id);
@@ -492,26 +507,37 @@ static void complete(struct tsr_text *t, const struct emit *e, uint32_t id)
     results(t, e, id);
 }
 
+/* Asks for the slab at x5..x10, as the one of place `id`. */
+static void ask(struct tsr_text *t, const struct emit *e, uint32_t id)
+{
+    share_rows(t, e);
+    L("  sd x20, x0, %llu", (ull)slab_word(e, id, 0));
+    L("  li x22, %llu", (ull)e->op->k);
+    L("  sub x22, x22, x10");
+    L("  mini x22, x22, %llu", (ull)e->p.kc);
+    L("  sd x22, x0, %llu", (ull)slab_word(e, id, 1));
+    L("  sd x10, x0, %llu", (ull)slab_word(e, id, 2));
+    L("  sd x9, x0, %llu", (ull)slab_word(e, id, 3));
+    L("  add x22, x7, x8");
+    L("  add x22, x22, x21");
+    L("  sd x22, x0, %llu", (ull)slab_word(e, id, 4));
+    release(t, e, id);
+    load_b(t, e, id);
+    cast_a(t, e, id);
+    advance(t, e, id);
+}
+
 static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
 {
-    uint32_t next = 1 - id;
     L("step%u:", id);
-    share_rows(t, e);
-    L("  add x12, x20, x0");
-    L("  li x13, %llu", (ull)e->op->k);
-    L("  sub x13, x13, x10");
-    L("  mini x13, x13, %llu", (ull)e->p.kc);
-    L("  add x14, x10, x0");
-    L("  add x15, x9, x0");
-    L("  add x16, x7, x8");
-    L("  add x16, x16, x21");
-    advance(t, e, id);
-    L("  bne x11, x0, loaded%u", id);
-    release(t, e, next);
-    load_b(t, e, next);
-    cast_a(t, e, next);
-    L("loaded%u:", id);
-    L("  beq x13, x0, computed%u", id);
+    L("  bne x11, x0, asked%u", id);
+    ask(t, e, (id + e->p.places - 1) % e->p.places);
+    L("asked%u:", id);
+    for (uint32_t i = 0; i < SLAB_WORDS; i++)
+        L("  ld x%u, x0, %llu", 12 + i, (ull)slab_word(e, id, i));
+    L("  sd x0, x0, %llu", (ull)slab_word(e, id, 1));
+    L("  beq x13, x0, halted");
+    L("  blt x13, x0, computed%u", id);
     multiply(t, e, id);
     L("  add x20, x14, x13");
     L("  li x21, %llu", (ull)e->op->k);
@@ -521,7 +547,6 @@ static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("complete%u:", id);
     complete(t, e, id);
     L("computed%u:", id);
-    L("  bne x11, x0, halted");
 }
 
 /* ---- routines ------------------------------------------------------------------------------------ */
@@ -636,8 +661,8 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
     arguments(e, args);
     struct tsr_text text = {0}, *t = &text;
     start(t, e);
-    step(t, e, 0);
-    step(t, e, 1);
+    for (uint32_t id = 0; id < e->p.places; id++)
+        step(t, e, id);
     L("  jmp step0");
     L("halted:");
     L("  halt");

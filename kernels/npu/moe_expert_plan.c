@@ -38,7 +38,7 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *
     p->b_pitch = pitch(p->kc * p->eb, line);
     p->counts_at = take(&at, p->parts * p->expert_pitch, line);
     p->sums_at = take(&at, 2 * p->expert_pitch, line);
-    for (int i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < p->places; i++) {
         p->a_at[i] = take(&at, p->tile_rows * p->a_pitch, line);
         p->b_at[i] = take(&at, p->two * p->nc * p->b_pitch, line);
     }
@@ -72,24 +72,28 @@ static bool choose_slab(const struct tsr_chip *chip, const struct tsr_npu_moe_ex
     return false;
 }
 
-/* Slabs and spare buffers for rows and columns as they are. */
+/* Slabs and spare buffers for rows and columns as they are: as many as leave slabs of two HBM segments
+ * a row, else whatever fits. */
 static bool fill(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
                  struct moe_expert_plan *p)
 {
     uint32_t banks = (uint32_t)npu_ceil_div(p->tile_rows, p->side);
-    for (uint32_t spare = 2; spare > 0; spare--) {
-        p->outs = spare;
-        p->stages = spare == 2 && banks > 1 ? banks : 2;
-        if (choose_slab(chip, op, p))
-            return true;
-    }
+    uint64_t good = least(op->k, 2 * SEGMENT / p->eb);
+    for (int any = 0; any < 2; any++)
+        for (uint32_t spare = 3; spare > 0; spare--) {
+            p->places = spare > 2 ? MOE_EXPERT_PLACES : 2;
+            p->outs = spare > 1 ? 2 : 1;
+            p->stages = spare > 1 && banks > 1 ? banks : 2;
+            if (choose_slab(chip, op, p) && (any || p->kc >= good))
+                return true;
+        }
     return false;
 }
 
-/* Columns of a tile and chunk; rows as many as the accumulators hold and an expert can have: it gets a
- * token at most once. */
+/* Columns of a tile and chunk. Rows: as many as the accumulators hold, or as twice a typical expert
+ * has, which leaves more TSRAM to the slabs; an expert gets a token at most once. */
 static void divide(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
-                   struct moe_expert_plan *p, uint32_t gy_log, uint32_t across)
+                   struct moe_expert_plan *p, uint64_t rows, uint32_t gy_log, uint32_t across)
 {
     uint64_t d = chip->tile.ttu.dim, most = (uint64_t)(chip->tile.ttu.acc_banks >> across) * p->side;
     p->gy_log = gy_log;
@@ -99,7 +103,8 @@ static void divide(const struct tsr_chip *chip, const struct tsr_npu_moe_expert 
     p->gx = (uint32_t)npu_ceil_div(op->n, p->width);
     p->chunks = npu_ceil_div(p->width, ((uint64_t)p->side << across) / p->two);
     p->nc = npu_ceil_div(p->width, p->chunks);
-    p->tile_rows = least(most, npu_round_up(npu_ceil_div(op->tokens, p->gy), d));
+    rows = least(op->tokens, 2 * rows);
+    p->tile_rows = least(most, npu_round_up(npu_ceil_div(rows, p->gy), d));
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)
@@ -144,7 +149,7 @@ static bool layout(const struct tsr_chip *chip, const struct tsr_npu_moe_expert 
     struct moe_expert_plan chosen = *p, q = *p;
     for (uint32_t gy_log = 0; gy_log < 4 && npu_tiles(chip) >> gy_log; gy_log++)
         for (uint32_t across = 0; across < 2; across++) {
-            divide(chip, op, &q, gy_log, across);
+            divide(chip, op, &q, rows, gy_log, across);
             if (!fill(chip, op, &q))
                 continue;
             uint64_t c = cost(chip, op, &q, rows);
@@ -156,7 +161,7 @@ static bool layout(const struct tsr_chip *chip, const struct tsr_npu_moe_expert 
         return true;
     }
     uint64_t d = chip->tile.ttu.dim;
-    divide(chip, op, p, 0, 0);
+    divide(chip, op, p, rows, 0, 0);
     while (p->tile_rows > d) { /* fewer rows: weights are read more often */
         p->tile_rows = npu_round_up(p->tile_rows / 2, d);
         if (fill(chip, op, p))

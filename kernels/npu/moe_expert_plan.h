@@ -5,7 +5,10 @@
 
 #include "kernels/npu/moe.h"
 
-enum { MOE_EXPERT_SAVED = 40 }; /* bytes of control memory behind the totals */
+enum {
+    MOE_EXPERT_PLACES = 3,  /* of slabs, at most */
+    MOE_EXPERT_SAVED = 256, /* bytes of control memory behind the totals */
+};
 
 struct moe_expert_plan {
     uint32_t gx, gy, gy_log;      /* tiles: columns of C are divided by gx, rows of a block by gy */
@@ -18,8 +21,9 @@ struct moe_expert_plan {
     uint64_t tile_rows, kc;       /* rows of a block in a tile; elements of K in a slab */
     uint64_t a_pitch, b_pitch, stage_pitch, out_pitch; /* bytes from row to row in TSRAM */
     uint64_t stage_bytes, out_bytes, bias_bytes, expert_pitch;
-    uint32_t stages, outs;
-    uint64_t counts_at, sums_at, a_at[2], b_at[2], bias_at, stage_at, out_at;
+    uint32_t places, stages, outs;
+    uint64_t counts_at, sums_at, a_at[MOE_EXPERT_PLACES], b_at[MOE_EXPERT_PLACES];
+    uint64_t bias_at, stage_at, out_at;
 };
 
 enum tsr_status moe_expert_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
