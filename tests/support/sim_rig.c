@@ -177,3 +177,38 @@ uint64_t sim_grant(uint64_t t, unsigned requester, uint64_t line)
         if ((line % 16 + 16 * 8 - t % 8) % 8 == requester)
             return t;
 }
+
+static uint64_t next_grant(struct sim_port *p, uint64_t t, uint64_t line)
+{
+    uint64_t g = sim_grant(t > p->next ? t : p->next, p->requester, line);
+    p->next = g + 1;
+    return g;
+}
+
+uint64_t sim_read(struct sim_port *p, uint64_t t, uint64_t line)
+{
+    if (p->kept && p->line == line)
+        return t;
+    p->kept = true;
+    p->line = line;
+    return next_grant(p, t, line);
+}
+
+uint64_t sim_write(struct sim_port *p, uint64_t t, uint64_t line)
+{
+    if (p->kept && p->line == line)
+        return t;
+    if (p->kept)
+        t = next_grant(p, t, p->line);
+    p->kept = true;
+    p->line = line;
+    return t;
+}
+
+uint64_t sim_flush(struct sim_port *p, uint64_t t)
+{
+    if (!p->kept)
+        return t;
+    p->kept = false;
+    return next_grant(p, t, p->line) + 1;
+}

@@ -68,4 +68,17 @@ enum {
     SIM_ACC
 };
 
+/* A port with its kept line, line by line. */
+struct sim_port {
+    unsigned requester;
+    bool kept;
+    uint64_t line, next;
+};
+/* The cycle in which the line is granted (or was, if it is the one just touched). */
+uint64_t sim_read(struct sim_port *p, uint64_t t, uint64_t line);
+/* The cycle in which the port takes data for the line. */
+uint64_t sim_write(struct sim_port *p, uint64_t t, uint64_t line);
+/* Writes what is kept; the cycle after that grant. */
+uint64_t sim_flush(struct sim_port *p, uint64_t t);
+
 #endif
