@@ -208,6 +208,7 @@ static void test_compose_json_has_the_fixed_keys(void **state)
                                        "ops",
                                        "top",
                                        "assumptions",
+                                       "command",
                                        "time_to_first_token_s",
                                        "inter_token_latency_s"};
     struct project_result *r = project(*state, dense, "micro", "bf16", TSR_DECODE, 1);
