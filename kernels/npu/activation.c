@@ -7,7 +7,12 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
 /* Constants of SWIGLU_CLAMP. */
-enum { V_LIMIT = 24, V_LOW, V_SLOPE, V_ONE };
+enum {
+    V_LIMIT = 24,
+    V_LOW,
+    V_SLOPE,
+    V_ONE
+};
 
 const double npu_log2_e = 1.4426950408889634;
 

@@ -7,7 +7,10 @@
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
-enum { V_Y = 16, V_SCALE = 24 };
+enum {
+    V_Y = 16,
+    V_SCALE = 24
+};
 
 struct embedding {
     const struct tsr_npu_embedding *op;
@@ -66,7 +69,8 @@ static enum tsr_status check(const struct embedding *e, struct tsr_error *err)
     if (op->ids && per > e->chip->tile.control_bytes / 4)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "embedding: %llu ids of a tile exceed the control memory of %s; give "
-                             "them in HBM", (unsigned long long)per, e->chip->name);
+                             "them in HBM",
+                             (unsigned long long)per, e->chip->name);
     for (uint64_t i = 0; op->ids && i < op->tokens; i++)
         if (op->ids[i] >= op->vocab)
             return tsr_error_set(err, TSR_BAD_INPUT, "embedding: id %u, allowed are 0 to %llu",
@@ -88,8 +92,15 @@ enum tsr_status tsr_npu_embedding(const struct tsr_isa *isa, const struct tsr_ch
     if (st)
         return st;
     struct npu_stream s = {
-        .name = "embedding", .rows = op->tokens, .cols = op->cols, .n_in = 1, .n_out = 1,
-        .n_pass = 1, .setup = "setup", .control_id = TSR_CONTROL_TOKENS, .index = op->ids_address,
+        .name = "embedding",
+        .rows = op->tokens,
+        .cols = op->cols,
+        .n_in = 1,
+        .n_out = 1,
+        .n_pass = 1,
+        .setup = "setup",
+        .control_id = TSR_CONTROL_TOKENS,
+        .index = op->ids_address,
         .indexed = op->ids ? NPU_INDEX_CONTROL : NPU_INDEX_MEMORY,
         .in = {{.address = op->table, .size = e.et, .stride = op->cols * e.et}},
         .out = {{.address = op->y, .size = e.ey, .cols = op->cols, .stride = op->cols * e.ey}},

@@ -6,7 +6,9 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { DIMS = 3 };
+enum {
+    DIMS = 3
+};
 
 /* The dimension that is divided among the tiles: the longest, of equals the outermost. */
 static uint32_t widest(const struct tsr_npu_kv_append *op)
@@ -26,8 +28,10 @@ enum tsr_status tsr_npu_kv_append(const struct tsr_isa *isa, const struct tsr_ch
     uint32_t along = widest(op);
     for (uint32_t i = 0; i < DIMS; i++)
         if (!op->n[i] || op->n[i] > most)
-            return tsr_error_set(err, TSR_BAD_INPUT, "kv_append: dimension %u of %llu, from 1 to "
-                                 "2^24", i, (ull)op->n[i]);
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "kv_append: dimension %u of %llu, from 1 to "
+                                 "2^24",
+                                 i, (ull)op->n[i]);
     if (!op->bytes || op->bytes > most)
         return tsr_error_set(err, TSR_BAD_INPUT, "kv_append: runs of %llu bytes, from 1 to 2^24",
                              (ull)op->bytes);

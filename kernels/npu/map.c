@@ -29,8 +29,15 @@ enum tsr_status npu_map_program(const struct tsr_isa *isa, const struct tsr_chip
                                 const struct npu_map *m, struct tsr_program *out,
                                 struct tsr_error *err)
 {
-    struct npu_stream s = {.name = m->name, .rows = m->rows, .cols = m->cols, .split = true,
-                           .n_in = 2, .n_out = 1, .n_pass = 1, .in = {m->a, m->b}, .out = {m->y},
+    struct npu_stream s = {.name = m->name,
+                           .rows = m->rows,
+                           .cols = m->cols,
+                           .split = true,
+                           .n_in = 2,
+                           .n_out = 1,
+                           .n_pass = 1,
+                           .in = {m->a, m->b},
+                           .out = {m->y},
                            .pass = {{.routine = "map", .inputs = 2, .output = true}}};
     const uint64_t most = (uint64_t)1 << 40;
     if (!m->rows || !m->cols || m->rows > most || m->cols > most / m->rows)

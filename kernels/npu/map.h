@@ -10,7 +10,8 @@ struct npu_map {
     uint64_t rows, cols;
     struct npu_tensor a, b, y;
     const char *fa, *fb, *fy; /* names of the formats */
-    /* Writes v<16 + i> = f(v<i>, v<8 + i>) for i below n >= 1; may change v0..v23, keeps v24..v31. */
+    /* Writes v<16 + i> = f(v<i>, v<8 + i>) for i below n >= 1; may change v0..v23, keeps
+     * v24..v31. */
     npu_body *body;
     /* Sets v24..v31, once; or null. */
     void (*constants)(struct tsr_text *t, const void *self);

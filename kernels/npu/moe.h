@@ -38,24 +38,26 @@ enum tsr_status tsr_npu_moe_router(const struct tsr_isa *isa, const struct tsr_c
 
 /* Row t of x goes to the places of the choices of token t: y is tokens * top_k rows, expert by
  * expert, each expert's by rising slot.
- * Shapes: x tokens rows of row_bytes; y dense. ids and counts as the router left them. No rounding. */
+ * Shapes: x tokens rows of row_bytes; y dense. ids and counts as the router left them. No
+ *   rounding. */
 struct tsr_npu_moe_dispatch {
     uint64_t tokens, experts, top_k, row_bytes;
     uint64_t x, x_stride, ids, counts, y;
 };
 enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr_chip *chip,
-                                     const struct tsr_npu_moe_dispatch *op,
-                                     struct tsr_program *out, struct tsr_error *err);
+                                     const struct tsr_npu_moe_dispatch *op, struct tsr_program *out,
+                                     struct tsr_error *err);
 
-/* c[r] = a[r] x B[e]^T + bias[e] for the rows r of expert e; with a gate c = act(gate) * up, where gate
- * and up are two such products.
- * Shapes: a tokens * top_k rows of k in order of experts, dense; b (and up) experts x n x k, out x in
- *   as files have them; 0 for `up`: gate and up of an expert follow each other; expert_stride bytes
- *   from expert to expert, 0: dense; bias, up_bias f32 experts x n, 0: none (both or neither);
- *   c tokens * top_k rows of n, dense.
+/* c[r] = a[r] x B[e]^T + bias[e] for the rows r of expert e; with a gate c = act(gate) * up, where
+ * gate and up are two such products.
+ * Shapes: a tokens * top_k rows of k in order of experts, dense; b (and up) experts x n x k, out x
+ *   in as files have them; 0 for `up`: gate and up of an expert follow each other; expert_stride
+ *   bytes from expert to expert, 0: dense; bias, up_bias f32 experts x n, 0: none (both or
+ *   neither); c tokens * top_k rows of n, dense.
  * Numerics: mma over k in one chain (isa/num), bias added in f32, activation as tsr_npu_activation.
- * Traffic: weights of experts without rows are not read, of others once for each block of rows
- *   (8 accumulator banks, 512 rows on maia100, less where the TSRAM is short). */
+ * Traffic: weights of experts without rows are not read, of others once for each block of rows. A
+ *   block has room for twice the rows of a typical expert, as far as accumulators and TSRAM
+ *   allow. */
 struct tsr_npu_moe_expert {
     uint64_t tokens, experts, top_k, n, k;
     enum tsr_dtype a_format, b_format, c_format;
@@ -68,7 +70,8 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
                                    const struct tsr_npu_moe_expert *op, struct tsr_program *out,
                                    struct tsr_error *err);
 
-/* y[t] = residual[t] (0: none) + sum over j of weight[t][j] * (row of x at the place of slot (t, j)).
+/* y[t] = residual[t] (0: none) + sum over j of weight[t][j] * (row of x at the place of slot (t,
+ * j)).
  * Shapes: x tokens * top_k rows of cols, dense, in order of experts; y, residual tokens x cols.
  * Numerics: ((residual + w0 x0) + w1 x1) ..., products and sums rounded in f32.
  * Aliasing: y may be the residual. */
@@ -81,14 +84,14 @@ enum tsr_status tsr_npu_moe_combine(const struct tsr_isa *isa, const struct tsr_
                                     const struct tsr_npu_moe_combine *op, struct tsr_program *out,
                                     struct tsr_error *err);
 
-/* ---- control data of timing-only runs ----------------------------------------------------------- */
+/* ---- control data of timing-only runs ------------------------------------------------------- */
 
 /* Choices as the router would write them: top_k distinct experts per token, all alike likely. */
 void tsr_npu_moe_seeded(uint64_t seed, uint64_t tokens, uint64_t experts, uint64_t top_k,
                         uint32_t *ids);
 
-/* What the machine would read, given the ids: self of the functions below. ids are borrowed. One for
- * each run at a time. */
+/* What the machine would read, given the ids: self of the functions below. ids are borrowed. One
+ * for each run at a time. */
 struct tsr_npu_moe_source {
     uint64_t tokens, experts, top_k;
     const uint32_t *ids; /* [tokens][top_k] */

@@ -9,8 +9,21 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { ROWS_FREE = PLACES_SEMS, ROWS_READ, OUT_FREE, OUT_READY, SLOTS = 2, GROUP = 8 };
-enum { V_SUM = 16, V_W = 24, KEPT = 8, A_X = 8, A_W = 9 };
+enum {
+    ROWS_FREE = PLACES_SEMS,
+    ROWS_READ,
+    OUT_FREE,
+    OUT_READY,
+    SLOTS = 2,
+    GROUP = 8
+};
+enum {
+    V_SUM = 16,
+    V_W = 24,
+    KEPT = 8,
+    A_X = 8,
+    A_W = 9
+};
 
 struct combine {
     const struct tsr_npu_moe_combine *op;
@@ -23,7 +36,7 @@ struct combine {
     uint64_t w_at, r_at, y_at, slot_bytes;
 };
 
-/* ---- plan -------------------------------------------------------------------------------------- */
+/* ---- plan ----------------------------------------------------------------------------------- */
 
 static uint64_t token_bytes(struct combine *e, uint64_t run)
 {
@@ -55,7 +68,8 @@ static bool plan(struct combine *e)
 
 /* ---- TCP program --------------------------------------------------------------------------------
  * x4 residual, x14 weights, x15 y: of the tile; x5 tokens not asked for, x6 list slot of the next
- * block, x7 blocks left; x10 data slot, x11 list of the block, x12 columns done, x13 columns now. */
+ * block, x7 blocks left; x10 data slot, x11 list of the block, x12 columns done, x13 columns
+ * now. */
 
 static void ask(struct tsr_text *t, const struct combine *e, const char *skip)
 {
@@ -163,7 +177,7 @@ static void program(struct tsr_text *t, const struct combine *e)
     L("  halt");
 }
 
-/* ---- routine -------------------------------------------------------------------------------------- */
+/* ---- routine -------------------------------------------------------------------------------- */
 
 /* v0..v7 and v8..v15 rows by turns, v16..v23 sums, v24.. weights. */
 static void body(struct tsr_text *t, const void *self, uint32_t n)
@@ -215,7 +229,7 @@ static void routine(struct tsr_text *t, const struct combine *e)
     L(".end");
 }
 
-/* ---- launch --------------------------------------------------------------------------------------- */
+/* ---- launch --------------------------------------------------------------------------------- */
 
 static enum tsr_status check(const struct combine *e, struct tsr_error *err)
 {
@@ -243,8 +257,12 @@ enum tsr_status tsr_npu_moe_combine(const struct tsr_isa *isa, const struct tsr_
                         .ey = npu_float_size(isa, op->y_format),
                         .fx = isa->formats[op->x_format].name,
                         .fy = isa->formats[op->y_format].name,
-                        .p = {.name = "moe_combine", .tokens = op->tokens, .experts = op->experts,
-                              .top_k = op->top_k, .ids = op->ids, .counts = op->counts,
+                        .p = {.name = "moe_combine",
+                              .tokens = op->tokens,
+                              .experts = op->experts,
+                              .top_k = op->top_k,
+                              .ids = op->ids,
+                              .counts = op->counts,
                               .control_id = TSR_CONTROL_MOE_COMBINE}};
     enum tsr_status st = check(&e, err);
     if (st)

@@ -9,7 +9,11 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { ROWS_FREE = PLACES_SEMS, ROWS_READ, SLOTS = 2 }; /* channels 0 and 1 */
+enum {
+    ROWS_FREE = PLACES_SEMS,
+    ROWS_READ,
+    SLOTS = 2
+}; /* channels 0 and 1 */
 
 /* x4 rows in HBM, x5 tokens not yet asked for, x6 slot of the next block, x7 blocks left. */
 static void ask(struct tsr_text *t, const struct npu_places *p, uint64_t stride, const char *skip)
@@ -65,19 +69,23 @@ static void program(struct tsr_text *t, const struct npu_places *p,
 }
 
 enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr_chip *chip,
-                                     const struct tsr_npu_moe_dispatch *op,
-                                     struct tsr_program *out, struct tsr_error *err)
+                                     const struct tsr_npu_moe_dispatch *op, struct tsr_program *out,
+                                     struct tsr_error *err)
 {
-    struct npu_places p = {.name = "moe_dispatch", .tokens = op->tokens, .experts = op->experts,
-                           .top_k = op->top_k, .ids = op->ids, .counts = op->counts,
-                           .control_id = TSR_CONTROL_MOE_DISPATCH, .row_bytes = op->row_bytes};
+    struct npu_places p = {.name = "moe_dispatch",
+                           .tokens = op->tokens,
+                           .experts = op->experts,
+                           .top_k = op->top_k,
+                           .ids = op->ids,
+                           .counts = op->counts,
+                           .control_id = TSR_CONTROL_MOE_DISPATCH,
+                           .row_bytes = op->row_bytes};
     if (!op->tokens || op->tokens >> 32 || !op->experts || op->experts > 256 || !op->top_k ||
         op->top_k > op->experts || !op->row_bytes)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "moe_dispatch: %llu tokens of %llu bytes, %llu experts, top %llu; "
                              "allowed are 1 to 2^32, from 1, 1 to 256, 1 to experts",
-                             (ull)op->tokens, (ull)op->row_bytes, (ull)op->experts,
-                             (ull)op->top_k);
+                             (ull)op->tokens, (ull)op->row_bytes, (ull)op->experts, (ull)op->top_k);
     if (!npu_places_plan(chip, &p, SLOTS, 0))
         return tsr_error_set(err, TSR_BAD_INPUT, "moe_dispatch: does not fit the tiles of %s",
                              chip->name);

@@ -2,75 +2,27 @@
 /* C[r] = A[r] x B[expert of r]^T for rows in order of experts, counts known only to the machine.
  *
  * The tiles form a grid. Its gx columns divide the output columns of every expert, its gy rows the
- * rows of a block; few rows want gy = 1. All tiles walk the same sequence: experts with rows, blocks
- * of gy * tile_rows rows (the accumulators), chunks of columns, slabs of K. So a weight leaves HBM
- * once for every block: for most experts once in all. A slab of A is the same for a row of the grid:
- * some of its tiles cast a share of the rows each; one of B for a column: each of its tiles casts a
- * share. They do so when all receivers have handed the slab's place back. A slab of A and one of B
- * share a place of two or three, and one semaphore.
+ * rows of a block; few rows want gy = 1. All tiles walk the same sequence: experts with rows,
+ * blocks of gy * tile_rows rows (the accumulators), chunks of columns, slabs of K. So a weight
+ * leaves HBM once for every block: for most experts once in all. A slab of A is the same for a row
+ * of the grid: some of its tiles cast a share of the rows each; one of B for a column: each of its
+ * tiles casts a share. They do so when all receivers have handed the slab's place back. A slab of A
+ * and one of B share a place of two or three, and one semaphore.
  *
- * The TCP asks for a slab one or two ahead of the one that it multiplies; what it must know of it then
- * waits in control memory. The text of a step is written once per place. */
+ * The TCP asks for a slab one or two ahead of the one that it multiplies; what it must know of it
+ * then waits in control memory. The text of a step is written once per place. */
 #include <stdio.h>
 
 #include "kernels/npu/activation.h"
-#include "kernels/npu/moe_expert_plan.h"
+#include "kernels/npu/moe_expert_emit.h"
 #include "kernels/npu/moe_places.h"
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { PLACES = MOE_EXPERT_PLACES };
-enum sem {
-    FULL,                      /* each of the places: posts of a slab's senders: TTU */
-    USED = FULL + PLACES,      /* each: the slab has been multiplied: channel 2 */
-    B_CREDIT = USED + PLACES,  /* each: a tile of the column has handed it back: channel 0 */
-    CREDIT = B_CREDIT + PLACES, /* each: a tile of the row has, of the senders: channel 1 */
-    BLOCK = CREDIT + PLACES,   /* a chunk is complete: ACC */
-    ACC_FREE,                  /* it is drained: TTU */
-    STAGE_FREE,                /* ACC */
-    STAGE_FULL,                /* TVP */
-    OUT_FREE,                  /* TVP */
-    OUT_FULL,                  /* channel 3 */
-    BIAS_FREE,                 /* channel 0 */
-    BIAS_READY,                /* TTU */
-    BIAS_PASSED,               /* a tile without rows has seen it arrive: TVP */
-    COUNTS, SUMS, TOTALS,      /* the counts' way: TVP, channel 2, TCP */
-    SEMS,
-};
+/* ---- walk ----------------------------------------------------------------------------------- */
 
-/* Behind the totals in control memory: the tile's row of the grid; masks of the tiles of its row, of
- * the senders among them, of its column (they come in x5..x8); then for each place x12..x16. */
-enum saved { GRID_ROW, ROW_MASK, SENDER_MASK, COLUMN_MASK, SLAB };
-enum { SLAB_WORDS = 5 };
-
-/* x1 first column of the tile, x2 its columns, x3 which sender it is or -1; x4 whether it casts the
- * counts, later the stage. To load: x5 expert, x6 its rows, x7 rows of earlier experts, x8 row, x9
- * chunk, x10 k, x11 whether there is nothing left. To compute: x12 rows, x13 elements of K (0: no
- * slab any more, -1: not yet), x14 k, x15 chunk, x16 row in A and C. x17 output block, x18 x19 bias to
- * load and in use. x20.. temporary. */
-struct emit {
-    const struct tsr_npu_moe_expert *op;
-    struct moe_expert_plan p;
-    const char *fa, *fb, *fc;
-    uint32_t lanes;
-    uint64_t expert_stride, up, bias_stride;
-};
-
-static uint64_t saved(const struct emit *e, enum saved i)
-{
-    return 8 * npu_ceil_div(e->op->experts, 2) + 8 * (uint64_t)i;
-}
-
-/* The i-th of what is known of the slab in a place: of x12.. */
-static uint64_t slab_word(const struct emit *e, uint32_t place, uint32_t i)
-{
-    return saved(e, SLAB) + 8 * (uint64_t)(SLAB_WORDS * place + i);
-}
-
-/* ---- walk ---------------------------------------------------------------------------------------- */
-
-static void advance(struct tsr_text *t, const struct emit *e, uint32_t id)
+static void advance(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
     L("  addi x10, x10, %llu", (ull)e->p.kc);
     L("  li x20, %llu", (ull)e->op->k);
@@ -97,7 +49,7 @@ static void advance(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("walked%u:", id);
 }
 
-/* ---- start ------------------------------------------------------------------------------------- */
+/* ---- start ---------------------------------------------------------------------------------- */
 
 static ull low_bits(uint32_t n)
 {
@@ -110,7 +62,7 @@ static void post(struct tsr_text *t, uint32_t sem, uint32_t times)
         L("  wait post(s%u)", sem);
 }
 
-static void start(struct tsr_text *t, const struct emit *e)
+static void start(struct tsr_text *t, const struct moe_expert_emit *e)
 {
     static const char *const consumer[] = {
         "ttu", "ttu", "ttu", "dma2", "dma2", "dma2", "dma0", "dma0", "dma0", "dma1", "dma1", "dma1",
@@ -120,7 +72,7 @@ static void start(struct tsr_text *t, const struct emit *e)
     for (int i = 0; i < SEMS; i++)
         L(".sem %d %s", i, consumer[i]);
     for (uint32_t i = GRID_ROW; i <= COLUMN_MASK; i++)
-        L("  sd x%u, x0, %llu", 5 + i, (ull)saved(e, (enum saved)i));
+        L("  sd x%u, x0, %llu", 5 + i, (ull)moe_expert_saved(e, (enum moe_expert_saved)i));
     for (uint32_t i = 6; i < 9; i++)
         L("  li x%u, 0", i);
     L("  beq x4, x0, counts_cast");
@@ -145,7 +97,7 @@ static void start(struct tsr_text *t, const struct emit *e)
     for (uint32_t i = 0; i < p->places; i++) {
         post(t, USED + i, 1);
         L("  li x20, -1");
-        L("  sd x20, x0, %llu", (ull)slab_word(e, i, 1));
+        L("  sd x20, x0, %llu", (ull)moe_expert_word(e, i, 1));
     }
     post(t, ACC_FREE, 1);
     post(t, STAGE_FREE, p->stages);
@@ -164,186 +116,16 @@ static void start(struct tsr_text *t, const struct emit *e)
     L("  jmp step1");
 }
 
-/* ---- loads --------------------------------------------------------------------------------------- */
+/* ---- compute -------------------------------------------------------------------------------- */
 
-/* x24 columns of the chunk, x25 its first one. */
-static void load_bias(struct tsr_text *t, const struct emit *e, uint32_t id)
-{
-    if (!e->op->bias)
-        return;
-    L("  bne x10, x0, biased%u", id);
-    L("  li x26, %llu", (ull)e->op->bias);
-    L("  muli x27, x5, %llu", (ull)e->bias_stride);
-    L("  add x26, x26, x27");
-    L("  shli x27, x25, 2");
-    L("  add x26, x26, x27");
-    L("  shli x27, x24, 2");
-    if (!e->op->gate) {
-        L("  copy ch=0, dst=x18, src=x26, len=x27 wait(s%d) post(s%d)", BIAS_FREE, BIAS_READY);
-    } else {
-        L("  copy ch=0, dst=x18, src=x26, len=x27 wait(s%d)", BIAS_FREE);
-        L("  addi x26, x26, %lld", (long long)(e->op->up_bias - e->op->bias));
-        L("  add x28, x18, x27");
-        L("  copy ch=0, dst=x28, src=x26, len=x27 post(s%d)", BIAS_READY);
-    }
-    L("  li x26, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
-    L("  sub x18, x26, x18");
-    L("biased%u:", id);
-}
-
-/* Rows of the block in hand (x6 - x8 at most) of this tile: x20; the first of them: x21. */
-static void share_rows(struct tsr_text *t, const struct emit *e)
-{
-    const struct moe_expert_plan *p = &e->p;
-    uint32_t d_log = (uint32_t)__builtin_ctz(p->side / 4);
-    L("  sub x20, x6, x8");
-    L("  mini x20, x20, %llu", (ull)(p->gy * p->tile_rows));
-    L("  li x21, 0");
-    if (p->gy == 1)
-        return;
-    L("  addi x22, x20, %u", (p->gy << d_log) - 1); /* shares of whole tensor tiles */
-    L("  shri x22, x22, %u", d_log + p->gy_log);
-    L("  shli x22, x22, %u", d_log);
-    L("  ld x21, x0, %llu", (ull)saved(e, GRID_ROW));
-    L("  mul x21, x21, x22");
-    L("  sub x20, x20, x21");
-    L("  min x20, x20, x22");
-    L("  max x20, x20, x0");
-}
-
-/* x25 address of column x25 of the expert, x27 bytes of a row's slab, x28 x29 strides; x30 the slab's
- * elements. */
-static void locate_b(struct tsr_text *t, const struct emit *e)
-{
-    const struct moe_expert_plan *p = &e->p;
-    L("  muli x25, x25, %llu", (ull)(e->op->k * p->eb));
-    L("  muli x26, x5, %llu", (ull)e->expert_stride);
-    L("  add x25, x25, x26");
-    L("  muli x26, x10, %u", p->eb);
-    L("  add x25, x25, x26");
-    L("  li x26, %llu", (ull)e->op->b);
-    L("  add x25, x25, x26");
-    L("  li x30, %llu", (ull)e->op->k);
-    L("  sub x30, x30, x10");
-    L("  mini x30, x30, %llu", (ull)p->kc);
-    L("  muli x27, x30, %u", p->eb);
-    L("  li x28, %llu", (ull)(e->op->k * p->eb));
-    L("  li x29, %llu", (ull)p->b_pitch);
-}
-
-/* Rows of B: the chunk's columns, gate and then up. A tile without columns in the chunk takes its last
- * one, so that all walk alike. Leaves the slab's elements in x30. */
-static void load_b(struct tsr_text *t, const struct emit *e, uint32_t id)
-{
-    const struct moe_expert_plan *p = &e->p;
-    char cast[32] = "", full[24];
-    snprintf(full, sizeof full, p->gy > 1 ? ", p1=s%u" : " post(s%u)", FULL + id);
-    L("  muli x23, x9, %llu", (ull)p->nc);
-    L("  addi x24, x2, -1");
-    L("  min x23, x23, x24");
-    L("  sub x24, x2, x23");
-    L("  mini x24, x24, %llu", (ull)p->nc);
-    L("  add x25, x1, x23");
-    load_bias(t, e, id);
-    L("  li x31, %llu", (ull)p->b_at[id]);
-    L("  copy ch=0, dst=x0, src=x0, len=x0 wait(s%u*%u)", B_CREDIT + id, p->gy);
-    L("  add x21, x24, x0");
-    if (p->gy > 1) { /* this tile's share of the columns: x21 of them */
-        snprintf(cast, sizeof cast, ", mask=x20, mc=1");
-        L("  ld x20, x0, %llu", (ull)saved(e, COLUMN_MASK));
-        L("  ld x22, x0, %llu", (ull)saved(e, GRID_ROW));
-        L("  addi x21, x24, %u", p->gy - 1);
-        L("  shri x21, x21, %u", p->gy_log);
-        L("  mul x22, x22, x21");
-        L("  sub x26, x24, x22");
-        L("  min x21, x21, x26");
-        L("  add x25, x25, x22");
-        L("  muli x22, x22, %llu", (ull)p->b_pitch);
-        L("  add x31, x31, x22");
-    }
-    locate_b(t, e);
-    if (p->gy > 1) {
-        L("  blt x0, x21, columns%u", id);
-        L("  rpost ch=0, mask=x20, sem=%u", FULL + id);
-        L("  jmp loaded_b%u", id);
-        L("columns%u:", id);
-    }
-    L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x21, ss1=x28, ds1=x29%s%s", cast,
-      e->op->gate ? "" : full);
-    if (e->op->gate) {
-        L("  addi x25, x25, %lld", (long long)(e->up - e->op->b));
-        L("  mul x26, x24, x29");
-        L("  add x31, x31, x26");
-        L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x21, ss1=x28, ds1=x29%s%s", cast, full);
-    }
-    L("loaded_b%u:", id);
-}
-
-/* A sender's share of its grid row's rows to the tiles there; if it has none, the post alone. */
-static void cast_a(struct tsr_text *t, const struct emit *e, uint32_t id)
-{
-    const struct moe_expert_plan *p = &e->p;
-    L("  blt x3, x0, cast%u", id);
-    for (uint32_t left = p->gx; left;) { /* 31 posts is the most that a wait takes */
-        uint32_t one = left < 31 ? left : 31, two = left - one < 31 ? left - one : 31;
-        char more[16] = "";
-        if (two)
-            snprintf(more, sizeof more, ", s%u*%u", CREDIT + id, two);
-        L("  copy ch=1, dst=x0, src=x0, len=x0 wait(s%u*%u%s)", CREDIT + id, one, more);
-        left -= one + two;
-    }
-    share_rows(t, e);
-    L("  add x25, x7, x8");
-    L("  add x25, x25, x21");
-    L("  addi x21, x20, %u", p->senders - 1);
-    L("  shri x21, x21, %u", p->sender_log);
-    L("  mul x22, x3, x21");
-    L("  sub x23, x20, x22");
-    L("  min x23, x23, x21");
-    L("  ld x24, x0, %llu", (ull)saved(e, ROW_MASK));
-    L("  blt x0, x23, share%u", id);
-    L("  rpost ch=1, mask=x24, sem=%u", FULL + id);
-    L("  jmp cast%u", id);
-    L("share%u:", id);
-    L("  add x25, x25, x22");
-    L("  muli x25, x25, %llu", (ull)(e->op->k * p->ea));
-    L("  muli x26, x10, %u", p->ea);
-    L("  add x25, x25, x26");
-    L("  li x26, %llu", (ull)e->op->a);
-    L("  add x25, x25, x26");
-    L("  muli x27, x30, %u", p->ea);
-    L("  li x28, %llu", (ull)(e->op->k * p->ea));
-    L("  li x29, %llu", (ull)p->a_pitch);
-    L("  mul x26, x22, x29");
-    L("  addi x26, x26, %llu", (ull)p->a_at[id]);
-    L("  copy ch=1, dst=x26, src=x25, len=x27, n1=x23, ss1=x28, ds1=x29, mask=x24, mc=1, p1=s%u",
-      FULL + id);
-    L("cast%u:", id);
-}
-
-/* Hands place `id` back when its slab has been used. */
-static void release(struct tsr_text *t, const struct emit *e, uint32_t id)
-{
-    L("  ld x22, x0, %llu", (ull)saved(e, SENDER_MASK));
-    if (e->p.gy == 1) {
-        L("  rpost ch=2, mask=x22, sem=%u wait(s%u) post(s%u)", CREDIT + id, USED + id,
-          B_CREDIT + id);
-        return;
-    }
-    L("  rpost ch=2, mask=x22, sem=%u wait(s%u)", CREDIT + id, USED + id);
-    L("  ld x22, x0, %llu", (ull)saved(e, COLUMN_MASK));
-    L("  rpost ch=2, mask=x22, sem=%u", B_CREDIT + id);
-}
-
-/* ---- compute ------------------------------------------------------------------------------------ */
-
-static void mma(struct tsr_text *t, const struct emit *e, int acc)
+static void mma(struct tsr_text *t, const struct moe_expert_emit *e, int acc)
 {
     L("  mma a=x28, as=x25, b=x29, bs=x26, m=x27, n=x24, k=x31, c=x23, af=%s, bf=%s, acc=%d, "
-      "across=%u", e->fa, e->fb, acc, e->p.across);
+      "across=%u",
+      e->fa, e->fb, acc, e->p.across);
 }
 
-static void next_k(struct tsr_text *t, const struct emit *e)
+static void next_k(struct tsr_text *t, const struct moe_expert_emit *e)
 {
     L("  addi x28, x28, %u", e->p.kq * e->p.ea);
     L("  addi x29, x29, %u", e->p.kq * e->p.eb);
@@ -351,7 +133,7 @@ static void next_k(struct tsr_text *t, const struct emit *e)
 }
 
 /* Leaves the columns in the accumulators in x24. */
-static void multiply(struct tsr_text *t, const struct emit *e, uint32_t id)
+static void multiply(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
     const struct moe_expert_plan *p = &e->p;
     uint32_t posts = p->senders + p->gy;
@@ -396,11 +178,11 @@ static void multiply(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("multiplied%u:", id);
 }
 
-/* ---- results ------------------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 /* One bank: x22 rows left, x23 accumulator, x24 columns, x25 output, x27 output columns. */
-static void drain(struct tsr_text *t, const struct emit *e, const char *label, bool first,
-                  bool last)
+static void drain(struct tsr_text *t, const struct moe_expert_emit *e, const char *label,
+                  bool first, bool last)
 {
     const struct moe_expert_plan *p = &e->p;
     char wait[32], posts[32];
@@ -426,7 +208,7 @@ static void drain(struct tsr_text *t, const struct emit *e, const char *label, b
     L("  addi x22, x22, -%u", p->side);
 }
 
-static void store(struct tsr_text *t, const struct emit *e)
+static void store(struct tsr_text *t, const struct moe_expert_emit *e)
 {
     const struct moe_expert_plan *p = &e->p;
     L("  vcall nothing post(s%d)", OUT_FULL);
@@ -446,7 +228,7 @@ static void store(struct tsr_text *t, const struct emit *e)
     }
 }
 
-static void results(struct tsr_text *t, const struct emit *e, uint32_t id)
+static void results(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
     static const char *const labels[PLACES][4] = {{"one0", "first0", "middle0", "last0"},
                                                   {"one1", "first1", "middle1", "last1"},
@@ -482,9 +264,9 @@ static void results(struct tsr_text *t, const struct emit *e, uint32_t id)
     store(t, e);
 }
 
-/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. Places of the
- * bias are freed in order, hence by the vector unit. */
-static void complete(struct tsr_text *t, const struct emit *e, uint32_t id)
+/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. Places of
+ * the bias are freed in order, hence by the vector unit. */
+static void complete(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
     char ready[16] = "", passed[16] = "";
     if (e->op->bias) {
@@ -508,34 +290,32 @@ static void complete(struct tsr_text *t, const struct emit *e, uint32_t id)
 }
 
 /* Asks for the slab at x5..x10, as the one of place `id`. */
-static void ask(struct tsr_text *t, const struct emit *e, uint32_t id)
+static void ask(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
-    share_rows(t, e);
-    L("  sd x20, x0, %llu", (ull)slab_word(e, id, 0));
+    moe_expert_share_rows(t, e);
+    L("  sd x20, x0, %llu", (ull)moe_expert_word(e, id, 0));
     L("  li x22, %llu", (ull)e->op->k);
     L("  sub x22, x22, x10");
     L("  mini x22, x22, %llu", (ull)e->p.kc);
-    L("  sd x22, x0, %llu", (ull)slab_word(e, id, 1));
-    L("  sd x10, x0, %llu", (ull)slab_word(e, id, 2));
-    L("  sd x9, x0, %llu", (ull)slab_word(e, id, 3));
+    L("  sd x22, x0, %llu", (ull)moe_expert_word(e, id, 1));
+    L("  sd x10, x0, %llu", (ull)moe_expert_word(e, id, 2));
+    L("  sd x9, x0, %llu", (ull)moe_expert_word(e, id, 3));
     L("  add x22, x7, x8");
     L("  add x22, x22, x21");
-    L("  sd x22, x0, %llu", (ull)slab_word(e, id, 4));
-    release(t, e, id);
-    load_b(t, e, id);
-    cast_a(t, e, id);
+    L("  sd x22, x0, %llu", (ull)moe_expert_word(e, id, 4));
+    moe_expert_load(t, e, id);
     advance(t, e, id);
 }
 
-static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
+static void step(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
     L("step%u:", id);
     L("  bne x11, x0, asked%u", id);
     ask(t, e, (id + e->p.places - 1) % e->p.places);
     L("asked%u:", id);
     for (uint32_t i = 0; i < SLAB_WORDS; i++)
-        L("  ld x%u, x0, %llu", 12 + i, (ull)slab_word(e, id, i));
-    L("  sd x0, x0, %llu", (ull)slab_word(e, id, 1));
+        L("  ld x%u, x0, %llu", 12 + i, (ull)moe_expert_word(e, id, i));
+    L("  sd x0, x0, %llu", (ull)moe_expert_word(e, id, 1));
     L("  beq x13, x0, halted");
     L("  blt x13, x0, computed%u", id);
     multiply(t, e, id);
@@ -549,10 +329,10 @@ static void step(struct tsr_text *t, const struct emit *e, uint32_t id)
     L("computed%u:", id);
 }
 
-/* ---- routines ------------------------------------------------------------------------------------ */
+/* ---- routines ------------------------------------------------------------------------------- */
 
 /* Rows a8 (and a9 of up) to a11; `n` of them. */
-static void rows(struct tsr_text *t, const struct emit *e, uint32_t n)
+static void rows(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t n)
 {
     struct npu_gate gate = {e->op->activation, e->op->limit, e->op->alpha};
     for (uint32_t i = 0; i < n; i++)
@@ -566,7 +346,7 @@ static void rows(struct tsr_text *t, const struct emit *e, uint32_t n)
 }
 
 /* a0 gate (or the results), a1 up, a3 output, a4 columns, a5 groups of eight rows, a6 rows left. */
-static void routines(struct tsr_text *t, const struct emit *e)
+static void routines(struct tsr_text *t, const struct moe_expert_emit *e)
 {
     struct npu_gate gate = {e->op->activation, e->op->limit, e->op->alpha};
     uint32_t vectors = (uint32_t)npu_ceil_div(e->p.nc, e->lanes);
@@ -596,10 +376,10 @@ static void routines(struct tsr_text *t, const struct emit *e)
     L(".end");
 }
 
-/* ---- launch --------------------------------------------------------------------------------------- */
+/* ---- launch --------------------------------------------------------------------------------- */
 
-/* The tile at a place of the grid; 2 x 2 of it form a cluster where they can, so that a cluster takes
- * in as little as possible. */
+/* The tile at a place of the grid; 2 x 2 of it form a cluster where they can, so that a cluster
+ * takes in as little as possible. */
 static uint32_t tile_at(const struct moe_expert_plan *p, uint32_t y, uint32_t x)
 {
     if (p->gx % 2 || p->gy % 2)
@@ -613,7 +393,7 @@ static uint32_t sender_at(const struct moe_expert_plan *p, uint32_t y, uint32_t 
     return tile_at(p, y, i * p->gx / p->senders);
 }
 
-static void arguments(const struct emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
+static void arguments(const struct moe_expert_emit *e, int64_t (*args)[TSR_LAUNCH_REGS])
 {
     const struct moe_expert_plan *p = &e->p;
     for (uint32_t y = 0; y < p->gy; y++) {
@@ -645,14 +425,15 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
                                    const struct tsr_npu_moe_expert *op, struct tsr_program *out,
                                    struct tsr_error *err)
 {
-    struct emit em = {.op = op, .lanes = chip->tile.tvp.lanes}, *e = &em;
+    struct moe_expert_emit em = {.op = op, .lanes = chip->tile.tvp.lanes}, *e = &em;
     enum tsr_status st = moe_expert_plan(isa, chip, op, &e->p, err);
     if (st)
         return st;
     uint64_t matrix = op->n * op->k * e->p.eb;
     e->up = op->up ? op->up : op->b + matrix;
-    e->expert_stride = op->expert_stride ? op->expert_stride : op->gate && !op->up ? 2 * matrix
-                                                                                  : matrix;
+    e->expert_stride = op->expert_stride     ? op->expert_stride
+                       : op->gate && !op->up ? 2 * matrix
+                                             : matrix;
     e->bias_stride = op->bias_stride ? op->bias_stride : 4 * op->n;
     e->fa = isa->formats[op->a_format].name;
     e->fb = isa->formats[op->b_format].name;

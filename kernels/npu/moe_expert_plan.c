@@ -8,7 +8,11 @@ typedef unsigned long long ull;
 
 /* A slab of B of this size covers the latency of HBM many times over; larger ones only make the
  * first one come later. */
-enum { SLAB_BYTES = 262144, SENDERS = 8, SEGMENT = 1024 };
+enum {
+    SLAB_BYTES = 262144,
+    SENDERS = 8,
+    SEGMENT = 1024
+};
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -53,8 +57,8 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *
     return at <= chip->tile.tsram_bytes;
 }
 
-/* The largest slab up to SLAB_BYTES that fits; whole rows of K, then whole HBM segments of a row, are
- * read best. */
+/* The largest slab up to SLAB_BYTES that fits; whole rows of K, then whole HBM segments of a row,
+ * are read best. */
 static bool choose_slab(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
                         struct moe_expert_plan *p)
 {
@@ -72,8 +76,8 @@ static bool choose_slab(const struct tsr_chip *chip, const struct tsr_npu_moe_ex
     return false;
 }
 
-/* Slabs and spare buffers for rows and columns as they are: as many as leave slabs of two HBM segments
- * a row, else whatever fits. */
+/* Slabs and spare buffers for rows and columns as they are: as many as leave slabs of two HBM
+ * segments a row, else whatever fits. */
 static bool fill(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
                  struct moe_expert_plan *p)
 {
@@ -95,7 +99,8 @@ static bool fill(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *o
 static void divide(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
                    struct moe_expert_plan *p, uint64_t rows, uint32_t gy_log, uint32_t across)
 {
-    uint64_t d = chip->tile.ttu.dim, most = (uint64_t)(chip->tile.ttu.acc_banks >> across) * p->side;
+    uint64_t d = chip->tile.ttu.dim,
+             most = (uint64_t)(chip->tile.ttu.acc_banks >> across) * p->side;
     p->gy_log = gy_log;
     p->gy = 1u << gy_log;
     p->across = across;
@@ -134,7 +139,8 @@ static uint64_t cost(const struct tsr_chip *chip, const struct tsr_npu_moe_exper
     uint64_t fetch = npu_ceil_div(mine, p->side) * larger(cols, least(mine, p->side)) * k / p->kq;
     uint64_t port = (mine * p->ea + cols * p->eb) * k / chip->tile.port_bytes;
     uint64_t pins = (uint64_t)h->stacks * h->channels * h->channel_bits / 4;
-    uint64_t hbm = (p->gx * cols * p->eb + block * p->ea) * k * h->clock_den / (pins * h->clock_num);
+    uint64_t hbm =
+        (p->gx * cols * p->eb + block * p->ea) * k * h->clock_den / (pins * h->clock_num);
     (void)op;
     return blocks * p->chunks * larger(larger(tensor, fetch), larger(port, hbm));
 }

@@ -6,7 +6,9 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
 
-enum { BLOCK_BYTES = 65536 };
+enum {
+    BLOCK_BYTES = 65536
+};
 
 bool npu_places_plan(const struct tsr_chip *chip, struct npu_places *p, uint32_t slots,
                      uint64_t extra_bytes)
@@ -130,8 +132,8 @@ static void scan(struct tsr_text *t, const struct npu_places *p)
     L("  li x23, %llu", (ull)p->scan_at[1 - to]);
     L("  vcall first, x20, x21, x22, x23 post(s%d)", PLACES_FIRST);
     L("  li x22, %llu", (ull)p->experts);
-    L("  to_control ch=2, dst=x0, src=x23, n=x22, id=%d wait(s%d) post(s%d)",
-      TSR_CONTROL_MOE_FIRST, PLACES_FIRST, PLACES_READY);
+    L("  to_control ch=2, dst=x0, src=x23, n=x22, id=%d wait(s%d) post(s%d)", TSR_CONTROL_MOE_FIRST,
+      PLACES_FIRST, PLACES_READY);
 }
 
 void npu_places_begin(struct tsr_text *t, const struct npu_places *p)

@@ -19,15 +19,15 @@ struct npu_places {
 
     /* Set by npu_places_plan. */
     uint32_t parts;
-    uint64_t expert_pitch;  /* bytes of a part's counts in TSRAM and control memory: whole vectors */
+    uint64_t expert_pitch; /* bytes of a part's counts in TSRAM and control memory: whole vectors */
     uint64_t block_tokens;
     uint64_t counts_at, before_at, total_at, scan_at[2], ids_at; /* TSRAM */
-    uint64_t base; /* the first byte not taken */
+    uint64_t base;                                               /* the first byte not taken */
     uint64_t control_ids; /* control memory: two lists; the first places lie at 0 */
 };
 
-/* Scalar registers: x1 part, x2 tokens of the tile, x3 its ids in HBM; x8 slot of the lists (0 or 1);
- * x9 tokens of the block. The kernel's own: x4..x7, x10..x19. Temporary: x20..x31. */
+/* Scalar registers: x1 part, x2 tokens of the tile, x3 its ids in HBM; x8 slot of the lists (0 or
+ * 1); x9 tokens of the block. The kernel's own: x4..x7, x10..x19. Temporary: x20..x31. */
 enum npu_places_sem { /* from 0; the kernel's own follow */
     PLACES_COUNTS,    /* counts are in TSRAM: TVP */
     PLACES_FIRST,     /* first places are in TSRAM: channel 2 */
@@ -49,8 +49,8 @@ void npu_places_routines(struct tsr_text *t, const struct tsr_chip *chip,
 void npu_places_sums(struct tsr_text *t, const struct tsr_chip *chip, uint64_t expert_pitch);
 /* Asks for the ids of the block of x20 tokens, its list in slot x21; x3 moves on. */
 void npu_places_ask(struct tsr_text *t, const struct npu_places *p);
-/* Waits for the ids of the block in hand (x9 tokens, slot x8) and turns them into places; leaves the
- * list's address in x22. */
+/* Waits for the ids of the block in hand (x9 tokens, slot x8) and turns them into places; leaves
+ * the list's address in x22. */
 void npu_places_hand_out(struct tsr_text *t, const struct npu_places *p, const char *label);
 void npu_places_arguments(const struct npu_places *p, uint32_t part, int64_t *x);
 

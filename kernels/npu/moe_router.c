@@ -8,14 +8,40 @@
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
-enum { MAX_EXPERTS = 256, KEPT = 4 };
 enum {
-    V_X = 0, V_COUNT = 4, /* four each; v0 and v4 serve where they are not kept */
-    V_MAX = 8, V_BEST, V_MASK, V_CAND, V_INDEX, V_TMP,
-    V_LANE = 18, V_NONE, V_BIG, V_LANES, V_J, V_ONE, V_IDS, V_VALUES, V_LOG2E, V_EXPERTS, V_TOP,
-    V_SUM, V_ZERO,
+    MAX_EXPERTS = 256,
+    KEPT = 4
 };
-enum { A_X = 8, A_COUNT = 9, A_K = 10, A_TAIL = 11, A_LANES = 12 };
+enum {
+    V_X = 0,
+    V_COUNT = 4, /* four each; v0 and v4 serve where they are not kept */
+    V_MAX = 8,
+    V_BEST,
+    V_MASK,
+    V_CAND,
+    V_INDEX,
+    V_TMP,
+    V_LANE = 18,
+    V_NONE,
+    V_BIG,
+    V_LANES,
+    V_J,
+    V_ONE,
+    V_IDS,
+    V_VALUES,
+    V_LOG2E,
+    V_EXPERTS,
+    V_TOP,
+    V_SUM,
+    V_ZERO,
+};
+enum {
+    A_X = 8,
+    A_COUNT = 9,
+    A_K = 10,
+    A_TAIL = 11,
+    A_LANES = 12
+};
 
 struct router {
     const struct tsr_npu_moe_router *op;
@@ -244,14 +270,27 @@ enum tsr_status tsr_npu_moe_router(const struct tsr_isa *isa, const struct tsr_c
     e.kept = e.nv <= KEPT;
     e.work_at = 4ull * e.nv * e.lanes;
     struct npu_stream s = {
-        .name = "moe_router", .rows = op->tokens, .cols = op->experts, .n_in = 1, .n_out = 2,
-        .n_pass = 1, .setup = "setup", .finish = "finish", .scratch_bytes = 2 * e.work_at,
-        .out_cols = 2ull * e.lanes, .finish_to = op->counts, .finish_stride = 4 * op->experts,
+        .name = "moe_router",
+        .rows = op->tokens,
+        .cols = op->experts,
+        .n_in = 1,
+        .n_out = 2,
+        .n_pass = 1,
+        .setup = "setup",
+        .finish = "finish",
+        .scratch_bytes = 2 * e.work_at,
+        .out_cols = 2ull * e.lanes,
+        .finish_to = op->counts,
+        .finish_stride = 4 * op->experts,
         .finish_bytes = 4 * op->experts,
-        .in = {{.address = op->logits, .size = e.size,
+        .in = {{.address = op->logits,
+                .size = e.size,
                 .stride = op->logits_stride ? op->logits_stride : op->experts * e.size}},
         .out = {{.address = op->ids, .size = 4, .cols = op->top_k, .stride = 4 * op->top_k},
-                {.address = op->weights, .size = 4, .cols = op->top_k, .first = e.lanes,
+                {.address = op->weights,
+                 .size = 4,
+                 .cols = op->top_k,
+                 .first = e.lanes,
                  .stride = 4 * op->top_k}},
         .pass = {{.routine = "route", .inputs = 1, .output = true}}};
     if (!npu_stream_plan(chip, &s))

@@ -75,20 +75,26 @@ static void fill_ids(void *self, uint32_t tile, uint32_t call, uint32_t *words, 
 }
 
 void tsr_npu_moe_source_init(struct tsr_npu_moe_source *s, const struct tsr_chip *chip,
-                             uint64_t tokens, uint64_t experts, uint64_t top_k,
-                             const uint32_t *ids)
+                             uint64_t tokens, uint64_t experts, uint64_t top_k, const uint32_t *ids)
 {
-    *s = (struct tsr_npu_moe_source){.tokens = tokens, .experts = experts, .top_k = top_k,
-                                     .ids = ids, .parts = tsr_npu_moe_parts(chip, tokens)};
+    *s = (struct tsr_npu_moe_source){.tokens = tokens,
+                                     .experts = experts,
+                                     .top_k = top_k,
+                                     .ids = ids,
+                                     .parts = tsr_npu_moe_parts(chip, tokens)};
 }
 
 tsr_npu_control_fill *tsr_npu_moe_fill(enum tsr_npu_control id)
 {
     switch (id) {
-    case TSR_CONTROL_MOE_FIRST: return fill_first;
-    case TSR_CONTROL_MOE_TOTALS: return fill_totals;
+    case TSR_CONTROL_MOE_FIRST:
+        return fill_first;
+    case TSR_CONTROL_MOE_TOTALS:
+        return fill_totals;
     case TSR_CONTROL_MOE_DISPATCH:
-    case TSR_CONTROL_MOE_COMBINE: return fill_ids;
-    default: return NULL;
+    case TSR_CONTROL_MOE_COMBINE:
+        return fill_ids;
+    default:
+        return NULL;
     }
 }

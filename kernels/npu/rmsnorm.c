@@ -8,8 +8,20 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
 /* v0..v7 x, v8..v15 w, v16..v23 sums and results, v24 the row's factor (short rows: v24 v25 w). */
-enum { V_W = 8, V_SUM = 16, V_R = 24, V_MEAN = 28, V_EPS, V_ZERO };
-enum { GROUP = 8, SHORT_VECTORS = 2, A_X = 8, A_W = 9 };
+enum {
+    V_W = 8,
+    V_SUM = 16,
+    V_R = 24,
+    V_MEAN = 28,
+    V_EPS,
+    V_ZERO
+};
+enum {
+    GROUP = 8,
+    SHORT_VECTORS = 2,
+    A_X = 8,
+    A_W = 9
+};
 
 struct norm {
     const struct tsr_npu_rmsnorm *op;
@@ -151,7 +163,8 @@ static void short_move(struct tsr_text *t, const struct norm *e, uint32_t rows, 
     L("  vlen a15");
 }
 
-/* `rows` <= 8 rows of `nv` <= 2 vectors, the last of a7 lanes. v0..v15 x, v16..v23 sums, v24 v25 w. */
+/* `rows` <= 8 rows of `nv` <= 2 vectors, the last of a7 lanes. v0..v15 x, v16..v23 sums, v24 v25
+ * w. */
 static void short_group(struct tsr_text *t, const struct norm *e, uint32_t rows, uint32_t nv)
 {
     short_move(t, e, rows, nv, false);
@@ -211,16 +224,27 @@ static bool plan(const struct tsr_chip *chip, const struct norm *e, struct npu_s
     const struct tsr_npu_rmsnorm *op = e->op;
     uint64_t parts_n = op->heads ? op->heads : 1, dense_x = op->cols * e->ex,
              dense_y = op->cols * e->ey;
-    struct npu_stream base = {
-        .name = "rmsnorm", .rows = op->rows, .parts = parts_n, .cols = op->cols, .n_in = 1,
-        .n_out = 1, .n_pass = 1, .setup = "setup", .constant = op->w,
-        .constant_bytes = op->w ? op->cols * e->ew : 0,
-        .in = {{.address = op->x, .size = e->ex, .part_stride = dense_x,
-                .stride = op->x_stride ? op->x_stride : parts_n * dense_x},
-               {.address = op->w, .size = e->ew}},
-        .out = {{.address = op->y, .size = e->ey, .cols = op->cols, .part_stride = dense_y,
-                 .stride = op->y_stride ? op->y_stride : parts_n * dense_y}},
-        .pass = {{.routine = "norm", .inputs = 1, .output = true}}};
+    struct npu_stream base = {.name = "rmsnorm",
+                              .rows = op->rows,
+                              .parts = parts_n,
+                              .cols = op->cols,
+                              .n_in = 1,
+                              .n_out = 1,
+                              .n_pass = 1,
+                              .setup = "setup",
+                              .constant = op->w,
+                              .constant_bytes = op->w ? op->cols * e->ew : 0,
+                              .in = {{.address = op->x,
+                                      .size = e->ex,
+                                      .part_stride = dense_x,
+                                      .stride = op->x_stride ? op->x_stride : parts_n * dense_x},
+                                     {.address = op->w, .size = e->ew}},
+                              .out = {{.address = op->y,
+                                       .size = e->ey,
+                                       .cols = op->cols,
+                                       .part_stride = dense_y,
+                                       .stride = op->y_stride ? op->y_stride : parts_n * dense_y}},
+                              .pass = {{.routine = "norm", .inputs = 1, .output = true}}};
     base.short_rows = op->cols <= (uint64_t)SHORT_VECTORS * e->lanes && op->rows * parts_n > 1;
     *s = base;
     if (npu_stream_plan(chip, s))
@@ -235,8 +259,8 @@ static bool plan(const struct tsr_chip *chip, const struct norm *e, struct npu_s
     s->n_in = op->w ? 2 : 1;
     s->n_pass = 2;
     s->pass[0] = (struct npu_pass){.before = "begin", .routine = "sum", .inputs = 1};
-    s->pass[1] = (struct npu_pass){.before = "finish", .routine = "norm", .inputs = s->n_in,
-                                   .output = true};
+    s->pass[1] =
+        (struct npu_pass){.before = "finish", .routine = "norm", .inputs = s->n_in, .output = true};
     bool strided = (op->x_stride && op->x_stride != parts_n * dense_x) ||
                    (op->y_stride && op->y_stride != parts_n * dense_y);
     return (parts_n == 1 || !strided) && npu_stream_plan(chip, s);

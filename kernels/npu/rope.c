@@ -7,9 +7,24 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
 /* v0..v7 first halves, v8..v15 second halves, v16..v23 results. */
-enum { V_B = 8, V_Y = 16, V_MINUS = 29, V_COS, V_SIN, GROUP = 8 };
+enum {
+    V_B = 8,
+    V_Y = 16,
+    V_MINUS = 29,
+    V_COS,
+    V_SIN,
+    GROUP = 8
+};
 /* Address registers: reads even, so that both halves of a head use one port and line. */
-enum { A_X0 = 8, A_Y0, A_X1, A_Y1, A_X, A_Y, A_COUNT };
+enum {
+    A_X0 = 8,
+    A_Y0,
+    A_X1,
+    A_Y1,
+    A_X,
+    A_Y,
+    A_COUNT
+};
 
 struct rope {
     const struct tsr_npu_rope *op;
@@ -113,14 +128,20 @@ static void outputs(const struct tsr_npu_rope *op, uint32_t size, struct npu_str
     uint64_t run = op->head_dim * size;
     if (split) {
         struct npu_tensor *y = &s->out[s->n_out++];
-        *y = (struct npu_tensor){.address = op->y, .size = size, .cols = split * op->head_dim,
+        *y = (struct npu_tensor){.address = op->y,
+                                 .size = size,
+                                 .cols = split * op->head_dim,
                                  .stride = op->y_stride ? op->y_stride : op->heads * run};
     }
     if (split < op->heads) {
         struct npu_tensor *k = &s->out[s->n_out++];
-        *k = (struct npu_tensor){.address = op->k_cache, .size = size, .runs = op->keys,
-                                 .cols = op->keys * op->head_dim, .first = split * op->head_dim,
-                                 .stride = op->k_token_stride, .part_stride = op->k_head_stride};
+        *k = (struct npu_tensor){.address = op->k_cache,
+                                 .size = size,
+                                 .runs = op->keys,
+                                 .cols = op->keys * op->head_dim,
+                                 .first = split * op->head_dim,
+                                 .stride = op->k_token_stride,
+                                 .part_stride = op->k_head_stride};
     }
 }
 
@@ -140,18 +161,20 @@ enum tsr_status tsr_npu_rope(const struct tsr_isa *isa, const struct tsr_chip *c
         return st;
     uint64_t row = op->heads * op->head_dim, table = op->one_position ? 0 : 4 * e.half;
     struct npu_stream s = {
-        .name = "rope", .rows = op->tokens, .cols = row, .n_in = 3, .n_pass = 1,
-        .in = {{.address = op->x, .size = e.ex,
-                .stride = op->x_stride ? op->x_stride : row * e.ex},
+        .name = "rope",
+        .rows = op->tokens,
+        .cols = row,
+        .n_in = 3,
+        .n_pass = 1,
+        .in = {{.address = op->x, .size = e.ex, .stride = op->x_stride ? op->x_stride : row * e.ex},
                {.address = op->cosine, .size = 4, .cols = e.half, .stride = table},
                {.address = op->sine, .size = 4, .cols = e.half, .stride = table}},
         .pass = {{.routine = "rope", .inputs = 3, .output = true}}};
     outputs(op, e.ey, &s);
     if (!npu_stream_plan(chip, &s))
-        return tsr_error_set(err, TSR_BAD_INPUT,
-                             "rope: %llu heads of %llu do not fit the tiles of %s",
-                             (unsigned long long)op->heads, (unsigned long long)op->head_dim,
-                             chip->name);
+        return tsr_error_set(
+            err, TSR_BAD_INPUT, "rope: %llu heads of %llu do not fit the tiles of %s",
+            (unsigned long long)op->heads, (unsigned long long)op->head_dim, chip->name);
     struct tsr_text text = {0}, *t = &text;
     npu_stream_emit(t, chip, &s);
     routine(t, &e, &s);

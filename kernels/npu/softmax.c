@@ -11,8 +11,20 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
 /* v0..v7 x, v8..v15 running maxima or sums, v16..v23 results. */
-enum { V_RUN = 8, V_OUT = 16, V_MAX = 24, V_RCP, V_TAIL, V_LOG2E = 28, V_LOW, V_TINY, V_NONE };
-enum { GROUP = 8 };
+enum {
+    V_RUN = 8,
+    V_OUT = 16,
+    V_MAX = 24,
+    V_RCP,
+    V_TAIL,
+    V_LOG2E = 28,
+    V_LOW,
+    V_TINY,
+    V_NONE
+};
+enum {
+    GROUP = 8
+};
 
 struct softmax {
     const char *fx, *fy;
@@ -170,22 +182,30 @@ enum tsr_status tsr_npu_softmax(const struct tsr_isa *isa, const struct tsr_chip
     if (!e.ex || !e.ey)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "softmax: a format that the vector unit does not load as floats");
-    struct npu_stream base = {
-        .name = "softmax", .rows = op->rows, .cols = op->cols, .n_in = 1, .n_out = 1, .n_pass = 1,
-        .setup = "setup",
-        .in = {{.address = op->x, .size = e.ex,
-                .stride = op->x_stride ? op->x_stride : op->cols * e.ex}},
-        .out = {{.address = op->y, .size = e.ey, .cols = op->cols,
-                 .stride = op->y_stride ? op->y_stride : op->cols * e.ey}},
-        .pass = {{.routine = "softmax", .inputs = 1, .output = true}}}, s = base;
+    struct npu_stream base = {.name = "softmax",
+                              .rows = op->rows,
+                              .cols = op->cols,
+                              .n_in = 1,
+                              .n_out = 1,
+                              .n_pass = 1,
+                              .setup = "setup",
+                              .in = {{.address = op->x,
+                                      .size = e.ex,
+                                      .stride = op->x_stride ? op->x_stride : op->cols * e.ex}},
+                              .out = {{.address = op->y,
+                                       .size = e.ey,
+                                       .cols = op->cols,
+                                       .stride = op->y_stride ? op->y_stride : op->cols * e.ey}},
+                              .pass = {{.routine = "softmax", .inputs = 1, .output = true}}},
+                      s = base;
     bool whole = npu_stream_plan(chip, &s);
     if (!whole) {
         s = base;
         s.n_pass = 3;
         s.pass[0] = (struct npu_pass){.before = "begin", .routine = "max", .inputs = 1};
         s.pass[1] = (struct npu_pass){.before = "middle", .routine = "sum", .inputs = 1};
-        s.pass[2] = (struct npu_pass){.before = "finish", .routine = "out", .inputs = 1,
-                                      .output = true};
+        s.pass[2] =
+            (struct npu_pass){.before = "finish", .routine = "out", .inputs = 1, .output = true};
         if (!npu_stream_plan(chip, &s))
             return tsr_error_set(err, TSR_BAD_INPUT, "softmax: rows of %llu do not fit %s",
                                  (unsigned long long)op->cols, chip->name);

@@ -8,11 +8,25 @@
 #include "tessera/dtype.h"
 
 /* Launch registers of the TCP program. */
-enum { X_IN = 1, X_OUT = 4, X_ROWS = 6, X_COLS, X_CHUNKS, X_BLOCKS, X_FIRST, X_INDEX };
+enum {
+    X_IN = 1,
+    X_OUT = 4,
+    X_ROWS = 6,
+    X_COLS,
+    X_CHUNKS,
+    X_BLOCKS,
+    X_FIRST,
+    X_INDEX
+};
 
 /* Blocks of about this many bytes keep a read of one tile long against its latency, and leave
  * several blocks per tile to overlap. */
-enum { BLOCK_BYTES = 49152, RING = 4, GROUP = 8, SEGMENT = 1024 };
+enum {
+    BLOCK_BYTES = 49152,
+    RING = 4,
+    GROUP = 8,
+    SEGMENT = 1024
+};
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 typedef unsigned long long ull;
@@ -43,7 +57,7 @@ uint32_t npu_float_size(const struct tsr_isa *isa, enum tsr_dtype f)
     return ok && isa->has_format[f] ? isa->formats[f].bits / 8u : 0;
 }
 
-/* ---- plan -------------------------------------------------------------------------------------- */
+/* ---- plan ----------------------------------------------------------------------------------- */
 
 static bool dense(const struct npu_stream *s)
 {
@@ -118,7 +132,8 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
     s->base = npu_round_up(s->scratch + s->scratch_bytes, chip->tile.line_bytes);
     if (s->base >= chip->tile.tsram_bytes)
         return false;
-    if (s->indexed == NPU_INDEX_MEMORY) { /* lists of blocks, a ring as long as that of the blocks */
+    if (s->indexed ==
+        NPU_INDEX_MEMORY) { /* lists of blocks, a ring as long as that of the blocks */
         s->index_at = s->base;
         s->most_rows = least(s->most_rows ? s->most_rows : 64, chip->tile.control_bytes / 4 / RING);
         s->base += npu_round_up(4 * RING * s->most_rows, chip->tile.line_bytes);
@@ -146,8 +161,8 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
  * tile, x8 column blocks, x9 row blocks, x10 whether this is the tile that casts the constant, x11
  * its indices in HBM;
  * x11 rows of the block, x12 columns left, x13 columns of the block, x14..x16 x17 x18 where the
- * block's inputs and outputs are in HBM, x19 the slot (x31 that of outputs: passes without any do not
- * move it), x20..x23 a0..a3, x24.. temporary. */
+ * block's inputs and outputs are in HBM, x19 the slot (x31 that of outputs: passes without any do
+ * not move it), x20..x23 a0..a3, x24.. temporary. */
 
 static void start(struct tsr_text *t, const struct npu_stream *s)
 {
@@ -182,8 +197,8 @@ static void start(struct tsr_text *t, const struct npu_stream *s)
     L("  li x31, %llu", (ull)s->base);
 }
 
-/* The block's rows of in[0] by index. x16 walks the indices in HBM, so that there are at most two inputs. Control memory holds a list per
- * slot, or all. */
+/* The block's rows of in[0] by index. x16 walks the indices in HBM, so that there are at most two
+ * inputs. Control memory holds a list per slot, or all. */
 static void load_indexed(struct tsr_text *t, const struct npu_stream *s, bool last)
 {
     char wait[16] = "", post[24] = "";
@@ -199,8 +214,8 @@ static void load_indexed(struct tsr_text *t, const struct npu_stream *s, bool la
         snprintf(post, sizeof post, "post(s%d%s", NPU_INDEX_FREE, last ? "" : ")");
     }
     if (last)
-        snprintf(post + strlen(post), sizeof post - strlen(post), "%ss%d)",
-                 *post ? ", " : "post(", NPU_IN_FULL);
+        snprintf(post + strlen(post), sizeof post - strlen(post), "%ss%d)", *post ? ", " : "post(",
+                 NPU_IN_FULL);
     L("  muli x24, x13, %u", s->in[0].size);
     L("  li x25, %llu", (ull)s->in[0].stride);
     L("  li x26, %llu", (ull)s->pitch_bytes[0]);
@@ -242,7 +257,8 @@ static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, boo
     L("  li x28, %llu", (ull)x->part_stride);
     L("  muli x29, x26, %llu", (ull)s->parts);
     L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x27, ss1=x28, ds1=x26, n2=x11, ss2=x25, ds2=x29 "
-      "%s %s", 20 + i, 14 + i, wait, post);
+      "%s %s",
+      20 + i, 14 + i, wait, post);
 }
 
 static void call(struct tsr_text *t, const struct tsr_chip *chip, const struct npu_stream *s,
@@ -293,8 +309,10 @@ static void store(struct tsr_text *t, const struct npu_stream *s, uint32_t i)
     L("  li x27, %llu", (ull)n);
     L("  li x28, %llu", (ull)(x->runs ? run * x->size : pitch));
     L("  li x29, %llu", (ull)x->part_stride);
-    L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x27, ss1=x28, ds1=x29, n2=x11, ss2=x25, ds2=x26 %s "
-      "%s", 17 + i, wait, post);
+    L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x27, ss1=x28, ds1=x29, n2=x11, ss2=x25, ds2=x26 "
+      "%s "
+      "%s",
+      17 + i, wait, post);
 }
 
 static void next_slot(struct tsr_text *t, const struct npu_stream *s, int reg, const char *ring,
@@ -379,8 +397,7 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
         uint64_t row = s->rows * y / down, rows = s->rows * (y + 1) / down - row;
         uint64_t col = i % s->across * s->tile_cols, cols = least(s->cols - col, s->tile_cols);
         for (uint32_t k = 0; k < s->n_in; k++)
-            x[X_IN + k] =
-                (int64_t)(s->in[k].address + row * s->in[k].stride + col * s->in[k].size);
+            x[X_IN + k] = (int64_t)(s->in[k].address + row * s->in[k].stride + col * s->in[k].size);
         for (uint32_t k = 0; k < s->n_out; k++)
             x[X_OUT + k] =
                 (int64_t)(s->out[k].address + row * s->out[k].stride + col * s->out[k].size);
@@ -400,7 +417,7 @@ enum tsr_status npu_stream_program(struct tsr_text *t, const struct tsr_isa *isa
                             err);
 }
 
-/* ---- routines ------------------------------------------------------------------------------------ */
+/* ---- routines ------------------------------------------------------------------------------- */
 
 void npu_walk(struct tsr_text *t, const struct tsr_chip *chip, const char *name, npu_body *body,
               const void *self)

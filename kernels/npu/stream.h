@@ -8,8 +8,9 @@
  *     read   waits IN_FREE                posts IN_FULL
  *     vcall  waits IN_FULL, OUT_FREE      posts IN_FREE, OUT_FULL
  *     write  waits OUT_FULL               posts OUT_FREE
- * A block is whole rows, or, where they are too long, a part of one row; then the kernel may ask for
- * several passes over the row, each with its own routine, which keep what they know in registers.
+ * A block is whole rows, or, where they are too long, a part of one row; then the kernel may ask
+ * for several passes over the row, each with its own routine, which keep what they know in
+ * registers.
  *
  * The routine is called with
  *     a0..a2 blocks of the inputs, a3 block of the output, a4 rows,
@@ -36,7 +37,12 @@ enum npu_stream_sem {
     NPU_STREAM_SEMS,
 };
 
-enum { NPU_STREAM_IN = 3, NPU_STREAM_OUT = 2, NPU_STREAM_PASSES = 3, NPU_MAX_TILES = 64 };
+enum {
+    NPU_STREAM_IN = 3,
+    NPU_STREAM_OUT = 2,
+    NPU_STREAM_PASSES = 3,
+    NPU_MAX_TILES = 64
+};
 
 struct npu_tensor {
     uint64_t address, stride; /* bytes from row to row; an input's may be 0: the same row again */
@@ -48,7 +54,7 @@ struct npu_tensor {
 };
 
 struct npu_pass {
-    const char *before;  /* routine called once before the blocks of a row; or null */
+    const char *before; /* routine called once before the blocks of a row; or null */
     const char *routine;
     uint32_t inputs; /* how many of in[] it reads, from the first */
     bool output;
@@ -63,27 +69,29 @@ enum npu_rows {
 struct npu_stream {
     const char *name;
     uint64_t rows, parts, cols; /* parts 0: 1 */
-    bool split;      /* columns may be divided among tiles and blocks */
+    bool split;                 /* columns may be divided among tiles and blocks */
     bool short_rows;
     uint32_t n_in, n_out, n_pass;
     struct npu_tensor in[NPU_STREAM_IN], out[NPU_STREAM_OUT];
     struct npu_pass pass[NPU_STREAM_PASSES];
-    uint64_t constant, constant_bytes; /* in HBM; copied to TSRAM 0 of every tile before the start */
-    const char *setup;                 /* routine that runs first, after the constant; or null */
-    uint64_t scratch_bytes;            /* of TSRAM for the routines, behind the constant */
-    uint64_t out_cols;                 /* of the output block; 0: cols */
-    const char *finish;                /* routine that runs last, or null; then finish_bytes of */
+    uint64_t constant,
+        constant_bytes;     /* in HBM; copied to TSRAM 0 of every tile before the start */
+    const char *setup;      /* routine that runs first, after the constant; or null */
+    uint64_t scratch_bytes; /* of TSRAM for the routines, behind the constant */
+    uint64_t out_cols;      /* of the output block; 0: cols */
+    const char *finish;     /* routine that runs last, or null; then finish_bytes of */
     uint64_t finish_to, finish_stride, finish_bytes; /* scratch go to finish_to + tile * stride;
                                                         at most two inputs */
     enum npu_rows indexed; /* in[0]: row r of the work is row index[r] of the tensor */
     uint64_t index;        /* NPU_INDEX_MEMORY: address of the i32 indices in HBM */
     uint32_t control_id;   /* NPU_INDEX_MEMORY: of its to_control */
-    uint64_t most_rows;                /* of a block; 0: no limit */
+    uint64_t most_rows;    /* of a block; 0: no limit */
 
     /* Set by npu_stream_plan. */
     uint32_t tiles, across, slots;
     uint64_t tile_cols, block_rows, block_cols;
-    uint64_t base, scratch, index_at, slot_bytes, at[NPU_STREAM_IN + 1], pitch_bytes[NPU_STREAM_IN + 1];
+    uint64_t base, scratch, index_at, slot_bytes, at[NPU_STREAM_IN + 1],
+        pitch_bytes[NPU_STREAM_IN + 1];
 };
 
 uint64_t npu_ceil_div(uint64_t a, uint64_t b);
@@ -92,8 +100,8 @@ uint32_t npu_tiles(const struct tsr_chip *chip); /* tiles that programs use: at 
 /* Bytes of an element; 0 if vector loads and stores do not take the format as floats. */
 uint32_t npu_float_size(const struct tsr_isa *isa, enum tsr_dtype f);
 
-/* Divides the work. Without `split` and with one pass, false means that a row does not fit: ask again
- * with split passes. Tensors that are dense in every row count as one long row if `split`. */
+/* Divides the work. Without `split` and with one pass, false means that a row does not fit: ask
+ * again with split passes. Tensors that are dense in every row count as one long row if `split`. */
 bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s);
 
 /* The TCP part. Routines follow by the kernel. */

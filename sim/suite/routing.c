@@ -17,7 +17,8 @@ static uint32_t pick(struct suite *s, const struct suite_routing *r, size_t slot
     size_t open = r->experts > r->top_k ? r->experts - 1 : r->experts;
     uint32_t e;
     do { /* the smaller of two: low ones are likelier */
-        uint32_t a = (uint32_t)suite_random_below(s, open), b = (uint32_t)suite_random_below(s, open);
+        uint32_t a = (uint32_t)suite_random_below(s, open),
+                 b = (uint32_t)suite_random_below(s, open);
         e = suite_random_below(s, 2) ? a : a < b ? a : b;
     } while (chosen(r->ids + first, slot - first, e));
     return e;
@@ -37,7 +38,9 @@ static void order(struct suite_routing *r)
 enum tsr_status suite_route(struct suite *s, size_t tokens, size_t experts, size_t top_k,
                             struct suite_routing *r, struct tsr_error *err)
 {
-    *r = (struct suite_routing){.tokens = tokens, .experts = experts, .top_k = top_k,
+    *r = (struct suite_routing){.tokens = tokens,
+                                .experts = experts,
+                                .top_k = top_k,
                                 .slots = tokens * top_k,
                                 .parts = tsr_npu_moe_parts(s->chip, tokens)};
     r->ids = suite_alloc(s, 4 * r->slots, err);
@@ -55,8 +58,7 @@ enum tsr_status suite_route(struct suite *s, size_t tokens, size_t experts, size
         for (size_t i = tokens * p / r->parts * top_k; i < tokens * (p + 1) / r->parts * top_k; i++)
             r->counts[p * experts + r->ids[i]]++;
     order(r);
-    enum tsr_status st =
-        suite_place_bytes(s, SUITE_IN, r->ids, 4 * r->slots, &r->ids_at, err);
+    enum tsr_status st = suite_place_bytes(s, SUITE_IN, r->ids, 4 * r->slots, &r->ids_at, err);
     return st ? st
               : suite_place_bytes(s, SUITE_IN, r->counts, 4 * r->parts * experts, &r->counts_at,
                                   err);

@@ -8,20 +8,26 @@
 static const double limit = 7.0, alpha = 1.702; /* gpt-oss */
 
 /* u = 2^-24 is the relative error of a rounded step.
- * SILU: the argument of exp2 is off by a rounded constant (u / 2) and product (u), that is 1.5 |a| u
- *   of e^-a; exp2 1.4 u, the sum u, rcp 1.6 u, two products 2 u: (6 + 1.5 |a|) u.
+ * SILU: the argument of exp2 is off by a rounded constant (u / 2) and product (u), that is 1.5 |a|
+ *   u of e^-a; exp2 1.4 u, the sum u, rcp 1.6 u, two products 2 u: (6 + 1.5 |a|) u.
  * SWIGLU_CLAMP: the same with alpha |g| for |a|, and u for up + 1.
- * GELU_TANH: the argument t = 2.3 a (1 + 0.0447 a^2) has six rounded steps and two constants, 7 u of
- *   it and so 7 ln2 |t| u of the exponential; the rest as above.
+ * GELU_TANH: the argument t = 2.3 a (1 + 0.0447 a^2) has six rounded steps and two constants, 7 u
+ *   of it and so 7 ln2 |t| u of the exponential; the rest as above.
  * Below 2^-126 rcp gives 0: |a b| 2^-125 absolute. The reference's 1 + tanh keeps 2^-53 of 1. */
 static double bound_of(const struct tsr_format *fy, enum tsr_activation act, double a, double b,
                        double y)
 {
     double u = 0x1p-24, t;
     switch (act) {
-    case TSR_ACT_SILU: t = 1.5 * fabs(a); break;
-    case TSR_ACT_GELU_TANH: t = 4.9 * 2.31 * fabs(a) * (1 + 0.0448 * a * a); break;
-    default: t = 1 + 1.5 * alpha * fabs(a > limit ? limit : a); break;
+    case TSR_ACT_SILU:
+        t = 1.5 * fabs(a);
+        break;
+    case TSR_ACT_GELU_TANH:
+        t = 4.9 * 2.31 * fabs(a) * (1 + 0.0448 * a * a);
+        break;
+    default:
+        t = 1 + 1.5 * alpha * fabs(a > limit ? limit : a);
+        break;
     }
     double wide = fabs(y) * (7 + t) * u * 1.01 + (fabs(a * b) + fabs(a)) * 0x1p-125;
     if (act == TSR_ACT_GELU_TANH)
@@ -43,8 +49,13 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
     double *bound = suite_alloc(s, 8 * n, err);
     if (!both || !y || !want || !bound)
         return TSR_INTERNAL;
-    struct tsr_npu_activation op = {.rows = x->m, .cols = x->n, .activation = act, .limit = limit,
-                                    .alpha = alpha, .in_format = fa, .out_format = fy,
+    struct tsr_npu_activation op = {.rows = x->m,
+                                    .cols = x->n,
+                                    .activation = act,
+                                    .limit = limit,
+                                    .alpha = alpha,
+                                    .in_format = fa,
+                                    .out_format = fy,
                                     .gate_stride = 2 * x->n * f->bits / 8,
                                     .up_stride = 2 * x->n * f->bits / 8};
     suite_fill(s, f, SUITE_UNIT, both, 2 * n);

@@ -13,14 +13,20 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
     enum tsr_status st = suite_begin(s, f, x->m, x->n, x->k, in_hbm ? "ids in HBM" : "", err);
     if (st)
         return st;
-    float *table = suite_alloc(s, 4 * vocab * cols, err), *y = suite_alloc(s, 4 * tokens * cols, err);
+    float *table = suite_alloc(s, 4 * vocab * cols, err),
+          *y = suite_alloc(s, 4 * tokens * cols, err);
     float *want = suite_alloc(s, 4 * tokens * cols, err);
     double *bound = suite_alloc(s, 8 * tokens * cols, err);
     uint32_t *ids = suite_alloc(s, 4 * tokens, err);
     if (!table || !y || !want || !bound || !ids)
         return TSR_INTERNAL;
-    struct tsr_npu_embedding op = {.tokens = tokens, .cols = cols, .vocab = vocab, .scale = scale,
-                                   .table_format = ft, .y_format = fy, .ids = in_hbm ? NULL : ids};
+    struct tsr_npu_embedding op = {.tokens = tokens,
+                                   .cols = cols,
+                                   .vocab = vocab,
+                                   .scale = scale,
+                                   .table_format = ft,
+                                   .y_format = fy,
+                                   .ids = in_hbm ? NULL : ids};
     suite_fill(s, f, SUITE_UNIT, table, vocab * cols);
     for (size_t t = 0; t < tokens; t++)
         ids[t] = (uint32_t)suite_random_below(s, vocab);

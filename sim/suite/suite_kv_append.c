@@ -4,7 +4,8 @@
 #include "kernels/npu/ops.h"
 #include "sim/suite/suite.h"
 
-/* V of `tokens` new tokens per sequence, at the end of rows of qkv, into caches of `room` tokens. */
+/* V of `tokens` new tokens per sequence, at the end of rows of qkv, into caches of `room`
+ * tokens. */
 static enum tsr_status one(struct suite *s, uint64_t sequences, uint64_t tokens, uint64_t heads,
                            uint64_t bytes, struct tsr_error *err)
 {
@@ -12,7 +13,8 @@ static enum tsr_status one(struct suite *s, uint64_t sequences, uint64_t tokens,
     if (st)
         return st;
     uint64_t row = 3 * heads * bytes, room = tokens + 5, at = 2; /* two are there already */
-    size_t in = (size_t)(sequences * tokens * row), out = (size_t)(sequences * heads * room * bytes);
+    size_t in = (size_t)(sequences * tokens * row),
+           out = (size_t)(sequences * heads * room * bytes);
     uint8_t *x = suite_alloc(s, in, err), *got = suite_alloc(s, out, err);
     uint8_t *want = suite_alloc(s, out, err);
     if (!x || !got || !want)
@@ -27,8 +29,10 @@ static enum tsr_status one(struct suite *s, uint64_t sequences, uint64_t tokens,
         st = suite_place_bytes(s, SUITE_INOUT, want, out, &dst, err);
     if (st)
         return st;
-    struct tsr_npu_kv_append op = {.bytes = bytes, .n = {heads, tokens, sequences},
-                                   .src = src + 2 * heads * bytes, .dst = dst + at * bytes,
+    struct tsr_npu_kv_append op = {.bytes = bytes,
+                                   .n = {heads, tokens, sequences},
+                                   .src = src + 2 * heads * bytes,
+                                   .dst = dst + at * bytes,
                                    .src_stride = {bytes, row, tokens * row},
                                    .dst_stride = {room * bytes, bytes, heads * room * bytes}};
     struct tsr_program p = {0};

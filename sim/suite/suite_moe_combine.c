@@ -35,8 +35,8 @@ static enum tsr_status one(struct suite *s, const struct combine_case *c, struct
     const struct tsr_format *fx = suite_format(s, c->x), *fy = suite_format(s, c->y);
     const struct tsr_format *f32 = suite_format(s, TSR_F32);
     struct suite_routing r;
-    enum tsr_status st = suite_begin(s, fx, c->tokens, c->experts, c->top_k,
-                                     c->residual ? "residual" : "", err);
+    enum tsr_status st =
+        suite_begin(s, fx, c->tokens, c->experts, c->top_k, c->residual ? "residual" : "", err);
     if (!st)
         st = suite_route(s, c->tokens, c->experts, c->top_k, &r, err);
     if (st)
@@ -51,9 +51,14 @@ static enum tsr_status one(struct suite *s, const struct combine_case *c, struct
     suite_fill(s, fx, SUITE_UNIT, x, in);
     suite_fill(s, f32, SUITE_UNIT, w, r.slots);
     suite_fill(s, fy, SUITE_UNIT, residual, n);
-    struct tsr_npu_moe_combine op = {.tokens = c->tokens, .experts = c->experts,
-                                     .top_k = c->top_k, .cols = c->cols, .x_format = c->x,
-                                     .y_format = c->y, .ids = r.ids_at, .counts = r.counts_at};
+    struct tsr_npu_moe_combine op = {.tokens = c->tokens,
+                                     .experts = c->experts,
+                                     .top_k = c->top_k,
+                                     .cols = c->cols,
+                                     .x_format = c->x,
+                                     .y_format = c->y,
+                                     .ids = r.ids_at,
+                                     .counts = r.counts_at};
     st = suite_place(s, SUITE_IN, fx, x, in, &op.x, err);
     if (!st)
         st = suite_place(s, SUITE_IN, f32, w, r.slots, &op.weights, err);
@@ -77,9 +82,9 @@ static enum tsr_status one(struct suite *s, const struct combine_case *c, struct
 enum tsr_status suite_moe_combine(struct suite *s, struct tsr_error *err)
 {
     static const struct combine_case own[] = {
-        {1, 1, 1, 1, TSR_BF16, TSR_BF16, false},   {1, 8, 2, 130, TSR_BF16, TSR_BF16, true},
-        {5, 3, 3, 17, TSR_F32, TSR_BF16, false},   {70, 8, 2, 514, TSR_BF16, TSR_BF16, true},
-        {131, 32, 4, 65, TSR_BF16, TSR_F32, true}, {66, 128, 8, 64, TSR_F32, TSR_F32, false},
+        {1, 1, 1, 1, TSR_BF16, TSR_BF16, false},    {1, 8, 2, 130, TSR_BF16, TSR_BF16, true},
+        {5, 3, 3, 17, TSR_F32, TSR_BF16, false},    {70, 8, 2, 514, TSR_BF16, TSR_BF16, true},
+        {131, 32, 4, 65, TSR_BF16, TSR_F32, true},  {66, 128, 8, 64, TSR_F32, TSR_F32, false},
         {3, 16, 11, 100, TSR_BF16, TSR_BF16, true}, {2, 4, 2, 9001, TSR_BF16, TSR_BF16, true},
     };
     if (s->shape.m) {

@@ -19,8 +19,12 @@ static enum tsr_status one(struct suite *s, size_t tokens, size_t experts, size_
         return TSR_INTERNAL;
     for (size_t i = 0; i < tokens * stride; i++)
         x[i] = (uint8_t)suite_random(s);
-    struct tsr_npu_moe_dispatch op = {.tokens = tokens, .experts = experts, .top_k = top_k,
-                                      .row_bytes = bytes, .x_stride = stride, .ids = r.ids_at,
+    struct tsr_npu_moe_dispatch op = {.tokens = tokens,
+                                      .experts = experts,
+                                      .top_k = top_k,
+                                      .row_bytes = bytes,
+                                      .x_stride = stride,
+                                      .ids = r.ids_at,
                                       .counts = r.counts_at};
     st = suite_place_bytes(s, SUITE_IN, x, tokens * stride, &op.x, err);
     if (!st)
@@ -40,7 +44,7 @@ static enum tsr_status one(struct suite *s, size_t tokens, size_t experts, size_
 
 enum tsr_status suite_moe_dispatch(struct suite *s, struct tsr_error *err)
 {
-    static const size_t own[][4] = {{1, 1, 1, 2},   {1, 8, 2, 64},    {5, 3, 3, 34},
+    static const size_t own[][4] = {{1, 1, 1, 2},    {1, 8, 2, 64},    {5, 3, 3, 34},
                                     {70, 8, 2, 514}, {300, 32, 4, 66}, {131, 128, 8, 128}};
     if (s->shape.m)
         return one(s, s->shape.m, s->shape.n, s->shape.k, 256, err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The grouped matmul against sums in double. u = 2^-24.
  *
- * A product of `k` terms takes ceil(k / R) steps. A step rounds once to f32, at most u of the sum of
- * magnitudes S; cutting its products loses at most R 2^-30 of its largest one (bf16: G = 16 bits
+ * A product of `k` terms takes ceil(k / R) steps. A step rounds once to f32, at most u of the sum
+ * of magnitudes S; cutting its products loses at most R 2^-30 of its largest one (bf16: G = 16 bits
  * below the lowest of 15 or more). So e <= (steps u + R 2^-30) S, and u (S + |bias|) with a bias.
  * Gate: errors of gate and up pass with |act'| < 1.15 and |act|; the activation adds what
  * suite_activation.c derives. Multiples of 1/2 within +-2 without gate stay exact. */
@@ -69,7 +69,7 @@ static void gated(const struct expert_case *c, double g, double u, double eg, do
     tsr_gate_ref((enum tsr_activation)c->gate, limit, alpha, 1, &gf, &uf, &y);
     double t = c->gate == TSR_ACT_GELU_TANH ? 11.4 * fabs(g) * (1 + 0.0448 * g * g) : 2.6 * fabs(g);
     double factor = fabs(u) + (c->gate == TSR_ACT_SWIGLU_CLAMP ? 1 : 0);
-    double act = fabs(g); /* |act(g)| <= |g| */
+    double act = fabs(g);    /* |act(g)| <= |g| */
     eg += fabs(g) * 0x1p-24; /* the reference's arguments are rounded */
     eu += fabs(u) * 0x1p-24;
     *want = y;
@@ -124,18 +124,26 @@ static enum tsr_status one(struct suite *s, const struct expert_case *c, struct 
     snprintf(label, sizeof label, "%zu tokens %zu experts top %zu%s%s%s", c->tokens, c->experts,
              c->top_k, c->gate >= 0 ? " " : "", c->gate >= 0 ? gates[c->gate] : "",
              c->bias ? " bias" : "");
-    enum tsr_status st = suite_begin(s, suite_format(s, c->b), c->tokens * c->top_k, c->n, c->k,
-                                     label, err);
+    enum tsr_status st =
+        suite_begin(s, suite_format(s, c->b), c->tokens * c->top_k, c->n, c->k, label, err);
     if (!st)
         st = suite_route(s, c->tokens, c->experts, c->top_k, &v.r, err);
     if (st)
         return st;
     if (!make(s, c, &v, err))
         return TSR_INTERNAL;
-    struct tsr_npu_moe_expert op = {.tokens = c->tokens, .experts = c->experts, .top_k = c->top_k,
-                                    .n = c->n, .k = c->k, .a_format = c->a, .b_format = c->b,
-                                    .c_format = c->c, .gate = c->gate >= 0, .limit = limit,
-                                    .alpha = alpha, .counts = v.r.counts_at};
+    struct tsr_npu_moe_expert op = {.tokens = c->tokens,
+                                    .experts = c->experts,
+                                    .top_k = c->top_k,
+                                    .n = c->n,
+                                    .k = c->k,
+                                    .a_format = c->a,
+                                    .b_format = c->b,
+                                    .c_format = c->c,
+                                    .gate = c->gate >= 0,
+                                    .limit = limit,
+                                    .alpha = alpha,
+                                    .counts = v.r.counts_at};
     if (op.gate)
         op.activation = (enum tsr_activation)c->gate;
     st = place(s, c, &v, &op, err);
@@ -155,7 +163,12 @@ static enum tsr_status one(struct suite *s, const struct expert_case *c, struct 
 
 enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err)
 {
-    enum { NONE = -1, SILU = TSR_ACT_SILU, GELU = TSR_ACT_GELU_TANH, CLAMP = TSR_ACT_SWIGLU_CLAMP };
+    enum {
+        NONE = -1,
+        SILU = TSR_ACT_SILU,
+        GELU = TSR_ACT_GELU_TANH,
+        CLAMP = TSR_ACT_SWIGLU_CLAMP
+    };
     static const struct expert_case own[] = {
         {1, 1, 1, 1, 1, TSR_BF16, TSR_BF16, TSR_F32, NONE, false, true},
         {1, 8, 2, 24, 96, TSR_BF16, TSR_BF16, TSR_BF16, SILU, false, false},
@@ -170,8 +183,8 @@ enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err)
     };
     if (s->shape.m) {
         enum tsr_dtype f = s->format ? (enum tsr_dtype)s->format->code : TSR_BF16;
-        struct expert_case c = {s->shape.m, 8, 2, s->shape.n, s->shape.k, f, f, f, SILU, false,
-                                false};
+        struct expert_case c = {s->shape.m, 8, 2,    s->shape.n, s->shape.k, f,
+                                f,          f, SILU, false,      false};
         return one(s, &c, err);
     }
     enum tsr_status st = TSR_OK;

@@ -31,16 +31,16 @@ static bool make(struct suite *s, const struct suite_shape *x, struct tensors *v
            v->counts_want;
 }
 
-/* u = 2^-24: each term (2.5 |x - max| + 1.4) u, as softmax; their mean by weight in the sum, which has
- * at most ceil(experts / lanes) + log2(lanes) roundings; rcp and a product. Taken at the farthest
- * logit that matters: terms beyond max - 104 are 0. */
+/* u = 2^-24: each term (2.5 |x - max| + 1.4) u, as softmax; their mean by weight in the sum, which
+ * has at most ceil(experts / lanes) + log2(lanes) roundings; rcp and a product. Taken at the
+ * farthest logit that matters: terms beyond max - 104 are 0. */
 static void reference(struct suite *s, const struct suite_shape *x, enum tsr_npu_router kind,
                       struct tensors *v)
 {
     size_t t = (size_t)x->m, e = (size_t)x->n, k = (size_t)x->k;
     double lanes = s->chip->tile.tvp.lanes, sum = (double)e / lanes + 1 + log2(lanes);
-    tsr_topk_ref(t, e, k, kind == TSR_NPU_ROUTER_ALL ? TSR_ROUTER_SOFTMAX_ALL
-                                                     : TSR_ROUTER_SOFTMAX_CHOSEN,
+    tsr_topk_ref(t, e, k,
+                 kind == TSR_NPU_ROUTER_ALL ? TSR_ROUTER_SOFTMAX_ALL : TSR_ROUTER_SOFTMAX_CHOSEN,
                  v->logits, v->ids_want, v->want);
     for (size_t i = 0; i < t * k; i++) {
         const float *row = v->logits + i / k * e;
@@ -61,14 +61,14 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
     const struct tsr_format *f = suite_format(s, format);
     size_t t = (size_t)x->m, e = (size_t)x->n, k = (size_t)x->k;
     struct tensors v;
-    enum tsr_status st = suite_begin(s, f, x->m, x->n, x->k,
-                                     kind == TSR_NPU_ROUTER_ALL ? "all" : "chosen", err);
+    enum tsr_status st =
+        suite_begin(s, f, x->m, x->n, x->k, kind == TSR_NPU_ROUTER_ALL ? "all" : "chosen", err);
     if (st)
         return st;
     if (!make(s, x, &v, err))
         return TSR_INTERNAL;
-    struct tsr_npu_moe_router op = {.tokens = t, .experts = e, .top_k = k, .softmax = kind,
-                                    .format = format};
+    struct tsr_npu_moe_router op = {
+        .tokens = t, .experts = e, .top_k = k, .softmax = kind, .format = format};
     suite_fill(s, f, SUITE_SMALL, v.logits, t * e); /* many equal ones */
     for (size_t i = t / 2 * e; i < t * e; i++)
         v.logits[i] = 4 * v.logits[i] - 16; /* all negative */

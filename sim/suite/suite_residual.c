@@ -11,7 +11,8 @@ static bool compare(struct suite *s, const struct tsr_format *fy, const float *g
     if (!bound)
         return false;
     for (size_t i = 0; i < n; i++)
-        bound[i] = suite_half_ulp(fy, want[i]) + 2 * suite_half_ulp(suite_format(s, TSR_F32), want[i]);
+        bound[i] =
+            suite_half_ulp(fy, want[i]) + 2 * suite_half_ulp(suite_format(s, TSR_F32), want[i]);
     return suite_compare(s, "y", got, want, bound, n);
 }
 
@@ -27,8 +28,8 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
     float *y = suite_alloc(s, 4 * n, err), *want = suite_alloc(s, 4 * n, err);
     if (!a || !b || !y || !want)
         return TSR_INTERNAL;
-    struct tsr_npu_residual op = {.rows = x->m, .cols = x->n, .a_format = fa, .b_format = fa,
-                                  .y_format = fy};
+    struct tsr_npu_residual op = {
+        .rows = x->m, .cols = x->n, .a_format = fa, .b_format = fa, .y_format = fy};
     suite_fill(s, f, SUITE_EXTREMES, a, n);
     suite_fill(s, f, SUITE_UNIT, b, n);
     st = suite_place(s, in_place ? SUITE_INOUT : SUITE_IN, f, a, n, &op.a, err);
@@ -54,7 +55,7 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
 
 enum tsr_status suite_residual(struct suite *s, struct tsr_error *err)
 {
-    static const struct suite_shape own[] = {{1, 1, 1},  {1, 7, 1},   {3, 5, 1},    {5, 64, 1},
+    static const struct suite_shape own[] = {{1, 1, 1},   {1, 7, 1},    {3, 5, 1},    {5, 64, 1},
                                              {7, 129, 1}, {1, 1000, 1}, {33, 257, 1}, {64, 512, 1}};
     static const enum tsr_dtype formats[] = {TSR_BF16, TSR_F16, TSR_F32};
     const struct suite_shape *shape;

@@ -59,9 +59,15 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *shape,
         return TSR_INTERNAL;
     suite_fill(s, fx, SUITE_UNIT, x, rows * cols);
     suite_fill(s, fw, SUITE_UNIT, w, n);
-    struct tsr_npu_rmsnorm op = {.rows = rows, .cols = n, .heads = v->heads, .eps = eps,
-                                 .x_format = v->x, .w_format = v->w, .y_format = v->y,
-                                 .x_stride = cols * fx->bits / 8, .y_stride = cols * fy->bits / 8};
+    struct tsr_npu_rmsnorm op = {.rows = rows,
+                                 .cols = n,
+                                 .heads = v->heads,
+                                 .eps = eps,
+                                 .x_format = v->x,
+                                 .w_format = v->w,
+                                 .y_format = v->y,
+                                 .x_stride = cols * fx->bits / 8,
+                                 .y_stride = cols * fy->bits / 8};
     st = suite_place(s, SUITE_IN, fx, x, rows * cols, &op.x, err);
     if (!st && v->weight)
         st = suite_place(s, SUITE_IN, fw, w, n, &op.w, err);
@@ -84,8 +90,8 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *shape,
 
 enum tsr_status suite_rmsnorm(struct suite *s, struct tsr_error *err)
 {
-    static const struct suite_shape own[] = {{1, 1, 1},   {3, 5, 1},    {1, 64, 1}, {70, 129, 1},
-                                             {5, 1000, 1}, {2, 2048, 1}};
+    static const struct suite_shape own[] = {{1, 1, 1},    {3, 5, 1},    {1, 64, 1},
+                                             {70, 129, 1}, {5, 1000, 1}, {2, 2048, 1}};
     static const struct variant variants[] = {{TSR_BF16, TSR_BF16, TSR_BF16, true, false, 1},
                                               {TSR_F32, TSR_F32, TSR_F32, true, true, 1},
                                               {TSR_BF16, TSR_F32, TSR_F32, false, true, 3}};

@@ -13,7 +13,9 @@ struct rope_case {
     bool padded, cache, one_position;
 };
 
-enum { CACHE_TOKENS = 3 }; /* more than there are tokens: rows that nothing may write */
+enum {
+    CACHE_TOKENS = 3
+}; /* more than there are tokens: rows that nothing may write */
 
 struct tensors {
     size_t half, row, cols, cache_tokens;
@@ -78,16 +80,24 @@ static enum tsr_status one(struct suite *s, const struct rope_case *c, struct ts
     const struct tsr_format *f32 = suite_format(s, TSR_F32);
     struct tensors v;
     enum tsr_status st = suite_begin(s, fx, c->tokens, c->heads, c->dim,
-                                     c->cache ? "cache" : c->one_position ? "one position" : "", err);
+                                     c->cache          ? "cache"
+                                     : c->one_position ? "one position"
+                                                       : "",
+                                     err);
     if (st)
         return st;
     if (!make(s, c, &v, err))
         return TSR_INTERNAL;
     size_t n = (size_t)c->tokens * v.cols, table = (size_t)c->tokens * v.half;
     size_t cache = v.cache_tokens * (size_t)(c->keys * c->dim);
-    struct tsr_npu_rope op = {.tokens = c->tokens, .heads = c->heads, .keys = c->keys,
-                              .head_dim = c->dim, .x_format = c->x, .y_format = c->y,
-                              .x_stride = v.cols * fx->bits / 8, .y_stride = v.cols * fy->bits / 8,
+    struct tsr_npu_rope op = {.tokens = c->tokens,
+                              .heads = c->heads,
+                              .keys = c->keys,
+                              .head_dim = c->dim,
+                              .x_format = c->x,
+                              .y_format = c->y,
+                              .x_stride = v.cols * fx->bits / 8,
+                              .y_stride = v.cols * fy->bits / 8,
                               .one_position = c->one_position,
                               .k_token_stride = c->dim * fy->bits / 8,
                               .k_head_stride = v.cache_tokens * c->dim * fy->bits / 8};
@@ -134,8 +144,8 @@ enum tsr_status suite_rope(struct suite *s, struct tsr_error *err)
         {2, 2, 2, 256, TSR_F32, TSR_BF16, false, true, true},
     };
     if (s->shape.m) {
-        struct rope_case c = {s->shape.m, s->shape.n, 0, s->shape.k, TSR_BF16, TSR_BF16, false,
-                              false, false};
+        struct rope_case c = {s->shape.m, s->shape.n, 0,     s->shape.k, TSR_BF16,
+                              TSR_BF16,   false,      false, false};
         if (s->format)
             c.x = c.y = (enum tsr_dtype)s->format->code;
         return one(s, &c, err);

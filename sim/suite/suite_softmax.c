@@ -5,10 +5,10 @@
 #include "kernels/ref.h"
 #include "sim/suite/suite.h"
 
-/* u = 2^-24. A term e_i: x - m rounded u, log2 e u / 2, their product u: 2.5 u |x - m| log2 e of the
- * argument, ln 2 times that of the term, so t_i = (2.5 |x_i - m| + 1.4) u with exp2. The sum: the
- * mean of the t_i weighted by the p_i, and n / (8 lanes) + log2(8 lanes) + 1 roundings. rcp 1.6 u,
- * the product u. Terms below 2^-126 are dropped. */
+/* u = 2^-24. A term e_i: x - m rounded u, log2 e u / 2, their product u: 2.5 u |x - m| log2 e of
+ * the argument, ln 2 times that of the term, so t_i = (2.5 |x_i - m| + 1.4) u with exp2. The sum:
+ * the mean of the t_i weighted by the p_i, and n / (8 lanes) + log2(8 lanes) + 1 roundings. rcp
+ * 1.6 u, the product u. Terms below 2^-126 are dropped. */
 static void bounds(const struct suite *s, const struct tsr_format *fy, size_t n, const float *x,
                    const float *y, double *bound)
 {
@@ -45,7 +45,8 @@ static enum tsr_status one(struct suite *s, const struct suite_shape *x, enum ts
         if (suite_random_below(s, 9) == 0 || i / cols == 4)
             in[i] = -INFINITY;
     }
-    for (size_t i = 0; i < n; i++) /* the subtraction above may need more bits than the format has */
+    for (size_t i = 0; i < n;
+         i++) /* the subtraction above may need more bits than the format has */
         in[i] = f->code == TSR_F32 || isinf(in[i]) ? in[i] : floorf(in[i]);
     st = suite_place(s, SUITE_IN, f, in, n, &op.x, err);
     if (!st)
