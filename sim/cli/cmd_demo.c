@@ -106,11 +106,10 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     d.o.chip = &d.chip;
     d.o.threads = (uint32_t)threads;
     d.o.kv = tsr_isa_format(d.o.isa, "bf16");
-    printf("%s: %" PRIu32
-           " tiles at %.2f GHz, %.2f TB/s, %.0f GiB. One sequence; decode: one step with "
-           "%d keys in the cache;\nprefill: a prompt of %d tokens. Every program ran cycle by "
-           "cycle on "
-           "all tiles; `tessera project` shows each.\n\n",
+    printf("%s: %u tiles at %.2f GHz, %.2f TB/s, %.0f GiB. One sequence.\n"
+           "decode: one step with %d keys in the cache, ms from token to token\n"
+           "prefill: a prompt of %d tokens, ms to the first token\n"
+           "Every program ran cycle by cycle on all tiles; `tessera project` shows each.\n\n",
            d.chip.name, tsr_chip_tiles(&d.chip), (double)d.chip.clock_hz / 1e9,
            project_hbm_rate(&d.chip) / 1e12, (double)d.chip.hbm.bytes / 0x1p30, DEMO_SEQ, DEMO_SEQ);
     printf("%-14s %-6s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms",
