@@ -11,20 +11,24 @@
 extern "C" {
 #endif
 
-enum { TSR_MAX_STACKS = 16, TSR_MAX_TILES = 256, TSR_MAX_MASKS = 24 };
+enum {
+    TSR_MAX_STACKS = 16,
+    TSR_MAX_TILES = 256,
+    TSR_MAX_MASKS = 24
+};
 
 struct tsr_ttu_config {
-    uint32_t dim;        /* D: the array is D x R x D */
+    uint32_t dim;         /* D: the array is D x R x D */
     uint32_t r16, r9, r6; /* reduction lanes per step for 16-bit, 8/9-bit and <= 6-bit operands */
-    uint32_t acc_banks;  /* accumulator banks of (4D x 4D) 32-bit values */
+    uint32_t acc_banks;   /* accumulator banks of (4D x 4D) 32-bit values */
     uint32_t acc_latency_cycles; /* least distance of two steps on one accumulator tile */
-    uint32_t pipe_cycles; /* from the last step's issue to its result in the accumulators */
+    uint32_t pipe_cycles;        /* from the last step's issue to its result in the accumulators */
 };
 
 struct tsr_tvp_config {
-    uint32_t lanes;   /* 32-bit lanes */
-    uint32_t vregs;   /* vector registers */
-    uint32_t aregs;   /* address registers */
+    uint32_t lanes; /* 32-bit lanes */
+    uint32_t vregs; /* vector registers */
+    uint32_t aregs; /* address registers */
     uint32_t routine_words;
 };
 
@@ -36,10 +40,10 @@ struct tsr_tdma_config {
 
 struct tsr_tile_config {
     uint64_t tsram_bytes;
-    uint32_t line_bytes; /* width of a TSRAM bank = 4 * tvp.lanes; 16 banks */
-    uint32_t port_bytes; /* per cycle between tile and cluster, each way */
+    uint32_t line_bytes;                   /* width of a TSRAM bank = 4 * tvp.lanes; 16 banks */
+    uint32_t port_bytes;                   /* per cycle between tile and cluster, each way */
     uint32_t program_words, control_bytes; /* TCP program memory (128-bit words), control memory */
-    uint32_t queue_depth; /* instructions per unit queue */
+    uint32_t queue_depth;                  /* instructions per unit queue */
     uint32_t semaphores, semaphore_max;
     struct tsr_ttu_config ttu;
     struct tsr_tvp_config tvp;
@@ -47,10 +51,10 @@ struct tsr_tile_config {
 };
 
 struct tsr_mesh_config {
-    uint32_t x, y;            /* clusters */
-    uint32_t link_bytes;      /* per cycle and direction */
-    uint32_t hop_cycles;      /* head latency of one router and link */
-    uint32_t request_cycles;  /* control plane: fixed part of a request's way */
+    uint32_t x, y;           /* clusters */
+    uint32_t link_bytes;     /* per cycle and direction */
+    uint32_t hop_cycles;     /* head latency of one router and link */
+    uint32_t request_cycles; /* control plane: fixed part of a request's way */
     uint32_t request_hop_cycles;
 };
 
@@ -65,11 +69,12 @@ struct tsr_hbm_config {
     uint32_t bank_groups, banks_per_group, row_bytes;
     uint32_t t_rcd, t_rp, t_ras, t_rc, t_rrd, t_faw, t_ccd_s, t_ccd_l, t_rtp, t_wr, t_wtr, t_rtw;
     uint32_t t_cl, t_cwl; /* read and write latency */
-    uint32_t t_refi, t_rfc_pb; /* per-bank refresh: one bank pair every t_refi (0: none), busy t_rfc_pb */
-    uint32_t write_drain; /* queued write segments that start a drain */
-    uint32_t lookahead;   /* queued reads the scheduler may choose from */
+    uint32_t t_refi,
+        t_rfc_pb; /* per-bank refresh: one bank pair every t_refi (0: none), busy t_rfc_pb */
+    uint32_t write_drain;       /* queued write segments that start a drain */
+    uint32_t lookahead;         /* queued reads the scheduler may choose from */
     uint32_t controller_cycles; /* fixed latency of controller and PHY, chip cycles, both ways */
-    uint32_t channel_masks; /* used rows of channel_mask */
+    uint32_t channel_masks;     /* used rows of channel_mask */
     uint64_t channel_mask[TSR_MAX_MASKS]; /* bit i of the channel = parity(segment & mask[i]) */
     uint32_t bank_masks;
     uint64_t bank_mask[TSR_MAX_MASKS];
@@ -106,7 +111,8 @@ static inline uint32_t tsr_chip_tiles(const struct tsr_chip *c)
 
 /* Loads a chip by built-in name ("maia100") or path of a file that ends in .yaml.
  * Errors: TSR_USAGE unknown name (the message lists the names), TSR_BAD_INPUT malformed file. */
-enum tsr_status tsr_chip_load(const char *name_or_file, struct tsr_chip *out, struct tsr_error *err);
+enum tsr_status tsr_chip_load(const char *name_or_file, struct tsr_chip *out,
+                              struct tsr_error *err);
 
 /* Names of the built-in chips, ended by a null pointer. */
 const char *const *tsr_chip_names(void);

@@ -187,7 +187,7 @@ struct sem_slot {
 /* One TCP word, ready to run. */
 struct uop {
     uint8_t exec, unit, d, n_regs;
-    bool no_pair; /* MMA: formats that do not multiply */
+    bool no_pair;          /* MMA: formats that do not multiply */
     uint8_t reg[MAX_REGS]; /* register numbers in the handler's order */
     uint8_t alu_fn,
         alu_src[2]; /* EX_ALU, EX_BRANCH of one call: the fast form; alu_fn 0xFF: none */
@@ -310,6 +310,7 @@ struct dma {
     uint32_t next_channel;      /* round robin */
     uint32_t issuing;           /* bit per channel whose newest descriptor has requests left */
     uint64_t next_issue;        /* a request a cycle */
+    uint8_t blame;              /* what held the last request that completed; 0: none yet */
     uint32_t requests;          /* in flight */
     uint64_t in_flight;         /* bytes */
     struct port read, write;    /* TSRAM sides */

@@ -85,5 +85,7 @@ void account_wait(struct tsr_sim *s, struct tile *t, enum tsr_queue id, const st
     bool waits = in->u->wait[0].amount || in->u->wait[1].amount;
     if (waits && sem_when + 1 <= start)
         account(s, q, id, sem_when + 1, (enum tsr_wait)blame);
-    account(s, q, id, start, TSR_WAIT_OPERAND_PORT);
+    /* a channel that is busy with the descriptor before waits for what that one waits for */
+    bool channel = id >= TSR_Q_DMA0 && t->dma.blame != TSR_WAIT_BUSY;
+    account(s, q, id, start, channel ? (enum tsr_wait)t->dma.blame : TSR_WAIT_OPERAND_PORT);
 }

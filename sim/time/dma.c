@@ -112,6 +112,7 @@ void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p, uint6
     } else if (d->kind != DESC_LOCAL && d->kind != DESC_SINGLE) {
         d->blame = TSR_WAIT_MESH;
     }
+    t->dma.blame = d->blame == TSR_WAIT_SEMAPHORE ? TSR_WAIT_OPERAND_PORT : d->blame;
     if (d->left == 0 && d->all_issued)
         d->done = now;
     mark_pump(s, t);
