@@ -140,14 +140,16 @@ static void test_posts_come_in_order_and_rpost_behind_them(void **state)
 static void test_remote_posts_arrive_one_a_tile_and_cycle(void **state)
 {
     (void)state;
-    /* Four tiles post to tile 0 in one cycle; each wait of one tells the arrival. */
-    sim_do(&four, ".tiles 4\n.sem 1 tcp\n.arg 0 x3 1\nli x1, 1\nrpost ch=0, mask=x1, sem=1\n"
-                  "beq x3, x0, end\nwait wait(s1)\nwait wait(s1)\nwait wait(s1)\nwait wait(s1)\n"
-                  "end: halt\n");
-    uint64_t sent = sim_unit(&four, 3, 1)->end;
-    assert_int_equal(sent, LAUNCH + 2 + SETUP);
-    for (uint32_t i = 0; i < 4; i++)
-        assert_int_equal(sim_tcp(&four, 0, 3 + i)->start, sent + REQUEST + i + 1);
+    /* Four tiles post to tile 0 in one cycle; a wait for n of them tells the n-th arrival. */
+    for (uint32_t n = 1; n <= 4; n++) {
+        sim_loadf(&four, ".tiles 4\n.sem 1 tcp\n.arg 0 x3 1\nli x1, 1\n"
+                         "rpost ch=0, mask=x1, sem=1\nbeq x3, x0, end\nwait wait(s1*%u)\n"
+                         "end: halt\n", n);
+        assert_int_equal(sim_run(&four, TSR_MODE_FULL), TSR_OK);
+        uint64_t sent = sim_unit(&four, 3, 1)->end;
+        assert_int_equal(sent, LAUNCH + 2 + SETUP);
+        assert_int_equal(sim_tcp(&four, 0, 3)->start, sent + REQUEST + n - 1 + 1);
+    }
 }
 
 static void test_cast_posts_at_each_destination_in_order(void **state)
@@ -177,6 +179,21 @@ static void test_cast_posts_at_each_destination_in_order(void **state)
     assert_int_equal(four.stats.tile_in_bytes, 3 * 512);
     /* the source hears of it after the destinations */
     assert_true(sim_unit(&four, 0, 7)->end >= sim_unit(&four, 1, 14)->start - 256 / 16);
+}
+
+static void test_a_fast_cast_does_not_overtake_a_slow_one(void **state)
+{
+    (void)state;
+    /* From HBM, then from CSRAM: tile 1 waits for the second, tile 2 for the first. */
+    sim_do(&four, ".tiles 3\n.sem 4 tcp\n.sem 5 tcp\n.arg 0 x9 1\n.arg 1 x9 2\n"
+                  "li x1, hbm:0\nli x2, csram:0:0\nli x3, 16\nli x4, 6\nli x5, 1\nli x6, 2\n"
+                  "beq x9, x6, one\nbeq x9, x0, two\n"
+                  "copy ch=0, dst=x0, src=x1, len=x3, mask=x4, mc=1, p1=s4\n"
+                  "copy ch=0, dst=x3, src=x2, len=x3, mask=x4, mc=1, p1=s5\nhalt\n"
+                  "one: wait wait(s5)\nhalt\ntwo: wait wait(s4)\nhalt\n");
+    uint64_t second = sim_tcp(&four, 1, 11)->start, first = sim_tcp(&four, 2, 13)->start;
+    assert_int_equal(second, first);
+    assert_true(first > LAUNCH + 9 + 1 + SETUP + REQUEST + four.chip.hbm.controller_cycles);
 }
 
 /* ---- values */
@@ -309,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_posts_come_in_order_and_rpost_behind_them),
         cmocka_unit_test(test_remote_posts_arrive_one_a_tile_and_cycle),
         cmocka_unit_test(test_cast_posts_at_each_destination_in_order),
+        cmocka_unit_test(test_a_fast_cast_does_not_overtake_a_slow_one),
         cmocka_unit_test(test_copy_of_four_dimensions_each_way),
         cmocka_unit_test(test_negative_strides_and_forward_between_memories),
         cmocka_unit_test(test_gather_and_scatter_follow_the_list),

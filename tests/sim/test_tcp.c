@@ -119,6 +119,14 @@ static void test_post_is_seen_in_the_next_cycle(void **state)
     assert_int_equal(r.stats.unit[TSR_Q_TTU][TSR_WAIT_SEMAPHORE], 4); /* 203 is queued, 208 starts */
 }
 
+static void test_one_semaphore_in_both_slots_is_waited_for_twice(void **state)
+{
+    (void)state;
+    sim_do(&r, ".sem 2 ttu\ntsync wait(s2, s2*2)\nwait post(s2, s2)\nnop\nnop\nwait post(s2)\n"
+               "halt\n");
+    assert_int_equal(sim_unit(&r, 0, 0)->start, sim_tcp(&r, 0, 4)->start + 1);
+}
+
 static void test_first_cycle_may_be_zero(void **state)
 {
     (void)state;
@@ -243,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_loop_fault_names_the_fifth),
         cmocka_unit_test(test_full_queue_holds_until_a_cycle_after_a_start),
         cmocka_unit_test(test_post_is_seen_in_the_next_cycle),
+        cmocka_unit_test(test_one_semaphore_in_both_slots_is_waited_for_twice),
         cmocka_unit_test(test_first_cycle_may_be_zero),
         cmocka_unit_test(test_semaphore_faults),
         cmocka_unit_test(test_control_memory_faults),

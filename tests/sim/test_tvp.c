@@ -57,6 +57,13 @@ static void test_issue_and_latency(void **state)
     takes(1 + 6 + 24, "vexp2 v1, v2\nvsilu_mul v3, v1, v1");
     takes(4, "ali a1, 4\naadd a2, a1, a1\naaddi a3, a2, 1");    /* next cycle; vret in s + 4 */
     takes(1 + 2, "vimm v1, 0");
+    /* memory words too wait for their register: a store for its source, a load for its target */
+    struct sim_port w = {.requester = SIM_WRITE};
+    sim_write(&w, LAUNCH + 1 + 1 + 24, 0);
+    takes(sim_flush(&w, LAUNCH + 1 + 1 + 24) - LAUNCH - 1, "vsum v1, v2\nvst v1, a0, f32");
+    struct sim_port p = {.requester = SIM_READ0};
+    takes(sim_read(&p, LAUNCH + 1 + 1 + 24, 0) + 4 - LAUNCH - 1, "vsum v1, v2\nvld v1, a0, f32");
+    takes(1 + 24 + 4, "vsum v1, v2\nvlda v1, a0");
 }
 
 static void test_one_memory_and_one_arithmetic_word_a_cycle(void **state)
@@ -225,7 +232,7 @@ static void test_inactive_lanes_load_as_zero(void **state)
 {
     (void)state;
     uint32_t x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, got[8];
-    transform("vlen a2\nvld v1, a0, i32\nali a3, 8\nvlen a3\nvst v1, a1, i32", x, 32, got, 32, 3);
+    transform("vimm v1, 9\nvlen a2\nvld v1, a0, i32\nali a3, 8\nvlen a3\nvst v1, a1, i32", x, 32, got, 32, 3);
     for (uint32_t i = 0; i < 8; i++)
         assert_int_equal(got[i], i < 3 ? i + 1 : 0);
     transform("vldb v1, a0, i32, 4\nvldb v2, a0, i32\nviadd v1, v1, v2\nvst v1, a1, i32", x, 32,
