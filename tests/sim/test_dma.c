@@ -59,6 +59,26 @@ static void test_write_to_csram_by_hand(void **state)
     assert_int_equal(sim_unit(&r, 0, 3)->end, 218 + 1 + 20 + 8);
 }
 
+static void test_read_across_the_mesh_by_hand(void **state)
+{
+    (void)state;
+    /* Tile 0 reads CSRAM 5, two hops away: issues in 208, 8 + 2 x 2 on the control plane, CSRAM 20:
+     * 240; links west and north and the local port, 3 each: 249; 64 bytes of 128 a cycle: 250;
+     * line 0 by requester 6 where c mod 8 = 2: 250. The write back: line read in 211 (requester 5,
+     * c mod 8 = 3), data in 213, port 214, links east and south 220, local 223, CSRAM 1 + 20, back
+     * 12. */
+    struct sim_rig maia;
+    sim_open(&maia, "maia100");
+    sim_do(&maia, "li x1, 0\nli x2, csram:5:0\nli x3, 64\n"
+                  "copy ch=0, dst=x1, src=x2, len=x3\nhalt\n");
+    assert_int_equal(sim_unit(&maia, 0, 3)->end, 251);
+    assert_int_equal(maia.stats.mesh_bytes, 3 * 64);
+    sim_do(&maia, "li x1, 0\nli x2, csram:5:0\nli x3, 64\n"
+                  "copy ch=0, dst=x2, src=x1, len=x3\nhalt\n");
+    assert_int_equal(sim_unit(&maia, 0, 3)->end, 223 + 1 + 20 + 12);
+    sim_close(&maia);
+}
+
 static void test_copy_within_tsram_by_hand(void **state)
 {
     (void)state;
@@ -318,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_of_csram_by_hand),
         cmocka_unit_test(test_write_to_csram_by_hand),
+        cmocka_unit_test(test_read_across_the_mesh_by_hand),
         cmocka_unit_test(test_copy_within_tsram_by_hand),
         cmocka_unit_test(test_descriptor_starts_when_the_one_before_has_issued),
         cmocka_unit_test(test_channels_take_turns_one_request_a_cycle),

@@ -390,19 +390,19 @@ static void random_programs(const char *chip, const char *what, uint64_t seed, u
 static void test_random_programs_agree_in_all_modes_on_micro4(void **state)
 {
     (void)state;
-    random_programs("micro4", "sensible programs on micro4", 20, 600, false);
+    random_programs("micro4", "sensible programs on micro4", 20, 400, false);
 }
 
 static void test_random_programs_agree_in_all_modes_on_micro(void **state)
 {
     (void)state;
-    random_programs("micro", "sensible programs on micro", 21, 300, false);
+    random_programs("micro", "sensible programs on micro", 21, 200, false);
 }
 
 static void test_random_words_never_crash(void **state)
 {
     (void)state;
-    random_programs("micro4", "senseless programs on micro4", 22, 300, true);
+    random_programs("micro4", "senseless programs on micro4", 22, 200, true);
 }
 
 int main(void)

@@ -63,7 +63,7 @@ static void chain(int64_t as, int64_t bs, int64_t m, int64_t n, int64_t k, bool 
 {
     char text[4000];
     const struct tsr_ttu_config *u = &r.chip.tile.ttu;
-    uint64_t d = u->dim, t0 = LAUNCH + 8, prev_end = 0, before_end = 0, free_at = 0;
+    uint64_t d = u->dim, t0 = LAUNCH + 8, prev_end = 0, free_at = 0;
     int n_text = snprintf(text, sizeof text,
                           "li x1, 0\nli x2, %lld\nli x3, 8192\nli x4, %lld\nli x5, %lld\n"
                           "li x6, %lld\nli x7, %lld\nli x8, 0\n",
@@ -85,10 +85,8 @@ static void chain(int64_t as, int64_t bs, int64_t m, int64_t n, int64_t k, bool 
         assert_int_equal(got->end, end + u->pipe_cycles);
         /* fetched, and the compute before this one has left its half of the buffers */
         free_at = ready > prev_end + 1 ? ready : prev_end + 1;
-        before_end = prev_end;
         prev_end = end;
     }
-    (void)before_end;
 }
 
 static void test_mma_chains_overlap_fetch_and_compute(void **state)
@@ -102,6 +100,20 @@ static void test_mma_chains_overlap_fetch_and_compute(void **state)
     chain(32, 96, 16, 5, 13, false, 5);
     chain(32, 32, 16, 8, 7, true, 5);     /* K-strided A */
     chain(32, 32, 32, 16, 16, false, 3);  /* two banks */
+}
+
+static void test_mma_chains_on_the_large_unit(void **state)
+{
+    (void)state;
+    const struct sim_rig micro = r;
+    sim_open(&r, "maia100");
+    chain(256, 256, 64, 64, 128, false, 4);
+    chain(256, 256, 128, 64, 128, false, 4);
+    chain(512, 256, 64, 64, 128, false, 4); /* half rate */
+    chain(256, 768, 64, 17, 100, false, 4);
+    chain(256, 256, 64, 40, 64, true, 4);
+    sim_close(&r);
+    r = micro;
 }
 
 static void test_mma_widths_set_the_rate(void **state)
@@ -321,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mma_timing_by_hand),
         cmocka_unit_test(test_mma_chains_overlap_fetch_and_compute),
+        cmocka_unit_test(test_mma_chains_on_the_large_unit),
         cmocka_unit_test(test_mma_widths_set_the_rate),
         cmocka_unit_test(test_tsync_posts_with_the_last_mma_and_lets_the_next_pass),
         cmocka_unit_test(test_exponents_are_fetched_before_a),
