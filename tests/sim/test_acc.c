@@ -7,7 +7,12 @@
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
-enum { LAUNCH = 200, AT = 4096, OUT = 16384, PIPE = 4 };
+enum {
+    LAUNCH = 200,
+    AT = 4096,
+    OUT = 16384,
+    PIPE = 4
+};
 
 static struct sim_rig r;
 
@@ -83,9 +88,9 @@ static void test_drain_and_fill_rows_follow_the_ports(void **state)
         const char *fmt;
         int m, n, bytes, stride, col;
     } c[] = {
-        {"f32", 16, 8, 4, 32, 0},  {"f32", 16, 16, 4, 64, 0},  {"bf16", 16, 16, 2, 32, 0},
-        {"bf16", 16, 8, 2, 16, 0}, {"f32", 5, 3, 4, 256, 0},   {"f32", 9, 16, 4, 72, 0},
-        {"i32", 7, 5, 4, 96, 4},   {"f16", 12, 9, 2, 288, 4},  {"bf16", 16, 16, 2, 34, 0},
+        {"f32", 16, 8, 4, 32, 0},  {"f32", 16, 16, 4, 64, 0}, {"bf16", 16, 16, 2, 32, 0},
+        {"bf16", 16, 8, 2, 16, 0}, {"f32", 5, 3, 4, 256, 0},  {"f32", 9, 16, 4, 72, 0},
+        {"i32", 7, 5, 4, 96, 4},   {"f16", 12, 9, 2, 288, 4}, {"bf16", 16, 16, 2, 34, 0},
         {"f32", 32, 16, 4, 64, 0},
     };
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
@@ -104,9 +109,8 @@ static void test_drain_and_fill_rows_follow_the_ports(void **state)
                   "fill src=x1, ss=x2, m=x3, n=x4, c=x5, fmt=%s\nhalt\n",
                   AT, c[i].stride, c[i].m, c[i].n, c[i].fmt);
         assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_OK);
-        assert_int_equal(
-            sim_unit(&r, 0, 5)->end,
-            fill_end(LAUNCH + 6, AT, (uint64_t)c[i].stride, c[i].m, c[i].n, c[i].n * c[i].bytes));
+        assert_int_equal(sim_unit(&r, 0, 5)->end, fill_end(LAUNCH + 6, AT, (uint64_t)c[i].stride,
+                                                           c[i].m, c[i].n, c[i].n * c[i].bytes));
     }
 }
 

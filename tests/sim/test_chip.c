@@ -154,9 +154,10 @@ static void test_the_smallest_and_the_largest_work(void **state)
     works();
     sim_do(&r, "li x1, 64\nli x2, 512\nli x3, 32768\n"
                "transpose ch=0, dst=x3, src=x0, rows=x1, cols=x1, ss=x2, ds=x2, size=2\nhalt\n");
-    sim_want_fault(&r, "li x1, 65\nli x2, 512\nli x3, 32768\n"
-                       "transpose ch=0, dst=x3, src=x0, rows=x1, cols=x1, ss=x2, ds=x2, size=2\n"
-                       "halt\n",
+    sim_want_fault(&r,
+                   "li x1, 65\nli x2, 512\nli x3, 32768\n"
+                   "transpose ch=0, dst=x3, src=x0, rows=x1, cols=x1, ss=x2, ds=x2, size=2\n"
+                   "halt\n",
                    TSR_FAULT_ADDRESS, 0, TSR_Q_DMA0, 3, -1);
     r.chip = micro;
     r.chip.mesh.x = r.chip.mesh.y = 8;

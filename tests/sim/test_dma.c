@@ -7,7 +7,14 @@
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
-enum { LAUNCH = 200, SETUP = 4, REQUEST = 8, HOP = 3, CSRAM = 20, TSRAM = 2 };
+enum {
+    LAUNCH = 200,
+    SETUP = 4,
+    REQUEST = 8,
+    HOP = 3,
+    CSRAM = 20,
+    TSRAM = 2
+};
 
 static struct sim_rig r, four;
 static uint8_t image[1 << 16];
@@ -55,7 +62,8 @@ static void test_write_to_csram_by_hand(void **state)
     (void)state;
     /* Issues in 208, reads from 209 by requester 5: line 0 where c mod 8 = 3: 211, 212; data in
      * 214; out through the port in 218; CSRAM takes one cycle of 256 bytes and 20; back 8. */
-    sim_do(&r, "li x1, csram:0:4096\nli x2, 0\nli x3, 64\ncopy ch=1, dst=x1, src=x2, len=x3\nhalt\n");
+    sim_do(&r,
+           "li x1, csram:0:4096\nli x2, 0\nli x3, 64\ncopy ch=1, dst=x1, src=x2, len=x3\nhalt\n");
     assert_int_equal(sim_unit(&r, 0, 3)->end, 218 + 1 + 20 + 8);
 }
 
@@ -146,13 +154,15 @@ static void test_many_tiny_requests_stay_within_the_memory_queue(void **state)
 static void test_posts_come_in_order_and_rpost_behind_them(void **state)
 {
     (void)state;
-    sim_do(&r, ".sem 1 tcp\n.sem 2 tcp\n"
-               "li x1, 0\nli x2, hbm:0\nli x3, 2048\nli x4, csram:0:0\nli x5, 16\nli x6, 1\n"
-               "li x7, 8192\n"
-               "copy ch=0, dst=x1, src=x2, len=x3, p0=s1\ncopy ch=0, dst=x7, src=x4, len=x5, p0=s1\n"
-               "rpost ch=0, mask=x6, sem=2\nwait wait(s1)\nwait wait(s1)\nwait wait(s2)\nhalt\n");
+    sim_do(&r,
+           ".sem 1 tcp\n.sem 2 tcp\n"
+           "li x1, 0\nli x2, hbm:0\nli x3, 2048\nli x4, csram:0:0\nli x5, 16\nli x6, 1\n"
+           "li x7, 8192\n"
+           "copy ch=0, dst=x1, src=x2, len=x3, p0=s1\ncopy ch=0, dst=x7, src=x4, len=x5, p0=s1\n"
+           "rpost ch=0, mask=x6, sem=2\nwait wait(s1)\nwait wait(s1)\nwait wait(s2)\nhalt\n");
     const struct sim_retired *slow = sim_unit(&r, 0, 7), *fast = sim_unit(&r, 0, 8);
-    assert_int_equal(slow->end, fast->end); /* a little read passes a long one but posts behind it */
+    assert_int_equal(slow->end,
+                     fast->end); /* a little read passes a long one but posts behind it */
     assert_int_equal(sim_tcp(&r, 0, 10)->start, slow->end + 1);
     assert_int_equal(sim_tcp(&r, 0, 12)->start, slow->end + REQUEST + 1);
 }
@@ -162,9 +172,11 @@ static void test_remote_posts_arrive_one_a_tile_and_cycle(void **state)
     (void)state;
     /* Four tiles post to tile 0 in one cycle; a wait for n of them tells the n-th arrival. */
     for (uint32_t n = 1; n <= 4; n++) {
-        sim_loadf(&four, ".tiles 4\n.sem 1 tcp\n.arg 0 x3 1\nli x1, 1\n"
-                         "rpost ch=0, mask=x1, sem=1\nbeq x3, x0, end\nwait wait(s1*%u)\n"
-                         "end: halt\n", n);
+        sim_loadf(&four,
+                  ".tiles 4\n.sem 1 tcp\n.arg 0 x3 1\nli x1, 1\n"
+                  "rpost ch=0, mask=x1, sem=1\nbeq x3, x0, end\nwait wait(s1*%u)\n"
+                  "end: halt\n",
+                  n);
         assert_int_equal(sim_run(&four, TSR_MODE_FULL), TSR_OK);
         uint64_t sent = sim_unit(&four, 3, 1)->end;
         assert_int_equal(sent, LAUNCH + 2 + SETUP);
@@ -222,12 +234,13 @@ static void test_copy_of_four_dimensions_each_way(void **state)
 {
     (void)state;
     static uint8_t got[1 << 16];
-    /* 3 x 2 x 4 runs of 24 bytes: HBM -> TSRAM -> TSRAM -> CSRAM -> HBM, strides change each time */
+    /* 3 x 2 x 4 runs of 24 bytes: HBM -> TSRAM -> TSRAM -> CSRAM -> HBM, strides change each time
+     */
     sim_do(&r, ".sem 1 dma1\n.sem 2 dma2\n.sem 3 dma3\n"
                "li x1, 24\nli x2, 4\nli x3, 2\nli x4, 3\n"
-               "li x5, hbm:1000\nli x6, 100\nli x7, 1000\nli x8, 5000\n"     /* HBM */
-               "li x9, 64\nli x10, 40\nli x11, 200\nli x12, 500\n"           /* TSRAM */
-               "li x13, 8192\nli x14, 24\nli x15, 96\nli x16, 192\n"         /* dense */
+               "li x5, hbm:1000\nli x6, 100\nli x7, 1000\nli x8, 5000\n" /* HBM */
+               "li x9, 64\nli x10, 40\nli x11, 200\nli x12, 500\n"       /* TSRAM */
+               "li x13, 8192\nli x14, 24\nli x15, 96\nli x16, 192\n"     /* dense */
                "li x17, csram:0:40000\nli x18, 32\nli x19, 160\nli x20, 480\n"
                "li x21, hbm:65536\n"
                "copy ch=0, dst=x9, src=x5, len=x1, n1=x2, ss1=x6, ds1=x10, n2=x3, ss2=x7, ds2=x11, "
@@ -265,11 +278,12 @@ static void test_gather_and_scatter_follow_the_list(void **state)
 {
     (void)state;
     uint8_t got[640];
-    sim_do(&r, ".sem 1 dma0\n.sem 2 dma1\n.control 0 0x40 5 0 31 5 12\n.control 0 0x80 3 1 0 4 2\n"
-               "li x1, 0\nli x2, hbm:0\nli x3, 100\nli x4, 0x40\nli x5, 5\nli x6, 1024\nli x7, 128\n"
-               "li x8, hbm:65536\nli x9, 0x80\n"
-               "gather ch=0, dst=x1, src=x2, len=x3, idx=x4, n=x5, ss=x6, ds=x7, p0=s2\n"
-               "scatter ch=1, dst=x8, src=x1, len=x3, idx=x9, n=x5, ss=x7, ds=x7, w0=s2\nhalt\n");
+    sim_do(&r,
+           ".sem 1 dma0\n.sem 2 dma1\n.control 0 0x40 5 0 31 5 12\n.control 0 0x80 3 1 0 4 2\n"
+           "li x1, 0\nli x2, hbm:0\nli x3, 100\nli x4, 0x40\nli x5, 5\nli x6, 1024\nli x7, 128\n"
+           "li x8, hbm:65536\nli x9, 0x80\n"
+           "gather ch=0, dst=x1, src=x2, len=x3, idx=x4, n=x5, ss=x6, ds=x7, p0=s2\n"
+           "scatter ch=1, dst=x8, src=x1, len=x3, idx=x9, n=x5, ss=x7, ds=x7, w0=s2\nhalt\n");
     static const int from[5] = {5, 0, 31, 5, 12}, to[5] = {3, 1, 0, 4, 2};
     sim_get(&r, TSR_HBM(65536), got, 640);
     for (int i = 0; i < 5; i++)
@@ -308,8 +322,10 @@ static void test_dma_faults(void **state)
         "li x1, 0\nli x2, csram:1:0\nli x3, 2\ncopy ch=2, dst=x1, src=x2, len=x3\nhalt\n",
         "li x1, 0\nli x2, 0x0300000000000000\nli x3, 2\ncopy ch=2, dst=x1, src=x2, len=x3\nhalt\n",
         "li x1, 0\nli x2, hbm:0\nli x3, -2\ncopy ch=2, dst=x1, src=x2, len=x3\nhalt\n",
-        "li x1, 0\nli x2, hbm:0\nli x3, 4\ncopy ch=2, dst=x1, src=x2, len=x3, mc=1, mask=x0\nhalt\n",
-        "li x1, 0\nli x2, hbm:0\nli x3, 4\ncopy ch=2, dst=x1, src=x2, len=x3, mc=1, mask=x3\nhalt\n",
+        "li x1, 0\nli x2, hbm:0\nli x3, 4\ncopy ch=2, dst=x1, src=x2, len=x3, mc=1, "
+        "mask=x0\nhalt\n",
+        "li x1, 0\nli x2, hbm:0\nli x3, 4\ncopy ch=2, dst=x1, src=x2, len=x3, mc=1, "
+        "mask=x3\nhalt\n",
         "li x1, 0x4000\nli x2, 8\nli x3, 4\ntranspose ch=2, dst=x1, src=x0, rows=x2, cols=x1, "
         "ss=x2, ds=x2, size=0\nhalt\n",
         "li x1, 3\nli x2, 0x7fffffffffffffff\nli x3, 4\ntranspose ch=2, dst=x0, src=x0, rows=x1, "

@@ -24,8 +24,9 @@ static int64_t sensible(uint64_t *s)
 {
     static const int64_t counts[] = {0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 31, 32, 33, 64, 100};
     static const int64_t masks[] = {1, 2, 3, 15, 5, 0x8000, -1};
-    static const int64_t odd[] = {INT64_MAX, INT64_MIN, -1, -4, 1 << 24, INT64_C(1) << 32,
-                                  INT64_MAX - 3, INT64_C(1) << 62, (1 << 24) - 1};
+    static const int64_t odd[] = {
+        INT64_MAX,     INT64_MIN,        -1,           -4, 1 << 24, INT64_C(1) << 32,
+        INT64_MAX - 3, INT64_C(1) << 62, (1 << 24) - 1};
     switch (tsr_test_random_below(s, 12)) {
     case 0:
     case 1:
@@ -99,8 +100,8 @@ static struct tsr_insn random_insn(const struct tsr_isa *isa, enum tsr_stream st
     const struct tsr_op *op;
     do
         op = &isa->ops[tsr_test_random_below(s, isa->n_ops)];
-    while (op->stream != stream ||
-           (op->unit == TSR_UNIT_TCP && op->stream == TSR_STREAM_TCP && tsr_test_random_below(s, 3)));
+    while (op->stream != stream || (op->unit == TSR_UNIT_TCP && op->stream == TSR_STREAM_TCP &&
+                                    tsr_test_random_below(s, 3)));
     struct tsr_insn in = tsr_test_insn(op, s, n, routines);
     for (int i = 0; i < op->n_operands; i++) /* forward, mostly */
         if (op->operand[i].kind == TSR_KIND_LABEL && op->unit != TSR_UNIT_TVP &&
@@ -114,8 +115,18 @@ struct wish {
     const char *names;
     uint8_t first, n;
 };
-enum { COUNT = 1, NEAR = 9, STRIDE = 15, FAR = 17, MASK = 22, LENGTH = 23, ACC = 24, CONTROL = 25,
-       FREE = 26, REGS = 31 };
+enum {
+    COUNT = 1,
+    NEAR = 9,
+    STRIDE = 15,
+    FAR = 17,
+    MASK = 22,
+    LENGTH = 23,
+    ACC = 24,
+    CONTROL = 25,
+    FREE = 26,
+    REGS = 31
+};
 static const struct wish wishes[] = {
     {"m n k n1 n2 rows cols", COUNT, 8},
     {"as bs ds ss ss1 ds1 ss2 ds2", STRIDE, 2},
@@ -150,8 +161,8 @@ static int64_t wished(const struct tsr_insn *in, const char *name, uint64_t *s)
 /* Operands of unit instructions mostly as their names wish; TCP words write free registers only. */
 static void choose_registers(struct tsr_insn *in, uint64_t *s)
 {
-    bool unit = in->op->unit != TSR_UNIT_TCP, memory = strncmp(in->op->exec, "load", 4) == 0 ||
-                                                        strncmp(in->op->exec, "store", 5) == 0;
+    bool unit = in->op->unit != TSR_UNIT_TCP,
+         memory = strncmp(in->op->exec, "load", 4) == 0 || strncmp(in->op->exec, "store", 5) == 0;
     int af = tsr_op_operand(in->op, "af"), bf = tsr_op_operand(in->op, "bf");
     for (int i = 0; i < in->op->n_operands; i++) {
         const struct tsr_operand *o = &in->op->operand[i];

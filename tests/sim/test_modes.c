@@ -61,7 +61,9 @@ struct result {
     size_t n_log;
     uint8_t *memory;
 };
-enum { MEMORY = 1 << 17 };
+enum {
+    MEMORY = 1 << 17
+};
 
 static struct result run(struct sim_rig *r, enum tsr_mode mode)
 {
@@ -166,7 +168,8 @@ static void test_memories_outlive_runs_and_tiles_start_anew(void **state)
     uint32_t v[2] = {11, 22}, got[2];
     sim_open(&r, "micro");
     sim_put(&r, TSR_CSRAM(0, 64), v, 8);
-    sim_do(&r, ".sem 1 tcp\nli x1, csram:0:64\nli x2, 8\ncopy ch=0, dst=x0, src=x1, len=x2\nhalt\n");
+    sim_do(&r,
+           ".sem 1 tcp\nli x1, csram:0:64\nli x2, 8\ncopy ch=0, dst=x0, src=x1, len=x2\nhalt\n");
     sim_do(&r, "li x1, hbm:64\nli x2, 8\ncopy ch=0, dst=x1, src=x0, len=x2\nhalt\n");
     sim_get(&r, TSR_HBM(64), got, 8);
     assert_int_equal(got[0] | got[1], 0); /* the TSRAM was new */

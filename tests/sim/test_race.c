@@ -150,9 +150,9 @@ static void test_counting_semaphore_with_two_posters(void **state)
 static void test_race_fault_says_where(void **state)
 {
     (void)state;
-    sim_want_fault(&one,
-                   LOAD "copy ch=0, dst=x1, src=x2, len=x3\ncopy ch=2, dst=x1, src=x2, len=x4\nhalt\n",
-                   TSR_FAULT_RACE, 0, TSR_Q_DMA0, 5, -1); /* the later of the two */
+    sim_want_fault(
+        &one, LOAD "copy ch=0, dst=x1, src=x2, len=x3\ncopy ch=2, dst=x1, src=x2, len=x4\nhalt\n",
+        TSR_FAULT_RACE, 0, TSR_Q_DMA0, 5, -1); /* the later of the two */
     assert_int_equal(one.fault.cycle, sim_unit(&one, 0, 5)->end);
 }
 

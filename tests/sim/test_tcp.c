@@ -5,7 +5,9 @@
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
-enum { LAUNCH = 200 };
+enum {
+    LAUNCH = 200
+};
 
 static struct sim_rig r;
 
@@ -28,8 +30,8 @@ static void starts(uint32_t pc, uint64_t at)
 {
     uint64_t start = sim_tcp(&r, 0, pc)->start;
     if (start != LAUNCH + at)
-        fail_msg("word %u starts in %llu + %d, wanted %llu", pc,
-                 (unsigned long long)start - LAUNCH, LAUNCH, (unsigned long long)at);
+        fail_msg("word %u starts in %llu + %d, wanted %llu", pc, (unsigned long long)start - LAUNCH,
+                 LAUNCH, (unsigned long long)at);
 }
 
 static void test_scalar_words_take_one_cycle_and_loads_four(void **state)
@@ -48,7 +50,8 @@ static void test_scalar_words_take_one_cycle_and_loads_four(void **state)
 static void test_branch_taken_costs_three_and_not_taken_one(void **state)
 {
     (void)state;
-    sim_do(&r, "li x1, 1\n beq x1, x0, far\n bne x1, x0, far\n nop\nfar: jmp end\n nop\nend: halt\n");
+    sim_do(&r,
+           "li x1, 1\n beq x1, x0, far\n bne x1, x0, far\n nop\nfar: jmp end\n nop\nend: halt\n");
     starts(1, 1);
     starts(2, 2);
     starts(4, 5);
@@ -77,8 +80,9 @@ static void test_loop_without_turns_jumps(void **state)
 static void test_loop_fault_names_the_fifth(void **state)
 {
     (void)state;
-    sim_want_fault(&r, "li x1, 2\n loop x1, e\n loop x1, e\n loop x1, e\n loop x1, e\n loop x1, e\n"
-                       "nop\ne: halt\n",
+    sim_want_fault(&r,
+                   "li x1, 2\n loop x1, e\n loop x1, e\n loop x1, e\n loop x1, e\n loop x1, e\n"
+                   "nop\ne: halt\n",
                    TSR_FAULT_LOOP_DEPTH, 0, TSR_Q_TCP, 5, LAUNCH + 5);
     sim_want_fault(&r, "li x1, 1\n loop x1, e\n e: halt\n", TSR_FAULT_LOOP_DEPTH, 0, TSR_Q_TCP, 1,
                    LAUNCH + 1);
@@ -116,7 +120,8 @@ static void test_post_is_seen_in_the_next_cycle(void **state)
                "tsync wait(s2, s3)\n wait post(s2)\n nop\n nop\n wait post(s3)\n halt\n");
     starts(1, 1); /* posted in 0 */
     assert_int_equal(sim_unit(&r, 0, 2)->start, sim_tcp(&r, 0, 6)->start + 1);
-    assert_int_equal(r.stats.unit[TSR_Q_TTU][TSR_WAIT_SEMAPHORE], 4); /* 203 is queued, 208 starts */
+    assert_int_equal(r.stats.unit[TSR_Q_TTU][TSR_WAIT_SEMAPHORE],
+                     4); /* 203 is queued, 208 starts */
 }
 
 static void test_one_semaphore_in_both_slots_is_waited_for_twice(void **state)

@@ -6,7 +6,13 @@
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
-enum { LAUNCH = 200, A = 0, B = 8192, C = 16384, HBM_C = 1 << 16 };
+enum {
+    LAUNCH = 200,
+    A = 0,
+    B = 8192,
+    C = 16384,
+    HBM_C = 1 << 16
+};
 
 static struct sim_rig r;
 
@@ -69,8 +75,8 @@ static void chain(int64_t as, int64_t bs, int64_t m, int64_t n, int64_t k, bool 
                           "li x6, %lld\nli x7, %lld\nli x8, 0\n",
                           (long long)as, (long long)bs, (long long)m, (long long)n, (long long)k);
     for (int i = 0; i < count; i++)
-        n_text += snprintf(text + n_text, sizeof text - (size_t)n_text, MMA ", at=%d, acc=1\n",
-                           strided);
+        n_text +=
+            snprintf(text + n_text, sizeof text - (size_t)n_text, MMA ", at=%d, acc=1\n", strided);
     snprintf(text + n_text, sizeof text - (size_t)n_text, "halt\n");
     sim_do(&r, text);
     uint64_t tiles = (((uint64_t)m + d - 1) / d) * (((uint64_t)n + d - 1) / d);
@@ -92,14 +98,14 @@ static void chain(int64_t as, int64_t bs, int64_t m, int64_t n, int64_t k, bool 
 static void test_mma_chains_overlap_fetch_and_compute(void **state)
 {
     (void)state;
-    chain(32, 32, 4, 4, 16, false, 5);    /* compute-bound */
-    chain(32, 32, 16, 16, 4, false, 6);   /* fetch-bound: 16 lines for 16 cycles and waits */
-    chain(64, 32, 16, 16, 16, false, 5);  /* every other line: half rate */
-    chain(256, 32, 8, 8, 16, false, 5);   /* one bank: a line every eight cycles */
-    chain(8, 8, 8, 8, 4, false, 5);       /* four rows a line: kept */
+    chain(32, 32, 4, 4, 16, false, 5);   /* compute-bound */
+    chain(32, 32, 16, 16, 4, false, 6);  /* fetch-bound: 16 lines for 16 cycles and waits */
+    chain(64, 32, 16, 16, 16, false, 5); /* every other line: half rate */
+    chain(256, 32, 8, 8, 16, false, 5);  /* one bank: a line every eight cycles */
+    chain(8, 8, 8, 8, 4, false, 5);      /* four rows a line: kept */
     chain(32, 96, 16, 5, 13, false, 5);
-    chain(32, 32, 16, 8, 7, true, 5);     /* K-strided A */
-    chain(32, 32, 32, 16, 16, false, 3);  /* two banks */
+    chain(32, 32, 16, 8, 7, true, 5);    /* K-strided A */
+    chain(32, 32, 32, 16, 16, false, 3); /* two banks */
 }
 
 static void test_mma_chains_on_the_large_unit(void **state)
@@ -169,8 +175,8 @@ static void test_mma_faults(void **state)
                    TSR_Q_TTU, 8, at);
     sim_want_fault(&r, REGS(65536, 32, 4, 4, 16, 0) MMA "\nhalt\n", TSR_FAULT_ADDRESS, 0, TSR_Q_TTU,
                    8, at);
-    sim_want_fault(&r, REGS(hbm:0, 32, 4, 4, 16, 0) MMA "\nhalt\n", TSR_FAULT_ADDRESS, 0, TSR_Q_TTU,
-                   8, at);
+    sim_want_fault(&r, REGS(0x0200000000000000, 32, 4, 4, 16, 0) MMA "\nhalt\n", TSR_FAULT_ADDRESS,
+                   0, TSR_Q_TTU, 8, at);
     sim_want_fault(&r, REGS(0, -32, 4, 4, 16, 0) MMA "\nhalt\n", TSR_FAULT_ADDRESS, 0, TSR_Q_TTU, 8,
                    at);
     sim_want_fault(&r, REGS(0, 32, 33, 4, 16, 0) MMA "\nhalt\n", TSR_FAULT_SHAPE, 0, TSR_Q_TTU, 8,
@@ -198,8 +204,9 @@ static void test_touching_a_bank_in_flight_is_a_conflict(void **state)
                                             "halt\n",
                    TSR_FAULT_ACC_CONFLICT, 0, TSR_Q_ACC, 10, LAUNCH + 11);
     /* the other bank is free */
-    sim_do(&r, REGS(0, 32, 4, 4, 16, 0) "li x9, 16384\nli x10, 0x100\n" MMA
-                                        "\ndrain dst=x9, ds=x2, m=x5, n=x6, c=x10, fmt=f32\nhalt\n");
+    sim_do(&r,
+           REGS(0, 32, 4, 4, 16, 0) "li x9, 16384\nli x10, 0x100\n" MMA
+                                    "\ndrain dst=x9, ds=x2, m=x5, n=x6, c=x10, fmt=f32\nhalt\n");
     sim_want_fault(&r,
                    REGS(0, 32, 4, 4, 16, 0) "li x9, 16384\n"
                                             "fill src=x9, ss=x2, m=x5, n=x6, c=x8, fmt=f32\n" MMA
@@ -258,8 +265,8 @@ static void i8_case(const struct shape *p, bool twice, uint64_t *seed)
                         (p->bt ? b[k * 32 + j] : b[j * 32 + k]);
             want *= twice ? 2 : 1;
             if (got[i * pitch / 4 + j] != want)
-                fail_msg("C[%d,%d] of m %d n %d k %d at %d bt %d across %d c 0x%x: %d, wanted %d", i,
-                         j, p->m, p->n, p->k, p->at, p->bt, p->across, p->c,
+                fail_msg("C[%d,%d] of m %d n %d k %d at %d bt %d across %d c 0x%x: %d, wanted %d",
+                         i, j, p->m, p->n, p->k, p->at, p->bt, p->across, p->c,
                          got[i * pitch / 4 + j], want);
         }
 }
@@ -268,9 +275,9 @@ static void test_mma_values_in_every_layout_and_rectangle(void **state)
 {
     (void)state;
     static const struct shape shapes[] = {
-        {4, 4, 8, 0, 0, 0, 0},       {16, 16, 32, 0, 0, 0, 0x300}, {1, 1, 1, 0, 0, 0, 0x133},
-        {16, 16, 32, 1, 1, 0, 0},    {7, 5, 13, 1, 0, 0, 0x201},   {5, 9, 31, 0, 1, 0, 0x710},
-        {32, 16, 32, 0, 0, 0, 0},    {16, 32, 32, 0, 0, 1, 0x100}, {32, 32, 32, 0, 0, 1, 0x400},
+        {4, 4, 8, 0, 0, 0, 0},        {16, 16, 32, 0, 0, 0, 0x300}, {1, 1, 1, 0, 0, 0, 0x133},
+        {16, 16, 32, 1, 1, 0, 0},     {7, 5, 13, 1, 0, 0, 0x201},   {5, 9, 31, 0, 1, 0, 0x710},
+        {32, 16, 32, 0, 0, 0, 0},     {16, 32, 32, 0, 0, 1, 0x100}, {32, 32, 32, 0, 0, 1, 0x400},
         {16, 32, 16, 0, 1, 2, 0x000}, {9, 27, 20, 0, 1, 1, 0x211},  {20, 12, 32, 1, 0, 0, 0x531},
         {32, 30, 32, 1, 1, 1, 0x000},
     };

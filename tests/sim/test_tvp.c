@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vector unit: issue, latencies and ports by hand; loads, stores, tails, reductions by value. */
+/* The vector unit: issue, latencies and ports by hand; loads, stores, tails, reductions by value.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,10 @@
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
-enum { LAUNCH = 200, LANES = 8 };
+enum {
+    LAUNCH = 200,
+    LANES = 8
+};
 
 static struct sim_rig r;
 
@@ -46,16 +50,16 @@ static void takes(uint64_t cycles, const char *words)
 static void test_issue_and_latency(void **state)
 {
     (void)state;
-    takes(1, "");                                  /* vret issues in s + 1 */
-    takes(3, "vmov v1, v2");                       /* issued s + 1, there in s + 3 */
+    takes(1, "");            /* vret issues in s + 1 */
+    takes(3, "vmov v1, v2"); /* issued s + 1, there in s + 3 */
     takes(1 + 4, "vadd v1, v2, v3");
     takes(1 + 8, "vfma v1, v2, v3, v4");
-    takes(1 + 4 + 4, "vadd v1, v2, v3\nvmul v4, v1, v1");       /* the second in s + 5 */
-    takes(2 + 4, "vadd v1, v2, v3\nvmul v4, v5, v5");           /* one arithmetic a cycle */
-    takes(1 + 4 + 2, "vadd v1, v2, v3\nvmov v1, v5");           /* the target is pending */
+    takes(1 + 4 + 4, "vadd v1, v2, v3\nvmul v4, v1, v1"); /* the second in s + 5 */
+    takes(2 + 4, "vadd v1, v2, v3\nvmul v4, v5, v5");     /* one arithmetic a cycle */
+    takes(1 + 4 + 2, "vadd v1, v2, v3\nvmov v1, v5");     /* the target is pending */
     takes(1 + 24 + 24, "vsum v1, v2\nvmaxr v3, v1");
     takes(1 + 6 + 24, "vexp2 v1, v2\nvsilu_mul v3, v1, v1");
-    takes(4, "ali a1, 4\naadd a2, a1, a1\naaddi a3, a2, 1");    /* next cycle; vret in s + 4 */
+    takes(4, "ali a1, 4\naadd a2, a1, a1\naaddi a3, a2, 1"); /* next cycle; vret in s + 4 */
     takes(1 + 2, "vimm v1, 0");
     /* memory words too wait for their register: a store for its source, a load for its target */
     struct sim_port w = {.requester = SIM_WRITE};
@@ -88,7 +92,7 @@ static void test_loops_have_free_back_edges(void **state)
     takes(2 + 3 + 4, "ali a1, 0\nvloop a1, e\nnever: vadd v1, v1, v1\ne:\nvadd v4, v5, v6");
     /* twice a vloop and three sums, then vret */
     takes(3 + 2 * (1 + 3) + 1, "ali a1, 2\nali a2, 3\nvloop a1, e\nvloop a2, e\naaddi a3, a3, 1\n"
-                                 "e:\n");
+                               "e:\n");
 }
 
 /* One load of line `line` by address register a.. that issues in s + 2 at the earliest. */
@@ -195,8 +199,10 @@ static uint32_t stored(const struct tsr_format *f, uint32_t v)
 {
     int32_t w = (int32_t)v;
     return f->code == TSR_F32 || f->code == TSR_I32 ? v
-           : f->code == TSR_I8 ? (uint8_t)(w < -128 ? -128 : w > 127 ? 127 : w)
-                               : tsr_num_encode(f, v, TSR_ROUND_EVEN);
+           : f->code == TSR_I8                      ? (uint8_t)(w < -128  ? -128
+                                                                : w > 127 ? 127
+                                                                          : w)
+                                                    : tsr_num_encode(f, v, TSR_ROUND_EVEN);
 }
 
 static void test_loads_and_stores_in_every_format_with_tails(void **state)
@@ -213,17 +219,19 @@ static void test_loads_and_stores_in_every_format_with_tails(void **state)
             char words[400];
             for (int i = 0; i < 32; i++)
                 x[i] = (uint8_t)tsr_test_random(&seed);
-            /* all lanes are stored once as 0, then n loaded lanes by eight, so that the tail shows */
-            snprintf(words, sizeof words, "vimm v1, 0\nvst v1, a1, f32\nvlen a2\nvld v1, a0, %s\n"
-                                          "ali a3, %d\nvlen a3\nvst v1, a1, %s",
+            /* all lanes are stored once as 0, then n loaded lanes by eight, so that the tail shows
+             */
+            snprintf(words, sizeof words,
+                     "vimm v1, 0\nvst v1, a1, f32\nvlen a2\nvld v1, a0, %s\n"
+                     "ali a3, %d\nvlen a3\nvst v1, a1, %s",
                      names[a], n > 1 ? n - 1 : n, names[b]);
             transform(words, x, 32, got, 32, n);
             for (int i = 0; i < 32 / bo; i++) {
-                uint32_t want = i < (n > 1 ? n - 1 : n) ? stored(out, loaded(in, element(x, i, bi)))
-                                                        : 0;
+                uint32_t want =
+                    i < (n > 1 ? n - 1 : n) ? stored(out, loaded(in, element(x, i, bi))) : 0;
                 if (element(got, i, bo) != want)
-                    fail_msg("%s to %s, %d lanes, lane %d: 0x%x, wanted 0x%x", names[a], names[b], n,
-                             i, element(got, i, bo), want);
+                    fail_msg("%s to %s, %d lanes, lane %d: 0x%x, wanted 0x%x", names[a], names[b],
+                             n, i, element(got, i, bo), want);
             }
         }
 }
@@ -232,7 +240,8 @@ static void test_inactive_lanes_load_as_zero(void **state)
 {
     (void)state;
     uint32_t x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, got[8];
-    transform("vimm v1, 9\nvlen a2\nvld v1, a0, i32\nali a3, 8\nvlen a3\nvst v1, a1, i32", x, 32, got, 32, 3);
+    transform("vimm v1, 9\nvlen a2\nvld v1, a0, i32\nali a3, 8\nvlen a3\nvst v1, a1, i32", x, 32,
+              got, 32, 3);
     for (uint32_t i = 0; i < 8; i++)
         assert_int_equal(got[i], i < 3 ? i + 1 : 0);
     transform("vldb v1, a0, i32, 4\nvldb v2, a0, i32\nviadd v1, v1, v2\nvst v1, a1, i32", x, 32,
@@ -267,8 +276,9 @@ static void test_lane_expressions_equal_the_primitives(void **state)
         char words[200];
         for (int i = 0; i < 16; i++)
             x[i] = (uint32_t)tsr_test_random(&seed);
-        snprintf(words, sizeof words, "vld v1, a0, f32, 32\nvld v2, a0, f32\n%s v1, v1, v2\n"
-                                      "vst v1, a1, f32, 32\nvsilu_mul v3, v1, v2\nvst v3, a1, f32",
+        snprintf(words, sizeof words,
+                 "vld v1, a0, f32, 32\nvld v2, a0, f32\n%s v1, v1, v2\n"
+                 "vst v1, a1, f32, 32\nvsilu_mul v3, v1, v2\nvst v3, a1, f32",
                  ops[k][0]);
         transform(words, x, 64, got, 64, 8);
         int p = tsr_num_primitive_find(ops[k][1]), mul = tsr_num_primitive_find("mul");
@@ -289,10 +299,11 @@ static void test_registers_survive_between_routines(void **state)
 {
     (void)state;
     uint32_t got[8];
-    sim_do(&r, ".sem 1 dma0\n.routine p\nvimm v9, 77\nali a9, 4096\nali a1, 5\nvret\n.end\n"
-               ".routine q\nvsplat v8, a1\nviadd v9, v9, v8\nvst v9, a9, i32\nvret\n.end\n"
-               "li x2, 4096\nli x3, hbm:0\nli x4, 32\nli x5, 3\n"
-               "vcall p\nvcall q, x0, x5 post(s1)\ncopy ch=0, dst=x3, src=x2, len=x4, w0=s1\nhalt\n");
+    sim_do(&r,
+           ".sem 1 dma0\n.routine p\nvimm v9, 77\nali a9, 4096\nali a1, 5\nvret\n.end\n"
+           ".routine q\nvsplat v8, a1\nviadd v9, v9, v8\nvst v9, a9, i32\nvret\n.end\n"
+           "li x2, 4096\nli x3, hbm:0\nli x4, 32\nli x5, 3\n"
+           "vcall p\nvcall q, x0, x5 post(s1)\ncopy ch=0, dst=x3, src=x2, len=x4, w0=s1\nhalt\n");
     sim_get(&r, TSR_HBM(0), got, 32);
     assert_int_equal(got[0], 80);
     assert_int_equal(got[7], 80);
