@@ -251,5 +251,6 @@ uint64_t tcp_run(struct tsr_sim *s, struct tile *t, uint64_t now)
         if (!go_on)
             return p->blocked == BLOCK_SEMAPHORE && p->t > now ? p->t : NEVER;
     }
-    return p->t > now ? p->t : now + 1;
+    /* a cycle early, so that no place is taken in the cycle of the start that frees it */
+    return p->t > now + 1 ? p->t - 1 : now + 1;
 }
