@@ -144,6 +144,51 @@ static void test_window_bounds_the_bytes_in_flight(void **state)
     assert_int_equal(sim_unit(&r, 0, 4)->start, 204 + SETUP + 16);
 }
 
+static void test_window_keeps_room_for_a_whole_request(void **state)
+{
+    (void)state;
+    /* Runs of 130 bytes: after 30 of them 3,900 are in flight, and 256 more would be too many. */
+    sim_do(&r, "li x1, 0\nli x2, csram:0:0\nli x3, 130\nli x4, 31\nli x5, 256\n"
+               "copy ch=0, dst=x1, src=x2, len=x3, n1=x4, ss1=x5, ds1=x5\n"
+               "copy ch=0, dst=x1, src=x2, len=x0\nhalt\n");
+    struct sim_port w = {.requester = SIM_DMA_WRITE};
+    uint64_t in = 206 + SETUP + REQUEST + CSRAM + (130 + 15) / 16;
+    for (uint64_t l = 0; l < 5; l++)
+        in = sim_write(&w, in, l);
+    in = sim_flush(&w, in);
+    assert_int_equal(sim_unit(&r, 0, 6)->start, in + 1 + 1);
+}
+
+static void test_requests_join_runs_that_are_contiguous_far_away(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dst, *src;
+        int ss, ds, requests;
+    } c[] = {
+        {"0", "csram:0:0", 16, 64, 1},
+        {"0", "csram:0:0", 64, 16, 8},
+        {"csram:0:0", "0", 64, 16, 1},
+        {"csram:0:0", "0", 16, 64, 8},
+        {"8192", "0", 64, 16, 1},
+        {"8192", "0", 16, 64, 8},
+        {"hbm:0x10000", "csram:0:0", 16, 16, 1},
+        {"hbm:0x10000", "csram:0:0", 16, 64, 8},
+        {"hbm:0x10000", "csram:0:0", 64, 16, 8},
+        {"0", "csram:0:240", 16, 64, 2},
+    };
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        sim_loadf(&r,
+                  "li x1, %s\nli x2, %s\nli x3, 16\nli x4, 8\nli x5, %d\nli x6, %d\n"
+                  "copy ch=0, dst=x1, src=x2, len=x3, n1=x4, ss1=x5, ds1=x6\n"
+                  "copy ch=0, dst=x1, src=x2, len=x0\nhalt\n",
+                  c[i].dst, c[i].src, c[i].ss, c[i].ds);
+        assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_OK);
+        assert_int_equal(sim_unit(&r, 0, 7)->start,
+                         sim_unit(&r, 0, 6)->start + SETUP + (uint64_t)c[i].requests);
+    }
+}
+
 static void test_many_tiny_requests_stay_within_the_memory_queue(void **state)
 {
     (void)state;
@@ -359,6 +404,8 @@ int main(void)
         cmocka_unit_test(test_descriptor_starts_when_the_one_before_has_issued),
         cmocka_unit_test(test_channels_take_turns_one_request_a_cycle),
         cmocka_unit_test(test_window_bounds_the_bytes_in_flight),
+        cmocka_unit_test(test_window_keeps_room_for_a_whole_request),
+        cmocka_unit_test(test_requests_join_runs_that_are_contiguous_far_away),
         cmocka_unit_test(test_many_tiny_requests_stay_within_the_memory_queue),
         cmocka_unit_test(test_posts_come_in_order_and_rpost_behind_them),
         cmocka_unit_test(test_remote_posts_arrive_one_a_tile_and_cycle),

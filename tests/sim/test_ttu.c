@@ -218,6 +218,26 @@ static void test_touching_a_bank_in_flight_is_a_conflict(void **state)
                    TSR_FAULT_ACC_CONFLICT, 0, TSR_Q_TVP, 0, LAUNCH + 11);
 }
 
+static void test_banks_are_owned_up_to_the_post(void **state)
+{
+    (void)state;
+    /* The mma of test_mma_timing_by_hand posts in 241: a drain that starts then is too early. */
+    r.opt.check_races = false;
+    for (int n = 28; n <= 29; n++) {
+        sim_loadf(&r,
+                  REGS(0, 32, 4, 4, 16, 0) MMA
+                  "\nli x9, 16384\nli x10, %d\nloop x10, e\nnop\n"
+                  "e: drain dst=x9, ds=x2, m=x5, n=x6, c=x8, fmt=f32\nhalt\n",
+                  n);
+        assert_int_equal(sim_run(&r, TSR_MODE_FULL), n == 28 ? TSR_FAULT : TSR_OK);
+        if (n == 28)
+            assert_int_equal(r.fault.cycle, 241);
+        else
+            assert_int_equal(sim_unit(&r, 0, 13)->start, 242);
+    }
+    r.opt.check_races = true;
+}
+
 /* ---- values */
 
 struct shape {
@@ -346,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_exponents_are_fetched_before_a),
         cmocka_unit_test(test_mma_faults),
         cmocka_unit_test(test_touching_a_bank_in_flight_is_a_conflict),
+        cmocka_unit_test(test_banks_are_owned_up_to_the_post),
         cmocka_unit_test(test_mma_values_in_every_layout_and_rectangle),
         cmocka_unit_test(test_mma_scales_rows_or_columns_before_it_adds),
     };
