@@ -136,6 +136,72 @@ uint32_t tsr_num_decode_f32(const struct tsr_format *f, uint32_t code)
     return v == 0 ? 0 : num_round_pack(v < 0, (uint64_t)(v < 0 ? -v : v), 0);
 }
 
+/* encode_int for 8 bits or fewer, without branches. */
+static inline uint32_t encode_small_int(uint32_t bits, uint32_t x, enum tsr_round round)
+{
+    uint32_t mag = x & NUM_MAGNITUDE, limit = (UINT32_C(1) << (bits - 1)) - 1 + (x >> 31);
+    uint32_t m = (mag & 0x7FFFFF) | 0x800000; /* values below 2^-1 drop it */
+    int d = 150 - (int)(mag >> 23);
+    d = d < 1 ? 1 : d < 25 ? d : 25;
+    uint32_t kept = m >> d, rest = m - (kept << d), half = UINT32_C(1) << (d - 1);
+    uint32_t up = rest + (kept & 1) > half;
+    if (round != TSR_ROUND_EVEN)
+        up = round == TSR_ROUND_AWAY && rest >= half;
+    uint32_t v = kept + up;
+    v = v < limit ? v : limit;
+    v = mag > TSR_NUM_INF ? 0 : v;
+    return (x >> 31 ? 0 - v : v) & ((UINT32_C(1) << bits) - 1);
+}
+
+/* Codes of 8 bits or fewer, one to a byte; rounding is a constant in each copy of these loops. */
+static inline void encode_bytes(const struct tsr_format *f, uint8_t *out, const uint32_t *in,
+                                size_t n, enum tsr_round round)
+{
+    if (f->ebits == 0) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = (uint8_t)encode_small_int(f->bits, in[i], round);
+    } else {
+        struct layout l = layout_of(f);
+        for (size_t i = 0; i < n; i++)
+            out[i] = (uint8_t)encode_float(&l, in[i], round);
+    }
+}
+
+static void encode_small(const struct tsr_format *f, uint8_t *out, const uint32_t *in, size_t n,
+                         enum tsr_round round)
+{
+    if (round == TSR_ROUND_EVEN)
+        encode_bytes(f, out, in, n, TSR_ROUND_EVEN);
+    else if (round == TSR_ROUND_AWAY)
+        encode_bytes(f, out, in, n, TSR_ROUND_AWAY);
+    else
+        encode_bytes(f, out, in, n, TSR_ROUND_ZERO);
+}
+
+/* Elements of fewer than 8 bits: chunks of 64 fill whole bytes whatever their width. */
+static void pack_small(const struct tsr_format *f, uint8_t *out, const uint32_t *in, size_t n,
+                       enum tsr_round round)
+{
+    uint8_t codes[64];
+    for (size_t at = 0; at < n; at += 64) {
+        size_t here = n - at < 64 ? n - at : 64;
+        encode_small(f, codes, in + at, here, round);
+        uint64_t held = 0;
+        uint32_t bits = 0;
+        for (size_t i = 0; i < here; i++) {
+            held |= (uint64_t)codes[i] << bits;
+            bits += f->bits;
+            if (bits >= 8) {
+                *out++ = (uint8_t)held;
+                held >>= 8;
+                bits -= 8;
+            }
+        }
+        if (bits > 0)
+            *out++ = (uint8_t)held;
+    }
+}
+
 /* Elements of other widths than whole bytes, the lowest bit first. */
 static void encode_packed(const struct tsr_format *f, uint8_t *out, const uint32_t *in, size_t n,
                           enum tsr_round round)
@@ -154,11 +220,15 @@ static void encode_packed(const struct tsr_format *f, uint8_t *out, const uint32
 static void decode_packed(const struct tsr_format *f, uint32_t *out, const uint8_t *in, size_t n)
 {
     uint64_t held = 0;
-    uint32_t bits = 0;
+    uint32_t bits = 0, table[256];
+    bool known = f->bits <= 8 && n >= (size_t)1 << f->bits;
+    for (uint32_t c = 0; known && c < 1u << f->bits; c++)
+        table[c] = tsr_num_decode_f32(f, c);
     for (size_t i = 0; i < n; i++, held >>= f->bits, bits -= f->bits) {
         for (; bits < f->bits; bits += 8)
             held |= (uint64_t)*in++ << bits;
-        out[i] = tsr_num_decode_f32(f, (uint32_t)(held & ((UINT64_C(1) << f->bits) - 1)));
+        uint32_t code = (uint32_t)(held & ((UINT64_C(1) << f->bits) - 1));
+        out[i] = known ? table[code] : tsr_num_decode_f32(f, code);
     }
 }
 
@@ -167,15 +237,9 @@ static inline void encode_wholes(const struct tsr_format *f, void *codes, const 
                                  size_t n, enum tsr_round round)
 {
     struct layout l = layout_of(f);
-    if (f->bits == 8) {
-        uint8_t *out = codes;
-        for (size_t i = 0; i < n; i++)
-            out[i] = (uint8_t)encode_float(&l, in[i], round);
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            uint16_t c = (uint16_t)encode_float(&l, in[i], round);
-            memcpy((char *)codes + 2 * i, &c, 2);
-        }
+    for (size_t i = 0; i < n; i++) {
+        uint16_t c = (uint16_t)encode_float(&l, in[i], round);
+        memcpy((char *)codes + 2 * i, &c, 2);
     }
 }
 
@@ -188,10 +252,11 @@ void tsr_num_encode_array(const struct tsr_format *f, void *codes, const uint32_
             uint32_t c = num_is_nan(f32_bits[i]) ? TSR_NUM_NAN : f32_bits[i];
             memcpy((char *)codes + 4 * i, &c, 4);
         }
-    } else if (f->family == TSR_FAMILY_INT && f->bits == 8) {
-        for (size_t i = 0; i < n; i++)
-            ((uint8_t *)codes)[i] = (uint8_t)encode_int(8, f32_bits[i], round);
-    } else if (f->ebits == 0 || (f->bits != 8 && f->bits != 16)) {
+    } else if (f->bits == 8) {
+        encode_small(f, codes, f32_bits, n, round);
+    } else if (f->bits < 8) {
+        pack_small(f, codes, f32_bits, n, round);
+    } else if (f->ebits == 0 || f->bits != 16) {
         encode_packed(f, codes, f32_bits, n, round);
     } else if (round == TSR_ROUND_EVEN) {
         encode_wholes(f, codes, f32_bits, n, TSR_ROUND_EVEN);
