@@ -144,6 +144,55 @@ static void test_window_bounds_the_bytes_in_flight(void **state)
     assert_int_equal(sim_unit(&r, 0, 4)->start, 204 + SETUP + 16);
 }
 
+static void test_transpose_and_to_control_by_hand(void **state)
+{
+    (void)state;
+    /* Issues in 208; lines 0..3 by requester 5 where c mod 8 = 3: 211..214; there in 216. */
+    sim_do(&r, "li x1, 4096\nli x2, 4\nli x3, 32\n"
+               "transpose ch=0, dst=x1, src=x0, rows=x2, cols=x2, ss=x3, ds=x3, size=2\nhalt\n");
+    struct sim_port w = {.requester = SIM_DMA_WRITE};
+    uint64_t t = 216;
+    for (uint64_t l = 128; l < 132; l++)
+        t = sim_write(&w, t, l);
+    assert_int_equal(sim_unit(&r, 0, 3)->end, sim_flush(&w, t));
+    /* Issues in 207, line 0 in 211, there in 213, 32 bytes at 8 a cycle: over after 217. */
+    sim_do(&r, "li x1, 64\nli x2, 8\nto_control ch=0, dst=x1, src=x0, n=x2, id=0\nhalt\n");
+    assert_int_equal(sim_unit(&r, 0, 2)->end, 218);
+}
+
+static void test_slabs_are_written_line_by_line(void **state)
+{
+    (void)state;
+    static const int strides[] = {32, 64, 96, 256, 288, 40, 16416};
+    for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
+        int n = strides[i] > 9000 ? 3 : 8;
+        sim_loadf(&r,
+                  "li x1, 64\nli x2, csram:0:0\nli x3, 32\nli x4, %d\nli x5, %d\n"
+                  "copy ch=0, dst=x1, src=x2, len=x3, n1=x4, ss1=x3, ds1=x5\nhalt\n",
+                  n, strides[i]);
+        assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_OK);
+        struct sim_port w = {.requester = SIM_DMA_WRITE};
+        uint64_t t = 206 + SETUP + REQUEST + CSRAM + (uint64_t)n * 32 / 16;
+        for (int k = 0; k < n; k++) {
+            uint64_t at = 64 + (uint64_t)(k * strides[i]);
+            for (uint64_t l = at / 32; l <= (at + 31) / 32; l++)
+                t = sim_write(&w, t, l);
+        }
+        assert_int_equal(sim_unit(&r, 0, 5)->end, sim_flush(&w, t));
+    }
+}
+
+static void test_limit_holds_without_time(void **state)
+{
+    (void)state;
+    sim_load(&r, "li x1, 16777216\nli x2, hbm:0\nli x3, 1\nli x4, 16\n"
+                 "copy ch=1, dst=x0, src=x2, len=x3, n1=x1, n2=x4\nhalt\n");
+    for (int mode = 0; mode < 3; mode++) {
+        assert_int_equal(sim_run(&r, (enum tsr_mode)mode), TSR_FAULT);
+        assert_int_equal(r.fault.kind, TSR_FAULT_LIMIT);
+    }
+}
+
 static void test_window_keeps_room_for_a_whole_request(void **state)
 {
     (void)state;
@@ -404,6 +453,9 @@ int main(void)
         cmocka_unit_test(test_descriptor_starts_when_the_one_before_has_issued),
         cmocka_unit_test(test_channels_take_turns_one_request_a_cycle),
         cmocka_unit_test(test_window_bounds_the_bytes_in_flight),
+        cmocka_unit_test(test_transpose_and_to_control_by_hand),
+        cmocka_unit_test(test_slabs_are_written_line_by_line),
+        cmocka_unit_test(test_limit_holds_without_time),
         cmocka_unit_test(test_window_keeps_room_for_a_whole_request),
         cmocka_unit_test(test_requests_join_runs_that_are_contiguous_far_away),
         cmocka_unit_test(test_many_tiny_requests_stay_within_the_memory_queue),

@@ -195,6 +195,14 @@ static void test_mma_faults(void **state)
                    TSR_FAULT_ILLEGAL, 0, TSR_Q_TTU, 8, at);
 }
 
+static void test_rectangles_beyond_four_banks_are_a_shape_fault(void **state)
+{
+    (void)state;
+    sim_want_fault(&r, REGS(0, 32, 32, 32, 16, 0) MMA ", across=2\nhalt\n", TSR_FAULT_SHAPE, 0,
+                   TSR_Q_TTU, 8, LAUNCH + 9);
+    sim_do(&r, REGS(0, 32, 16, 32, 16, 0) MMA ", across=2\nhalt\n");
+}
+
 static void test_touching_a_bank_in_flight_is_a_conflict(void **state)
 {
     (void)state;
@@ -365,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_tsync_posts_with_the_last_mma_and_lets_the_next_pass),
         cmocka_unit_test(test_exponents_are_fetched_before_a),
         cmocka_unit_test(test_mma_faults),
+        cmocka_unit_test(test_rectangles_beyond_four_banks_are_a_shape_fault),
         cmocka_unit_test(test_touching_a_bank_in_flight_is_a_conflict),
         cmocka_unit_test(test_banks_are_owned_up_to_the_post),
         cmocka_unit_test(test_mma_values_in_every_layout_and_rectangle),

@@ -317,6 +317,7 @@ static void test_vector_faults(void **state)
                    TSR_FAULT_ADDRESS, 0, TSR_Q_TVP, 1, LAUNCH + 3);
     sim_want_fault(&r, ".routine q\nali a0, 65520\nvst v1, a0, f32\nvret\n.end\nvcall q\nhalt\n",
                    TSR_FAULT_ADDRESS, 0, TSR_Q_TVP, 1, LAUNCH + 3);
+    sim_do(&r, ".routine q\nali a0, 255\nvlda v1, a0\nvret\n.end\nvcall q\nhalt\n");
     sim_want_fault(&r, ".routine q\nali a0, 256\nvlda v1, a0\nvret\n.end\nvcall q\nhalt\n",
                    TSR_FAULT_ADDRESS, 0, TSR_Q_TVP, 1, LAUNCH + 3);
     sim_want_fault(&r,
