@@ -264,20 +264,19 @@ static void results(struct tsr_text *t, const struct moe_expert_emit *e, uint32_
     store(t, e);
 }
 
-/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. Places of
- * the bias are freed in order, hence by the vector unit. */
+/* The last slab of a chunk. A tile without rows has no block; it keeps the books alone. It does so
+ * in the order of the units that otherwise would: the TCP is ahead of them, and a post of a later
+ * chunk must not stand for an earlier one's. */
 static void complete(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
-    char ready[16] = "", passed[16] = "";
-    if (e->op->bias) {
+    char ready[16] = "";
+    if (e->op->bias)
         snprintf(ready, sizeof ready, "wait(s%d)", BIAS_READY);
-        snprintf(passed, sizeof passed, ", s%d", BIAS_PASSED);
-    }
     if (e->p.gy > 1) {
         L("  bne x12, x0, block%u", id);
-        L("  tsync %s post(s%u%s)", ready, USED + id, passed);
-        L("  wait post(s%d)", ACC_FREE);
+        L("  tsync %s post(s%u, s%d)", ready, USED + id, ACC_FREE);
         if (e->op->bias) {
+            L("  tsync post(s%d)", BIAS_PASSED);
             L("  vcall nothing wait(s%d) post(s%d)", BIAS_PASSED, BIAS_FREE);
             L("  li x20, %llu", (ull)(2 * e->p.bias_at + e->p.bias_bytes));
             L("  sub x19, x20, x19");

@@ -179,13 +179,17 @@ enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err)
         {90, 2, 1, 65, 257, TSR_BF16, TSR_BF16, TSR_F32, NONE, false, true},
         {200, 3, 2, 10, 40, TSR_BF16, TSR_BF16, TSR_BF16, SILU, false, false},
         {300, 16, 2, 50, 48, TSR_BF16, TSR_BF16, TSR_BF16, CLAMP, true, false},
+        {88, 8, 2, 19, 86, TSR_BF16, TSR_BF16, TSR_BF16, SILU, false, false},
         {1100, 2, 1, 9, 18, TSR_BF16, TSR_BF16, TSR_F32, NONE, true, true},
     };
     if (s->shape.m) {
         enum tsr_dtype f = s->format ? (enum tsr_dtype)s->format->code : TSR_BF16;
         struct expert_case c = {s->shape.m, 8, 2,    s->shape.n, s->shape.k, f,
                                 f,          f, SILU, false,      false};
-        return one(s, &c, err);
+        enum tsr_status one_st = one(s, &c, err);
+        c.gate = s->shape.m % 2 ? CLAMP : NONE;
+        c.bias = true;
+        return one_st ? one_st : one(s, &c, err);
     }
     enum tsr_status st = TSR_OK;
     for (size_t i = 0; i < sizeof own / sizeof *own && !st; i++)
