@@ -402,18 +402,18 @@ static void arguments(const struct moe_expert_emit *e, int64_t (*args)[TSR_LAUNC
         for (uint32_t i = 0; i < p->senders; i++)
             senders |= (uint64_t)1 << sender_at(p, y, i);
         for (uint32_t x = 0; x < p->gx; x++) {
-            int64_t *r = args[tile_at(p, y, x)] - 1; /* r[1] is x1 */
+            int64_t *r = args[tile_at(p, y, x)]; /* r[0] is x1 */
             uint64_t first = x * p->width, left = e->op->n - first, column = 0;
             for (uint32_t i = 0; i < p->gy; i++)
                 column |= (uint64_t)1 << tile_at(p, i, x);
-            r[1] = (int64_t)first;
-            r[2] = (int64_t)(left < p->width ? left : p->width);
-            r[3] = -1;
-            r[4] = tile_at(p, y, x) == 0;
-            r[5 + GRID_ROW] = y;
-            r[5 + ROW_MASK] = (int64_t)row;
-            r[5 + SENDER_MASK] = (int64_t)senders;
-            r[5 + COLUMN_MASK] = (int64_t)column;
+            r[0] = (int64_t)first;
+            r[1] = (int64_t)(left < p->width ? left : p->width);
+            r[2] = -1;
+            r[3] = tile_at(p, y, x) == 0;
+            r[4 + GRID_ROW] = y;
+            r[4 + ROW_MASK] = (int64_t)row;
+            r[4 + SENDER_MASK] = (int64_t)senders;
+            r[4 + COLUMN_MASK] = (int64_t)column;
         }
         for (uint32_t i = 0; i < p->senders; i++)
             args[sender_at(p, y, i)][2] = i;
