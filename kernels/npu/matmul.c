@@ -32,6 +32,7 @@ enum sem {
     S_RESIDUAL, /* TVP */
     S_A_TOKEN,
     S_B_TOKEN, /* the predecessor's token: channel 3 */
+    S_STAGE,   /* with an epilogue, the drained block has been used: TCP */
 };
 
 /* Scalar registers. x1..x15 are launch arguments; those above x6 move to control memory first. */
@@ -101,7 +102,10 @@ enum {
     C_A_CREDITS = 64,
     C_B_CREDITS = 72,
     C_A_PASS = 80,
-    C_ROLES = 88
+    C_ROLES = 88,
+    C_GROUP_LEFT = 96,
+    C_GROUP_COL = 104,
+    C_OUT = 112
 };
 
 struct emit {
@@ -292,9 +296,10 @@ static void load_b(struct emit *e, bool wait)
 
 static void header(struct emit *e)
 {
-    static const char *const consumer[] = {"ttu", "ttu",  "dma3", "acc", "tcp", "",     "dma2",
-                                           "tcp", "dma0", "dma1", "acc", "tvp", "dma3", "dma3"};
-    for (int i = 0; i <= S_B_TOKEN; i++)
+    static const char *const consumer[] = {"ttu", "ttu",  "dma3", "acc",  "tcp",
+                                           "",    "dma2", "tcp",  "dma0", "dma1",
+                                           "acc", "tvp",  "dma3", "dma3", "tcp"};
+    for (int i = 0; i <= S_STAGE; i++)
         L(".sem %d %s", i, i == S_DRAINED ? (e->p.epilogue ? "tvp" : "dma2") : consumer[i]);
 }
 
@@ -326,8 +331,13 @@ static void save_arguments(struct emit *e)
     L("  li x%d, %u", T0, e->p.ncb);
     L("  sd x%d, x0, %d", T0, C_A_PASS);
     /* both halves of the accumulators and of the staging are free */
-    L("  wait post(s%d, s%d)", S_ACC_FREE, S_LEFT);
-    L("  wait post(s%d, s%d)", S_ACC_FREE, S_LEFT);
+    for (int i = 0; i < 2; i++) {
+        L("  wait post(s%d, s%d)", S_ACC_FREE, S_LEFT);
+        if (e->p.epilogue)
+            L("  wait post(s%d)", S_STAGE);
+    }
+    L("  li x%d, %llu", T0, (unsigned long long)e->p.out_at);
+    L("  sd x%d, x0, %d", T0, C_OUT);
 }
 
 /* Fills the rings, A and B by turns. */
@@ -472,6 +482,54 @@ static void half(struct emit *e, int reg, uint64_t at, uint64_t bytes)
     L("  addi x%d, x%d, %llu", reg, reg, (unsigned long long)at);
 }
 
+/* Bytes from row to row of the staged results: a group of blocks side by side. */
+static uint64_t out_stride(const struct emit *e)
+{
+    return (uint64_t)e->p.bn * e->p.ec * e->p.group;
+}
+
+/* Where the block's results are staged: its place in the group. */
+static void out_place(struct emit *e, int reg, int temp)
+{
+    L("  ld x%d, x0, %d", reg, C_OUT);
+    if (e->p.group > 1) {
+        L("  ld x%d, x0, %d", temp, C_GROUP_COL);
+        L("  sub x%d, x%d, x%d", temp, X_COL, temp);
+        L("  muli x%d, x%d, %u", temp, temp, e->p.ec);
+        L("  add x%d, x%d, x%d", reg, reg, temp);
+    }
+}
+
+/* A group starts when its half of the staging has left; each block when its accumulators, and with
+ * an epilogue its half of the drained blocks, are free. */
+static void begin_block(struct emit *e)
+{
+    if (e->p.epilogue)
+        L("  wait wait(s%d, s%d)", S_ACC_FREE, S_STAGE);
+    else
+        L("  wait wait(s%d)", S_ACC_FREE);
+    L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
+    L("  bne x%d, x0, in_group", T0);
+    L("  wait wait(s%d)", S_LEFT);
+    L("  sd x%d, x0, %d", X_COL, C_GROUP_COL);
+    L("  ld x%d, x0, %d", T0, C_OUT); /* the other half */
+    L("  li x%d, %llu", T1, (unsigned long long)(2 * e->p.out_at + e->p.out_bytes));
+    L("  sub x%d, x%d, x%d", T0, T1, T0);
+    L("  sd x%d, x0, %d", T0, C_OUT);
+    L("  li x%d, %u", T0, e->p.group);
+    if (e->p.group > 1) { /* near the end one by one: nothing hides a long last copy */
+        L("  add x%d, x%d, x%d", T1, X_ROW, X_BH);
+        L("  blt x%d, x%d, in_group", T1, X_ROWS);
+        L("  muli x%d, x%d, %u", T1, X_BW, 2 * e->p.group);
+        L("  add x%d, x%d, x%d", T1, T1, X_COL);
+        L("  bge x%d, x%d, in_group", X_COLS, T1);
+        L("  li x%d, 1", T0);
+    }
+    L("in_group:");
+    L("  addi x%d, x%d, -1", T0, T0);
+    L("  sd x%d, x0, %d", T0, C_GROUP_LEFT);
+}
+
 /* Bias and residual of the block, on channel 3. */
 static void load_extras(struct emit *e)
 {
@@ -497,7 +555,7 @@ static void load_extras(struct emit *e)
         L("  add x%d, x%d, x%d", T1, T1, T2);
         L("  muli x%d, x%d, %u", T2, X_N, e->p.ec);
         L("  li x%d, %llu", T3, (unsigned long long)e->r_stride);
-        L("  li x%d, %llu", T4, (unsigned long long)e->p.bn * e->p.ec);
+        L("  li x%d, %llu", T4, (unsigned long long)out_stride(e));
         L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2,
           X_M, T3, T4, S_RESIDUAL);
     }
@@ -507,8 +565,11 @@ static void drain_block(struct emit *e)
 {
     bool epilogue = e->p.epilogue;
     char bias[48] = "", wait[32];
-    uint64_t stride = epilogue ? (uint64_t)e->p.bn * e->p.parts * 4 : (uint64_t)e->p.bn * e->p.ec;
-    half(e, T0, epilogue ? e->p.acc_at : e->p.out_at, epilogue ? e->p.acc_bytes : e->p.out_bytes);
+    uint64_t stride = epilogue ? (uint64_t)e->p.bn * e->p.parts * 4 : out_stride(e);
+    if (epilogue)
+        half(e, T0, e->p.acc_at, e->p.acc_bytes);
+    else
+        out_place(e, T0, T1);
     L("  li x%d, %llu", T1, (unsigned long long)stride);
     L("  muli x%d, x%d, %u", T2, X_N, e->p.parts);
     snprintf(wait, sizeof wait, "wait(s%d)", S_BLOCK);
@@ -523,37 +584,54 @@ static void drain_block(struct emit *e)
       S_ACC_FREE, S_DRAINED);
 }
 
+static void run_epilogue(struct emit *e)
+{
+    bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
+    half(e, T0, e->p.acc_at, e->p.acc_bytes);
+    if (gate) {
+        L("  shli x%d, x%d, 2", T1, X_N);
+        L("  add x%d, x%d, x%d", T1, T1, T0);
+    } else {
+        half(e, T1, e->p.extra_at, e->p.extra_bytes);
+    }
+    out_place(e, T2, T3);
+    L("  li x%d, %llu", T3, (unsigned long long)e->p.bn * e->p.parts * 4);
+    L("  li x%d, %llu", T4, (unsigned long long)out_stride(e));
+    L("  addi x%d, x%d, %u", T5, X_N, e->lanes - 1);
+    L("  shri x%d, x%d, %d", T5, T5, __builtin_ctz(e->lanes));
+    L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d, s%d)", T0, T1,
+      T2, X_M, X_N, T3, T4, T5, S_DRAINED, gate ? "" : ", s11", S_RESULT, S_STAGE);
+}
+
+/* The group leaves with its last block; channel 2 passes over the ends of the others. */
 static void store_block(struct emit *e)
 {
-    uint64_t out_stride = (uint64_t)e->p.bn * e->p.ec;
-    if (e->p.epilogue) {
-        bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
-        half(e, T0, e->p.acc_at, e->p.acc_bytes);
-        if (gate) {
-            L("  shli x%d, x%d, 2", T1, X_N);
-            L("  add x%d, x%d, x%d", T1, T1, T0);
-        } else {
-            half(e, T1, e->p.extra_at, e->p.extra_bytes);
-        }
-        half(e, T2, e->p.out_at, e->p.out_bytes);
-        L("  li x%d, %llu", T3, (unsigned long long)e->p.bn * e->p.parts * 4);
-        L("  li x%d, %llu", T4, (unsigned long long)out_stride);
-        L("  addi x%d, x%d, %u", T5, X_N, e->lanes - 1);
-        L("  shri x%d, x%d, %d", T5, T5, __builtin_ctz(e->lanes));
-        L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d)", T0, T1,
-          T2, X_M, X_N, T3, T4, T5, S_DRAINED, gate ? "" : ", s11", S_RESULT);
-    }
-    half(e, T0, e->p.out_at, e->p.out_bytes);
+    int ready = e->p.epilogue ? S_RESULT : S_DRAINED;
+    if (e->p.epilogue)
+        run_epilogue(e);
+    L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
+    L("  beq x%d, x0, leave", T0);
+    L("  add x%d, x%d, x%d", T0, X_COL, X_BW);
+    L("  bge x%d, x%d, leave", T0, X_COLS);
+    L("  copy ch=2, dst=x0, src=x0, len=x0 wait(s%d)", ready);
+    L("  jmp stored");
+    L("leave:");
+    L("  sd x0, x0, %d", C_GROUP_LEFT);
+    L("  ld x%d, x0, %d", T0, C_OUT);
+    L("  ld x%d, x0, %d", T5, C_GROUP_COL);
     L("  ld x%d, x0, %d", T1, C_C);
-    L("  muli x%d, x%d, %u", T2, X_COL, e->p.ec);
+    L("  muli x%d, x%d, %u", T2, T5, e->p.ec);
     L("  add x%d, x%d, x%d", T1, T1, T2);
     L("  muli x%d, x%d, %llu", T2, X_ROW, (unsigned long long)e->c_stride);
     L("  add x%d, x%d, x%d", T1, T1, T2);
-    L("  muli x%d, x%d, %u", T2, X_N, e->p.ec);
-    L("  li x%d, %llu", T3, (unsigned long long)out_stride);
+    L("  sub x%d, x%d, x%d", T2, X_COL, T5);
+    L("  add x%d, x%d, x%d", T2, T2, X_N);
+    L("  muli x%d, x%d, %u", T2, T2, e->p.ec);
+    L("  li x%d, %llu", T3, (unsigned long long)out_stride(e));
     L("  li x%d, %llu", T4, (unsigned long long)e->c_stride);
     L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T1,
-      T0, T2, X_M, T3, T4, e->p.epilogue ? S_RESULT : S_DRAINED, S_LEFT);
+      T0, T2, X_M, T3, T4, ready, S_LEFT);
+    L("stored:");
 }
 
 static void blocks(struct emit *e)
@@ -570,7 +648,7 @@ static void blocks(struct emit *e)
     L("  min x%d, x%d, x%d", X_N, X_N, X_BW);
     if (shared)
         L("  ld x%d, x0, %d", X_ASLOT, C_PANEL);
-    L("  wait wait(s%d, s%d)", S_ACC_FREE, S_LEFT);
+    begin_block(e);
     load_extras(e);
     L("  li x%d, 0", X_K);
     chunk(e);

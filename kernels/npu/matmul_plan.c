@@ -121,7 +121,7 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
     p->a_slot = (uint64_t)p->cs * p->a_height * line;
     p->b_slot = (uint64_t)p->cs * p->b_height * line;
     p->acc_bytes = p->epilogue ? round_up((uint64_t)p->bm * width * 4, line) : 0;
-    p->out_bytes = round_up((uint64_t)p->bm * p->bn * p->ec, line);
+    p->out_bytes = round_up((uint64_t)p->bm * p->bn * p->ec * p->group, line);
     p->extra_bytes = op->epilogue == TSR_EPILOGUE_RESIDUAL ? p->out_bytes : 0;
     if (op->has_bias)
         p->extra_bytes += round_up(width * 4, line);
@@ -148,6 +148,20 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
     p->out_at = p->acc_at + 2 * p->acc_bytes;
     p->extra_at = p->out_at + 2 * p->out_bytes;
     return p->nb >= 2;
+}
+
+/* As many blocks of columns in a group as make a request's length, fewer where room is short. */
+static bool place_grouped(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                          struct matmul_plan *p)
+{
+    uint32_t most = chip->tile.tdma.max_request_bytes / 2 / (p->bn * p->ec);
+    p->group = most < 1 ? 1 : most < p->ncb ? most : p->ncb;
+    for (;; p->group /= 2) {
+        if (place(chip, op, p))
+            return true;
+        if (p->group == 1)
+            return false;
+    }
 }
 
 /* Blocks and layout for a grid; false if nothing fits. */
@@ -191,7 +205,7 @@ static bool fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
         p->nkc = (uint32_t)ceil_div(op->k, p->kc);
         if (p->nkc > MAX_CHUNKS)
             return false;
-        if (place(chip, op, p))
+        if (place_grouped(chip, op, p))
             return true;
         if (p->cs == 1)
             return false;

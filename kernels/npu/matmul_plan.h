@@ -18,6 +18,7 @@ struct matmul_plan {
     uint32_t nrb, ncb;        /* blocks of each tile's region: rows, columns */
     uint32_t bm, bn;          /* largest block: rows; output columns */
     uint32_t parts;           /* 2 where B holds gate and up rows; 1 otherwise */
+    uint32_t group;           /* blocks of columns whose results leave together, in longer runs */
     uint32_t across;          /* log2 of the accumulator banks side by side */
     uint32_t ks, cs, kc, nkc; /* elements of a slab, slabs of a chunk, elements, chunks of K */
     uint32_t resident;        /* a block's A stays while the columns pass */
