@@ -219,17 +219,25 @@ void block_times(uint32_t *x, size_t n, struct block_factor d)
     }
 }
 
+/* The largest finite code without sign. */
+static uint32_t largest_code(const struct tsr_format *f)
+{
+    uint32_t all = (UINT32_C(1) << (f->bits - 1)) - 1;
+    if (f->family != TSR_FAMILY_FLOAT || f->specials == TSR_SPECIALS_NONE)
+        return all;
+    return f->specials == TSR_SPECIALS_FN ? all - 1 : all - (UINT32_C(1) << f->mbits);
+}
+
 uint32_t block_largest(const struct tsr_format *element)
 {
-    /* Toward zero no finite value becomes infinite. */
-    return tsr_num_decode_f32(element, tsr_num_encode(element, TSR_NUM_INF - 1, TSR_ROUND_ZERO));
+    return tsr_num_decode_f32(element, largest_code(element));
 }
 
 uint32_t block_scale_code(const struct tsr_format *f, uint32_t x, struct block_factor d)
 {
     if ((x & NUM_MAGNITUDE) == 0)
         return 0;
-    uint32_t v, most = block_largest(f);
+    uint32_t v, most = largest_code(f), sign = UINT32_C(1) << (f->bits - 1);
     if (f->mbits > 20) { /* f32 itself: rounded here, an odd f32 has no bits to spare */
         int e;
         uint64_t quotient = quotient_of(x, d, &e);
@@ -237,11 +245,10 @@ uint32_t block_scale_code(const struct tsr_format *f, uint32_t x, struct block_f
     } else {
         v = divide_slow(x, d);
     }
-    if ((v & NUM_MAGNITUDE) > most)
-        v = (v & NUM_SIGN) | most;
-    uint32_t code = tsr_num_encode(f, v, TSR_ROUND_EVEN);
-    uint32_t sign = UINT32_C(1) << (f->bits - 1);
-    return (code & ~sign) == 0 ? code | 1 : code;
+    uint32_t code = tsr_num_encode(f, v, TSR_ROUND_EVEN), mag = code & ~sign;
+    if (mag == 0)
+        mag = 1;
+    return (code & sign) | (mag < most ? mag : most);
 }
 
 uint32_t block_scale_nan(const struct tsr_format *f)

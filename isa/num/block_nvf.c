@@ -38,30 +38,40 @@ static struct block_factor tensor_factor(const struct tsr_num_quant *q)
     return block_factor_of(q->tensor_scale != 0 ? q->tensor_scale : UINT32_C(0x3F800000));
 }
 
+/* One block's quotients, and its scale. */
+static uint8_t divide(const uint32_t *x, size_t n, struct block_factor tensor,
+                      struct block_factor whole, uint32_t *quotients)
+{
+    uint32_t max = block_max(x, n);
+    if (max >= TSR_NUM_INF) {
+        memset(quotients, 0, 4 * n);
+        return (uint8_t)block_scale_nan(&block_e4m3);
+    }
+    uint8_t scale = (uint8_t)block_scale_code(&block_e4m3, max, whole);
+    struct block_factor d = block_factor_of(tsr_num_decode_f32(&block_e4m3, scale));
+    if (max > 0)
+        block_divide(quotients, x, n, block_factor_times(d, tensor), TSR_NUM_INF - 1);
+    else
+        memcpy(quotients, x, 4 * n);
+    return scale;
+}
+
 static void quantize(const struct tsr_num_quant *q, const uint32_t *x, size_t n, uint8_t *elements,
                      uint8_t *scales)
 {
     struct tsr_format element = block_element(q->format);
-    size_t block = element.block, bytes = block * element.bits / 8;
+    size_t block = element.block, chunk = TSR_NUM_MAX_BLOCK / block * block;
     struct block_factor tensor = tensor_factor(q);
     struct block_factor whole =
         block_factor_times(tensor, block_factor_of(block_largest(&element)));
-    for (size_t at = 0; at < n; at += block, elements += bytes, scales++) {
-        size_t here = n - at < block ? n - at : block;
-        uint32_t scaled[TSR_NUM_MAX_BLOCK] = {0};
-        uint32_t max = block_max(x + at, here);
-        if (max >= TSR_NUM_INF) {
-            memset(elements, 0, bytes);
-            *scales = (uint8_t)block_scale_nan(&block_e4m3);
-            continue;
-        }
-        *scales = (uint8_t)block_scale_code(&block_e4m3, max, whole);
-        struct block_factor d = block_factor_of(tsr_num_decode_f32(&block_e4m3, *scales));
-        if (max > 0)
-            block_divide(scaled, x + at, here, block_factor_times(d, tensor), TSR_NUM_INF - 1);
-        else
-            memcpy(scaled, x + at, 4 * here);
-        tsr_num_encode_array(&element, elements, scaled, block, q->round);
+    for (size_t at = 0; at < n; at += chunk, elements += chunk * element.bits / 8) {
+        uint32_t quotients[TSR_NUM_MAX_BLOCK] = {0};
+        size_t end = n - at < chunk ? n - at : chunk;
+        for (size_t i = 0; i < end; i += block)
+            *scales++ =
+                divide(x + at + i, end - i < block ? end - i : block, tensor, whole, quotients + i);
+        tsr_num_encode_array(&element, elements, quotients, block_count(end, block) * block,
+                             q->round);
     }
 }
 

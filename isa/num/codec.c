@@ -186,6 +186,12 @@ static void pack_small(const struct tsr_format *f, uint8_t *out, const uint32_t 
     for (size_t at = 0; at < n; at += 64) {
         size_t here = n - at < 64 ? n - at : 64;
         encode_small(f, codes, in + at, here, round);
+        if (f->bits == 4 && here % 2 == 0) {
+            for (size_t i = 0; i < here / 2; i++)
+                out[i] = (uint8_t)(codes[2 * i] | codes[2 * i + 1] << 4);
+            out += here / 2;
+            continue;
+        }
         uint64_t held = 0;
         uint32_t bits = 0;
         for (size_t i = 0; i < here; i++) {
