@@ -14,9 +14,9 @@
 
 enum tsr_epilogue {
     TSR_EPILOGUE_NONE,
-    TSR_EPILOGUE_SILU_GATE, /* C[m, n/2] = silu(gate) * up: rows 2i of B are gate i, rows 2i + 1 up
-                               i? see matmul.c */
-    TSR_EPILOGUE_RESIDUAL,  /* C = A B^T + residual */
+    /* C[m, n/2] = silu(gate) * up: rows 0..n/2-1 of B are the gate's, rows n/2..n-1 the up's */
+    TSR_EPILOGUE_SILU_GATE,
+    TSR_EPILOGUE_RESIDUAL, /* C = A B^T + residual */
 };
 
 /* C[m,n] = A[m,k] x B[n,k]^T (+ bias[n]) then the epilogue. B holds weights as HF files do, out x

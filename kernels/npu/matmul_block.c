@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A block from its accumulators to HBM: bias, residual, gate; results leave in groups. */
+#include <stdio.h>
+
+#include "kernels/npu/matmul_emit.h"
+
+/* Address of the half of a double buffer that X_C names, in `reg`. */
+static void half(struct matmul_emit *e, int reg, uint64_t at, uint64_t bytes)
+{
+    uint32_t shift = (uint32_t)__builtin_ctz((e->chip->tile.ttu.acc_banks / 2) << 8);
+    L("  shri x%d, x%d, %u", reg, X_C, shift);
+    L("  muli x%d, x%d, %llu", reg, reg, (unsigned long long)bytes);
+    L("  addi x%d, x%d, %llu", reg, reg, (unsigned long long)at);
+}
+
+/* Bytes from row to row of the staged results: a group of blocks side by side. */
+static uint64_t out_stride(const struct matmul_emit *e)
+{
+    return (uint64_t)e->p.bn * e->p.ec * e->p.group;
+}
+
+/* Where the block's results are staged: its place in the group. */
+static void out_place(struct matmul_emit *e, int reg, int temp)
+{
+    L("  ld x%d, x0, %d", reg, C_OUT);
+    if (e->p.group > 1) {
+        L("  ld x%d, x0, %d", temp, C_GROUP_COL);
+        L("  sub x%d, x%d, x%d", temp, X_COL, temp);
+        L("  muli x%d, x%d, %u", temp, temp, e->p.ec);
+        L("  add x%d, x%d, x%d", reg, reg, temp);
+    }
+}
+
+/* A group starts when its half of the staging has left; each block when its accumulators, and with
+ * an epilogue its half of the drained blocks, are free. */
+void matmul_begin_block(struct matmul_emit *e)
+{
+    if (e->p.epilogue)
+        L("  wait wait(s%d, s%d)", S_ACC_FREE, S_STAGE);
+    else
+        L("  wait wait(s%d)", S_ACC_FREE);
+    L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
+    L("  bne x%d, x0, in_group", T0);
+    L("  wait wait(s%d)", S_LEFT);
+    L("  sd x%d, x0, %d", X_COL, C_GROUP_COL);
+    L("  ld x%d, x0, %d", T0, C_OUT); /* the other half */
+    L("  li x%d, %llu", T1, (unsigned long long)(2 * e->p.out_at + e->p.out_bytes));
+    L("  sub x%d, x%d, x%d", T0, T1, T0);
+    L("  sd x%d, x0, %d", T0, C_OUT);
+    L("  li x%d, %u", T0, e->p.group);
+    if (e->p.group > 1) { /* near the end one by one: nothing hides a long last copy */
+        L("  add x%d, x%d, x%d", T1, X_ROW, X_BH);
+        L("  blt x%d, x%d, in_group", T1, X_ROWS);
+        L("  muli x%d, x%d, %u", T1, X_BW, 2 * e->p.group);
+        L("  add x%d, x%d, x%d", T1, T1, X_COL);
+        L("  bge x%d, x%d, in_group", X_COLS, T1);
+        L("  li x%d, 1", T0);
+    }
+    L("in_group:");
+    L("  addi x%d, x%d, -1", T0, T0);
+    L("  sd x%d, x0, %d", T0, C_GROUP_LEFT);
+}
+
+/* Bias and residual of the block, on channel 3. */
+void matmul_load_extras(struct matmul_emit *e)
+{
+    const struct tsr_npu_matmul *op = e->op;
+    if (op->has_bias) {
+        uint64_t behind = op->epilogue == TSR_EPILOGUE_RESIDUAL ? e->p.out_bytes : 0;
+        half(e, T0, e->p.extra_at + behind, e->p.extra_bytes);
+        L("  ld x%d, x0, %d", T1, C_BIAS);
+        L("  shli x%d, x%d, 2", T2, X_COL);
+        L("  add x%d, x%d, x%d", T1, T1, T2);
+        L("  shli x%d, x%d, 2", T2, X_N);
+        L("  li x%d, %u", T3, e->p.parts);
+        L("  li x%d, %llu", T4, (unsigned long long)(4 * e->p.n_out));
+        L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2,
+          T3, T4, T2, S_BIAS);
+    }
+    if (op->epilogue == TSR_EPILOGUE_RESIDUAL) {
+        half(e, T0, e->p.extra_at, e->p.extra_bytes);
+        L("  ld x%d, x0, %d", T1, C_RESIDUAL);
+        L("  muli x%d, x%d, %u", T2, X_COL, e->p.ec);
+        L("  add x%d, x%d, x%d", T1, T1, T2);
+        L("  muli x%d, x%d, %llu", T2, X_ROW, (unsigned long long)e->r_stride);
+        L("  add x%d, x%d, x%d", T1, T1, T2);
+        L("  muli x%d, x%d, %u", T2, X_N, e->p.ec);
+        L("  li x%d, %llu", T3, (unsigned long long)e->r_stride);
+        L("  li x%d, %llu", T4, (unsigned long long)out_stride(e));
+        L("  copy ch=3, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d post(s%d)", T0, T1, T2,
+          X_M, T3, T4, S_RESIDUAL);
+    }
+}
+
+void matmul_drain_block(struct matmul_emit *e)
+{
+    bool epilogue = e->p.epilogue;
+    char bias[48] = "", wait[32];
+    uint64_t stride = epilogue ? (uint64_t)e->p.bn * e->p.parts * 4 : out_stride(e);
+    if (epilogue)
+        half(e, T0, e->p.acc_at, e->p.acc_bytes);
+    else
+        out_place(e, T0, T1);
+    L("  li x%d, %llu", T1, (unsigned long long)stride);
+    L("  muli x%d, x%d, %u", T2, X_N, e->p.parts);
+    snprintf(wait, sizeof wait, "wait(s%d)", S_BLOCK);
+    if (e->op->has_bias) {
+        half(e, T3, e->p.extra_at + (e->op->epilogue == TSR_EPILOGUE_RESIDUAL ? e->p.out_bytes : 0),
+             e->p.extra_bytes);
+        snprintf(bias, sizeof bias, ", bias=x%d, bi=1", T3);
+        snprintf(wait, sizeof wait, "wait(s%d, s%d)", S_BLOCK, S_BIAS);
+    }
+    L("  drain dst=x%d, ds=x%d, m=x%d, n=x%d, c=x%d, fmt=%s, across=%u, int=%d%s %s post(s%d, s%d)",
+      T0, T1, X_M, T2, X_C, epilogue ? "f32" : e->fc, e->p.across, e->integer, bias, wait,
+      S_ACC_FREE, S_DRAINED);
+}
+
+static void run_epilogue(struct matmul_emit *e)
+{
+    bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
+    half(e, T0, e->p.acc_at, e->p.acc_bytes);
+    if (gate) {
+        L("  shli x%d, x%d, 2", T1, X_N);
+        L("  add x%d, x%d, x%d", T1, T1, T0);
+    } else {
+        half(e, T1, e->p.extra_at, e->p.extra_bytes);
+    }
+    out_place(e, T2, T3);
+    L("  li x%d, %llu", T3, (unsigned long long)e->p.bn * e->p.parts * 4);
+    L("  li x%d, %llu", T4, (unsigned long long)out_stride(e));
+    L("  addi x%d, x%d, %u", T5, X_N, e->lanes - 1);
+    L("  shri x%d, x%d, %d", T5, T5, __builtin_ctz(e->lanes));
+    L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d, s%d)", T0, T1,
+      T2, X_M, X_N, T3, T4, T5, S_DRAINED, gate ? "" : ", s11", S_RESULT, S_STAGE);
+}
+
+/* The group leaves with its last block; channel 2 passes over the ends of the others. */
+void matmul_store_block(struct matmul_emit *e)
+{
+    int ready = e->p.epilogue ? S_RESULT : S_DRAINED;
+    if (e->p.epilogue)
+        run_epilogue(e);
+    L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
+    L("  beq x%d, x0, leave", T0);
+    L("  add x%d, x%d, x%d", T0, X_COL, X_BW);
+    L("  bge x%d, x%d, leave", T0, X_COLS);
+    L("  copy ch=2, dst=x0, src=x0, len=x0 wait(s%d)", ready);
+    L("  jmp stored");
+    L("leave:");
+    L("  sd x0, x0, %d", C_GROUP_LEFT);
+    L("  ld x%d, x0, %d", T0, C_OUT);
+    L("  ld x%d, x0, %d", T5, C_GROUP_COL);
+    L("  ld x%d, x0, %d", T1, C_C);
+    L("  muli x%d, x%d, %u", T2, T5, e->p.ec);
+    L("  add x%d, x%d, x%d", T1, T1, T2);
+    L("  muli x%d, x%d, %llu", T2, X_ROW, (unsigned long long)e->c_stride);
+    L("  add x%d, x%d, x%d", T1, T1, T2);
+    L("  sub x%d, x%d, x%d", T2, X_COL, T5);
+    L("  add x%d, x%d, x%d", T2, T2, X_N);
+    L("  muli x%d, x%d, %u", T2, T2, e->p.ec);
+    L("  li x%d, %llu", T3, (unsigned long long)out_stride(e));
+    L("  li x%d, %llu", T4, (unsigned long long)e->c_stride);
+    L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T1,
+      T0, T2, X_M, T3, T4, ready, S_LEFT);
+    L("stored:");
+}
+
+/* a0 first operand (gate, or the block), a1 second (up, or the residual), a2 result, a3 rows, a4
+ * columns, a5 row stride of the drained block, a6 of the result (and the residual), a7 vectors a
+ * row. */
+void matmul_epilogue_routine(struct matmul_emit *e)
+{
+    bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
+    if (!e->p.epilogue)
+        return;
+    L(".routine epilogue");
+    L("  vloop a3, row_end");
+    L("  aaddi a8, a0, 0");
+    L("  aaddi a9, a1, 0");
+    L("  aaddi a10, a2, 0");
+    L("  aaddi a11, a4, 0");
+    L("  vloop a7, col_end");
+    L("  vlen a11");
+    L("  vld v0, a8, f32, %u", 4 * e->lanes);
+    if (gate)
+        L("  vld v1, a9, f32, %u", 4 * e->lanes);
+    else
+        L("  vld v1, a9, %s, %u", e->fc, e->p.ec * e->lanes);
+    L("  %s v2, v0, v1", gate ? "vsilu_mul" : "vadd");
+    L("  vst v2, a10, %s, %u", e->fc, e->p.ec * e->lanes);
+    L("  aaddi a11, a11, -%u", e->lanes);
+    L("col_end:");
+    L("  aadd a0, a0, a5");
+    L("  aadd a1, a1, a%d", gate ? 5 : 6);
+    L("  aadd a2, a2, a6");
+    L("row_end:");
+    L("  vret");
+    L(".end");
+}
