@@ -360,6 +360,14 @@ struct packet {
 };
 _Static_assert(sizeof(struct packet) == 64, "a packet is one cache line");
 
+/* Requests on their way to an HBM channel, in order of arrival. While a decision of the channel is
+ * due they need no event: the decision takes in what has arrived by then. */
+struct inbox {
+    uint32_t head; /* packet, linked by hbm_done; UINT32_MAX: empty */
+    bool decision_due;
+    uint64_t arrival_due; /* cycle of the pending arrival event, or NEVER */
+};
+
 struct page_dir;
 
 struct tsr_sim {
@@ -375,6 +383,7 @@ struct tsr_sim {
     struct code code;
     struct calendar cal;
     struct tsr_hbm *hbm;
+    struct inbox *inbox; /* per HBM channel */
     void *hbm_memory;
     struct tsr_hbm_tables map;
     struct tsr_mesh mesh;

@@ -75,6 +75,8 @@ static void run_free(struct tsr_sim *s)
     memset(s->tile, 0, s->n_tiles * sizeof *s->tile);
     calendar_free(&s->cal);
     free(s->hbm_memory);
+    free(s->inbox);
+    s->inbox = NULL;
     free(s->packet);
     s->hbm_memory = NULL;
     s->packet = NULL;
@@ -164,6 +166,11 @@ static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
     s->hbm_memory = ok ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
     if (!s->hbm_memory)
         return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
+    s->inbox = malloc((size_t)h->stacks * h->channels * sizeof *s->inbox);
+    if (!s->inbox)
+        return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
+    for (uint32_t i = 0; i < h->stacks * h->channels; i++)
+        s->inbox[i] = (struct inbox){.head = UINT32_MAX, .arrival_due = NEVER};
     s->hbm = tsr_hbm_init(s->hbm_memory, h, capacity);
     tsr_hbm_tables_init(&s->map, h);
     tsr_mesh_init(&s->mesh, &s->chip->mesh);

@@ -10,7 +10,7 @@
 
 /* Order of kinds within a cycle: arrivals of a cycle come before decisions of that cycle. */
 enum event_kind {
-    EV_HBM_ARRIVE, /* a: packet */
+    EV_HBM_ARRIVE, /* a: channel */
     EV_HBM_DECIDE, /* a: channel */
     EV_HOP,        /* a: packet, b: router, c: input port */
     EV_READ_DONE,  /* a: packet: the DMA has read its source lines */

@@ -124,12 +124,36 @@ void send_from_tile(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t at)
         t->cluster, port, t->id);
 }
 
+static void expect_arrival(struct tsr_sim *s, uint32_t channel);
+
+/* The request reaches the controller of its channel in cycle `at`: sorted by (cycle, source). */
+static void send_to_hbm(struct tsr_sim *s, uint32_t i, uint64_t at)
+{
+    struct packet *p = &s->packet[i];
+    uint32_t channel = tsr_hbm_channel(&s->map, offset_of(p->far));
+    struct inbox *in = &s->inbox[channel];
+    uint32_t before = UINT32_MAX, after = in->head;
+    while (after != UINT32_MAX &&
+           (s->packet[after].hbm_arrive < at ||
+            (s->packet[after].hbm_arrive == at && order_of(&s->packet[after]) <= order_of(p)))) {
+        before = after;
+        after = (uint32_t)s->packet[after].hbm_done;
+    }
+    p->hbm_arrive = at;
+    p->hbm_done = after;
+    if (before == UINT32_MAX)
+        in->head = i;
+    else
+        s->packet[before].hbm_done = i;
+    expect_arrival(s, channel);
+}
+
 void issue_far_read(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
 {
     struct packet *p = &s->packet[i];
     uint64_t at = now + request_way(s, t->cluster, p->target);
     if (space_of(p->far) == TSR_SPACE_HBM) {
-        put(s, at, EV_HBM_ARRIVE, order_of(p), i, 0, 0, t->id);
+        send_to_hbm(s, i, at);
         return;
     }
     at += s->chip->csram.latency_cycles;
@@ -142,24 +166,56 @@ void issue_far_read(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
 /* ---- events
  * ------------------------------------------------------------------------------------------ */
 
-static void hbm_arrive(struct tsr_sim *s, uint32_t i, uint64_t now)
+/* Gives the channel what has arrived by `now`, each at its own time. */
+static void take_arrivals(struct tsr_sim *s, uint32_t channel, uint64_t now)
 {
-    struct packet *p = &s->packet[i];
-    uint64_t offset = offset_of(p->far);
-    uint32_t channel = tsr_hbm_channel(&s->map, offset);
-    struct tsr_hbm_request r = {.address = offset, .bytes = p->bytes, .id = i, .write = p->write};
-    p->hbm_arrive = now;
-    uint64_t at = tsr_hbm_arrive(s->hbm, channel, now, &r);
-    if (at != TSR_HBM_NEVER)
-        put(s, at, EV_HBM_DECIDE, channel, channel, 0, 0, 0);
+    struct inbox *in = &s->inbox[channel];
+    while (in->head != UINT32_MAX && s->packet[in->head].hbm_arrive <= now) {
+        uint32_t i = in->head;
+        struct packet *p = &s->packet[i];
+        in->head = (uint32_t)p->hbm_done;
+        p->hbm_done = 0;
+        struct tsr_hbm_request r = {
+            .address = offset_of(p->far), .bytes = p->bytes, .id = i, .write = p->write};
+        uint64_t at = tsr_hbm_arrive(s->hbm, channel, p->hbm_arrive, &r);
+        if (at != TSR_HBM_NEVER) {
+            in->decision_due = true;
+            put(s, at, EV_HBM_DECIDE, channel, channel, 0, 0, 0);
+        }
+    }
+}
+
+/* An idle channel needs to be told when its next request arrives. */
+static void expect_arrival(struct tsr_sim *s, uint32_t channel)
+{
+    struct inbox *in = &s->inbox[channel];
+    if (in->decision_due || in->head == UINT32_MAX)
+        return;
+    uint64_t at = s->packet[in->head].hbm_arrive;
+    if (at < in->arrival_due) {
+        in->arrival_due = at;
+        put(s, at, EV_HBM_ARRIVE, channel, channel, 0, 0, 0);
+    }
+}
+
+static void hbm_arrive(struct tsr_sim *s, uint32_t channel, uint64_t now)
+{
+    if (s->inbox[channel].arrival_due == now)
+        s->inbox[channel].arrival_due = NEVER;
+    take_arrivals(s, channel, now);
+    expect_arrival(s, channel);
 }
 
 static void hbm_decide(struct tsr_sim *s, uint32_t channel, uint64_t now)
 {
     struct tsr_hbm_done done;
+    take_arrivals(s, channel, now);
     uint64_t next = tsr_hbm_next(s->hbm, channel, now, &done);
+    s->inbox[channel].decision_due = next != TSR_HBM_NEVER;
     if (next != TSR_HBM_NEVER)
         put(s, next, EV_HBM_DECIDE, channel, channel, 0, 0, 0);
+    else
+        expect_arrival(s, channel);
     struct packet *p = &s->packet[done.id];
     p->hbm_done = done.cycle;
     if (done.write) {
@@ -217,8 +273,8 @@ static void arrive(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_p
     if (p->write && space_of(p->far) == TSR_SPACE_HBM) { /* to the stack */
         uint64_t start = tsr_mesh_hop(&s->mesh, router, TSR_MESH_STACK, now, p->bytes);
         s->stats.mesh_bytes += p->bytes;
-        put(s, start + s->chip->mesh.hop_cycles + tsr_mesh_occupancy_cycles(&s->mesh, p->bytes),
-            EV_HBM_ARRIVE, order_of(p), i, 0, 0, p->tile);
+        send_to_hbm(
+            s, i, start + s->chip->mesh.hop_cycles + tsr_mesh_occupancy_cycles(&s->mesh, p->bytes));
         return;
     }
     uint64_t at = now;
