@@ -161,23 +161,14 @@ struct xnode {
     uint8_t kind; /* enum tsr_node_kind */
     uint8_t fn;   /* CALL: enum scalar_fn, or index of the vector primitive */
     uint8_t arity;
-    uint8_t slot; /* OPERAND: source slot; PARAM: enum env_name */
+    uint8_t slot; /* OPERAND: source slot; PARAM: enum tsr_unit_name */
     int64_t value;
 };
 struct xprog {
     uint8_t n;
+    bool
+        cycles; /* occupancy or latency: functions of cycles; else of 64-bit scalars (isa/expr.h) */
     struct xnode node[TSR_MAX_NODES];
-};
-enum env_name {
-    ENV_K,
-    ENV_M,
-    ENV_N,
-    ENV_R,
-    ENV_TILES,
-    ENV_ACC_LATENCY,
-    ENV_ROWS,
-    ENV_PIPE,
-    ENV_NAMES
 };
 
 struct sem_slot {
@@ -239,6 +230,15 @@ struct loop_frame {
     uint32_t start, end;
     int64_t left;
 };
+
+/* The word after `pc` under the innermost of *n hardware loops: their back edges cost nothing. */
+static inline uint32_t loop_next(struct loop_frame *loop, uint32_t *n, uint32_t pc)
+{
+    for (; *n && pc == loop[*n - 1].end; --*n)
+        if (--loop[*n - 1].left > 0)
+            return loop[*n - 1].start;
+    return pc;
+}
 
 struct tcp {
     uint32_t pc;
@@ -426,7 +426,6 @@ enum tsr_status chip_check(const struct tsr_chip *chip, struct tsr_error *err);
 enum tsr_status predecode(struct tsr_sim *s, const struct tsr_program *p, struct code *out,
                           struct tsr_error *err);
 void predecode_free(struct tsr_sim *s, struct code *code);
-int64_t scalar_apply(uint8_t fn, int64_t a, int64_t b);
 int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *env);
 
 /* fault.c */

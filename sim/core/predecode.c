@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/expr.h"
 #include "isa/num/num.h"
 #include "sim/core/machine.h"
 
@@ -65,74 +66,6 @@ static const struct handler *find_handler(const struct tsr_op *op)
 /* ---- expressions --------------------------------------------------------------------------------
  */
 
-enum scalar_fn {
-    FN_ADD,
-    FN_SUB,
-    FN_MUL,
-    FN_AND,
-    FN_OR,
-    FN_XOR,
-    FN_SHL,
-    FN_SHR,
-    FN_SRA,
-    FN_SMIN,
-    FN_SMAX,
-    FN_SLT,
-    FN_SGE,
-    FN_EQ,
-    FN_NE,
-    FN_CEIL_DIV,
-    FN_MAX,
-    FN_MIN,
-    FN_NAMES
-};
-static const char *const scalar_names[FN_NAMES] = {"add", "sub", "mul", "and",      "or",   "xor",
-                                                   "shl", "shr", "sra", "smin",     "smax", "slt",
-                                                   "sge", "eq",  "ne",  "ceil_div", "max",  "min"};
-static const char *const env_names[ENV_NAMES] = {"k",     "m",           "n",    "r",
-                                                 "tiles", "acc_latency", "rows", "pipe"};
-
-int64_t scalar_apply(uint8_t fn, int64_t a, int64_t b)
-{
-    uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
-    switch (fn) {
-    case FN_ADD:
-        return (int64_t)(ua + ub);
-    case FN_SUB:
-        return (int64_t)(ua - ub);
-    case FN_MUL:
-        return (int64_t)(ua * ub);
-    case FN_AND:
-        return (int64_t)(ua & ub);
-    case FN_OR:
-        return (int64_t)(ua | ub);
-    case FN_XOR:
-        return (int64_t)(ua ^ ub);
-    case FN_SHL:
-        return (int64_t)(ua << (ub & 63));
-    case FN_SHR:
-        return (int64_t)(ua >> (ub & 63));
-    case FN_SRA:
-        return a < 0 ? (int64_t) ~(~ua >> (ub & 63)) : (int64_t)(ua >> (ub & 63));
-    case FN_SMIN:
-    case FN_MIN:
-        return a < b ? a : b;
-    case FN_SMAX:
-    case FN_MAX:
-        return a > b ? a : b;
-    case FN_SLT:
-        return a < b;
-    case FN_SGE:
-        return a >= b;
-    case FN_EQ:
-        return a == b;
-    case FN_NE:
-        return a != b;
-    default:
-        return b > 0 ? (int64_t)(ua + ub - 1) / b : 0;
-    }
-}
-
 int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *env)
 {
     int64_t st[TSR_MAX_NODES];
@@ -151,18 +84,11 @@ int64_t expr_scalar(const struct xprog *x, const int64_t *slots, const int64_t *
             break;
         default:
             n--;
-            st[n - 1] = scalar_apply(e->fn, st[n - 1], st[n]);
+            st[n - 1] = x->cycles ? tsr_cycle_apply((enum tsr_cycle_fn)e->fn, st[n - 1], st[n])
+                                  : tsr_scalar_apply((enum tsr_scalar_fn)e->fn, st[n - 1], st[n]);
         }
     }
     return n == 1 ? st[0] : 0;
-}
-
-static int name_index(const char *const *names, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (!strcmp(names[i], name))
-            return i;
-    return -1;
 }
 
 /* Resolves a row's expression. Operands become slots: the index in the row, or for lane expressions
@@ -171,6 +97,7 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
                     bool lanes, struct xprog *out)
 {
     out->n = 0;
+    out->cycles = e == &op->occupancy || e == &op->latency;
     for (int i = 0; i < e->n; i++) {
         const struct tsr_node *in = &e->node[i];
         struct xnode *x = &out->node[out->n++];
@@ -181,7 +108,7 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
             break;
         case TSR_NODE_OPERAND:
             /* a unit's row speaks of the value in the register that k, m or n names */
-            k = op->value.n || lanes ? -1 : name_index(env_names, ENV_NAMES, in->name);
+            k = op->value.n || lanes ? -1 : tsr_unit_name_find(in->name);
             if (k >= 0) {
                 x->kind = TSR_NODE_PARAM;
                 x->slot = (uint8_t)k;
@@ -197,7 +124,7 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
             }
             break;
         case TSR_NODE_PARAM:
-            k = name_index(env_names, ENV_NAMES, in->name);
+            k = tsr_unit_name_find(in->name);
             if (k >= 0) {
                 x->slot = (uint8_t)k;
             } else {
@@ -207,7 +134,7 @@ static bool resolve(struct tsr_sim *s, const struct tsr_op *op, const struct tsr
             break;
         default:
             k = lanes ? tsr_num_primitive_find(in->name)
-                      : name_index(scalar_names, FN_NAMES, in->name);
+                      : in->index; /* as the loader resolved it */
             x->fn = (uint8_t)k;
         }
         if (k < 0 && in->kind == TSR_NODE_CALL)
@@ -220,7 +147,7 @@ static int64_t constant_expr(struct tsr_sim *s, const struct tsr_op *op, const s
                              int64_t absent)
 {
     struct xprog x;
-    int64_t slots[TSR_MAX_OPERANDS] = {0}, env[ENV_NAMES] = {0};
+    int64_t slots[TSR_MAX_OPERANDS] = {0}, env[TSR_UNIT_NAMES] = {0};
     if (e->n == 0 || !resolve(s, op, e, false, &x))
         return absent;
     return expr_scalar(&x, slots, env);
@@ -277,7 +204,7 @@ static void bind_alu(const struct tsr_insn *in, struct uop *u, const struct xpro
     u->expr = x;
     u->alu_fn = 0xFF;
     if (x->n == 1 && x->node[0].kind == TSR_NODE_OPERAND && kb < 0) { /* li: the operand + x0 */
-        u->alu_fn = FN_ADD;
+        u->alu_fn = TSR_SCALAR_ADD;
         u->alu_src[0] = x->node[0].slot == ka ? 0 : 2;
         u->alu_src[1] = 1;
     }

@@ -3,6 +3,7 @@
  * runs ahead of the other units in its own time; queue entries carry the cycle of their issue. */
 #include <string.h>
 
+#include "isa/expr.h"
 #include "sim/core/machine.h"
 #include "sim/core/race.h"
 
@@ -20,7 +21,8 @@ static int64_t alu(const struct tcp *p, const struct uop *u)
 {
     int64_t src[3] = {p->x[u->reg[0]], p->x[u->reg[1]], u->imm[1]};
     if (u->alu_fn != 0xFF)
-        return scalar_apply(u->alu_fn, src[u->alu_src[0]], src[u->alu_src[1]]);
+        return tsr_scalar_apply((enum tsr_scalar_fn)u->alu_fn, src[u->alu_src[0]],
+                                src[u->alu_src[1]]);
     int64_t row[TSR_MAX_OPERANDS] = {0};
     for (int i = 0; i < u->op->n_operands; i++) {
         const char *name = u->op->operand[i].name;
@@ -93,15 +95,7 @@ static bool push(struct tsr_sim *s, struct tile *t, const struct uop *u)
 /* Where the next word is, hardware loops taken into account. */
 static void advance(struct tcp *p, uint32_t next)
 {
-    p->pc = next;
-    while (p->n_loops && p->pc == p->loop[p->n_loops - 1].end) {
-        struct loop_frame *f = &p->loop[p->n_loops - 1];
-        if (--f->left > 0) {
-            p->pc = f->start;
-            return;
-        }
-        p->n_loops--;
-    }
+    p->pc = loop_next(p->loop, &p->n_loops, next);
 }
 
 static void enter_loop(struct tsr_sim *s, struct tile *t, const struct uop *u)

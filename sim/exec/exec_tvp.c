@@ -186,19 +186,6 @@ static bool word(struct vrun *v, const struct vop *o)
     return true;
 }
 
-static void end_of_word(struct vrun *v)
-{
-    v->pc++;
-    while (v->n_loops && v->pc == v->loop[v->n_loops - 1].end) {
-        struct loop_frame *f = &v->loop[v->n_loops - 1];
-        if (--f->left > 0) {
-            v->pc = f->start;
-            return;
-        }
-        v->n_loops--;
-    }
-}
-
 void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
 {
     struct vrun v = {.s = s,
@@ -212,9 +199,9 @@ void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
         bool end = v.pc >= s->code.n_tvp;
         if (end || !s->code.tvp[v.pc].op || steps > 2 * s->opt.limit_cycles) { /* two a cycle */
             raise_fault(s,
-                        end                             ? TSR_FAULT_PROGRAM_END
+                        end                           ? TSR_FAULT_PROGRAM_END
                         : steps > s->opt.limit_cycles ? TSR_FAULT_LIMIT
-                                                        : TSR_FAULT_ILLEGAL,
+                                                      : TSR_FAULT_ILLEGAL,
                         s->cal.now, t->id, TSR_Q_TVP, v.pc, "no legal vector word, or no end");
             return;
         }
@@ -225,6 +212,6 @@ void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
             return;
         if (!word(&v, o))
             return;
-        end_of_word(&v);
+        v.pc = loop_next(v.loop, &v.n_loops, v.pc + 1);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cycles of mma, drain and fill (isa/MACHINE.md: TTU, ACC). */
+#include "isa/expr.h"
 #include "sim/time/ports.h"
 
 /* The banks of an m x n rectangle at accumulator address c; false if it is no legal rectangle. */
@@ -162,13 +163,13 @@ static uint64_t mma_busy(const struct tsr_sim *s, const struct unit_insn *in)
     const struct tsr_ttu_config *c = &s->chip->tile.ttu;
     int64_t m = in->r[MMA_M], n = in->r[MMA_N], d = c->dim;
     uint32_t ra = lanes_of(s, in->u->imm[MMA_AF]), rb = lanes_of(s, in->u->imm[MMA_BF]);
-    int64_t env[ENV_NAMES] = {[ENV_K] = in->r[MMA_K],
-                              [ENV_M] = m,
-                              [ENV_N] = n,
-                              [ENV_R] = ra < rb ? ra : rb,
-                              [ENV_TILES] = ((m + d - 1) / d) * ((n + d - 1) / d),
-                              [ENV_ACC_LATENCY] = c->acc_latency_cycles,
-                              [ENV_PIPE] = c->pipe_cycles};
+    int64_t env[TSR_UNIT_NAMES] = {[TSR_NAME_K] = in->r[MMA_K],
+                                   [TSR_NAME_M] = m,
+                                   [TSR_NAME_N] = n,
+                                   [TSR_NAME_R] = ra < rb ? ra : rb,
+                                   [TSR_NAME_TILES] = ((m + d - 1) / d) * ((n + d - 1) / d),
+                                   [TSR_NAME_ACC_LATENCY] = c->acc_latency_cycles,
+                                   [TSR_NAME_PIPE] = c->pipe_cycles};
     int64_t busy = expr_scalar(in->u->expr, env, env);
     return busy > 0 ? (uint64_t)busy : 1;
 }

@@ -115,19 +115,6 @@ static bool acc_op(struct tsr_sim *s, struct tile *t, struct issue *v, const str
     return true;
 }
 
-static void end_of_word(struct issue *v)
-{
-    v->pc++;
-    while (v->n_loops && v->pc == v->loop[v->n_loops - 1].end) {
-        struct loop_frame *f = &v->loop[v->n_loops - 1];
-        if (--f->left > 0) {
-            v->pc = f->start;
-            return;
-        }
-        v->n_loops--;
-    }
-}
-
 static bool loop_op(struct tsr_sim *s, struct tile *t, struct issue *v, const struct vop *o)
 {
     int64_t n = t->tvp.a[o->d];
@@ -230,7 +217,7 @@ static uint64_t run_routine(struct tsr_sim *s, struct tile *t, struct issue *v, 
             break;
         if (!word(s, t, v, o))
             return 0;
-        end_of_word(v);
+        v->pc = loop_next(v->loop, &v->n_loops, v->pc + 1);
     }
     uint64_t ret = take_slot(v, v->cycle, false);
     uint64_t end = later(later(ret, v->last_result), port_flush(&v->write, PORT_TVP_WRITE, ret));
