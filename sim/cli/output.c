@@ -18,6 +18,7 @@ enum {
 /* The file being written, for the signal handler; the flag says whether it is there. */
 static char pending[PATH_MAX];
 static volatile sig_atomic_t has_pending;
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static void on_signal(int number)
 {
@@ -29,13 +30,12 @@ static void on_signal(int number)
 
 void cli_guard_outputs(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction a = {.sa_handler = on_signal}, old;
     sigemptyset(&a.sa_mask);
     signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes then is an error of the write */
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &a, NULL);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
+        if (sigaction(ending_signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(ending_signals[i], &a, NULL);
 }
 
 static enum tsr_status failed(const char *path, int number, struct tsr_error *err)
@@ -103,6 +103,22 @@ static enum tsr_status write_in_place(const char *path, const void *head, size_t
     return TSR_OK;
 }
 
+/* Makes the file beside `place`; no signal can come between the file and the note of its name. */
+static int make_pending(const char *place)
+{
+    sigset_t guarded, before;
+    sigemptyset(&guarded);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
+        sigaddset(&guarded, ending_signals[i]);
+    sigprocmask(SIG_BLOCK, &guarded, &before);
+    snprintf(pending, sizeof pending, "%s.XXXXXX", place); /* mkstemp's template */
+    int fd = mkstemp(pending), number = errno;
+    has_pending = fd >= 0;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = number;
+    return fd;
+}
+
 enum tsr_status cli_write_file(const char *path, const void *head, size_t n_head, const void *body,
                                size_t n_body, struct tsr_error *err)
 {
@@ -115,11 +131,9 @@ enum tsr_status cli_write_file(const char *path, const void *head, size_t n_head
         return failed(path, ENAMETOOLONG, err);
     if (there && access(place, W_OK) != 0)
         return failed(path, errno, err);
-    snprintf(pending, sizeof pending, "%s.XXXXXX", place);
-    int fd = mkstemp(pending);
+    int fd = make_pending(place);
     if (fd < 0)
         return failed(path, errno, err);
-    has_pending = 1;
     mode_t mask = umask(0);
     umask(mask);
     bool good = fchmod(fd, there ? s.st_mode & 07777 : 0666 & ~mask) == 0;
