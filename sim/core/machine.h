@@ -178,7 +178,7 @@ struct sem_slot {
 /* One TCP word, ready to run. */
 struct uop {
     uint8_t exec, unit, d, n_regs;
-    bool no_pair;          /* MMA: formats that do not multiply */
+    bool no_pair;          /* MMA: formats that do not multiply, or not in this layout */
     uint8_t reg[MAX_REGS]; /* register numbers in the handler's order */
     uint8_t alu_fn,
         alu_src[2]; /* EX_ALU, EX_BRANCH of one call: the fast form; alu_fn 0xFF: none */
@@ -471,6 +471,13 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now);
 void dma_handle(struct tsr_sim *s, const struct event *e);
 /* The checks an instruction's operands must pass before it starts; false after a fault. */
 bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+/* A or B of an mma as the port sees it: rows of K, or with the K-strided layout k rows of M (N). */
+struct operand {
+    uint64_t address, bytes;      /* of a row's elements */
+    uint64_t scales, scale_bytes; /* of a row's scales; no bytes: a format without */
+    int64_t stride, rows;
+};
+struct operand operand_of(const struct tsr_sim *s, const struct unit_insn *in, bool b);
 bool check_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
                        struct descriptor *d, uint64_t now);

@@ -277,8 +277,10 @@ static bool tcp_word(struct tsr_sim *s, const struct tsr_insn *in, struct uop *u
     if (h->exec == EX_MMA) {
         struct tsr_num_plan plan;
         struct tsr_error ignored = {0};
-        u->no_pair = tsr_num_plan(&s->isa->formats[u->imm[MMA_AF]],
-                                  &s->isa->formats[u->imm[MMA_BF]], 1, &plan, &ignored) != TSR_OK;
+        const struct tsr_format *a = &s->isa->formats[u->imm[MMA_AF]],
+                                *b = &s->isa->formats[u->imm[MMA_BF]];
+        u->no_pair = tsr_num_plan(a, b, 1, &plan, &ignored) != TSR_OK ||
+                     (u->imm[MMA_AT] && a->block > 1) || (u->imm[MMA_BT] && b->block > 1);
     }
     bind_sems(in, u);
     u->cycles = (uint32_t)constant_expr(s, in->op, &in->op->occupancy, 1);

@@ -43,11 +43,22 @@ static void *scratch(struct tsr_sim *s, unsigned which, size_t bytes)
     return s->scratch[which];
 }
 
-static void reads(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t address,
-                  uint64_t stride, int64_t rows, uint64_t bytes)
+/* The operand for isa/num, its bytes told to the race check. */
+static struct tsr_num_operand fetched(struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
+                                      bool b)
 {
-    for (int64_t i = 0; s->race && i < rows; i++)
-        race_read(s, t, TSR_Q_TTU, in, address + (uint64_t)i * stride, bytes);
+    struct operand o = operand_of(s, in, b);
+    for (int64_t i = 0; s->race && i < o.rows; i++) {
+        uint64_t down = (uint64_t)i * (uint64_t)o.stride;
+        race_read(s, t, TSR_Q_TTU, in, o.address + down, o.bytes);
+        if (o.scale_bytes)
+            race_read(s, t, TSR_Q_TTU, in, o.scales + down, o.scale_bytes);
+    }
+    return (struct tsr_num_operand){.codes = t->tsram + o.address,
+                                    .stride_bytes = (ptrdiff_t)o.stride,
+                                    .k_strided = in->u->imm[b ? MMA_BT : MMA_AT] != 0,
+                                    .scales = o.scale_bytes ? t->tsram + o.scales : NULL,
+                                    .scale_stride_bytes = (ptrdiff_t)o.stride};
 }
 
 void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
@@ -64,16 +75,7 @@ void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
                     err.message);
         return;
     }
-    struct tsr_num_operand a = {.codes = t->tsram + r[MMA_A],
-                                .stride_bytes = (ptrdiff_t)r[MMA_AS],
-                                .k_strided = im[MMA_AT]};
-    struct tsr_num_operand b = {.codes = t->tsram + r[MMA_B],
-                                .stride_bytes = (ptrdiff_t)r[MMA_BS],
-                                .k_strided = im[MMA_BT]};
-    reads(s, t, in, (uint64_t)r[MMA_A], (uint64_t)r[MMA_AS], im[MMA_AT] ? k : m,
-          ((im[MMA_AT] ? m : k) * (uint64_t)fa->bits + 7) / 8);
-    reads(s, t, in, (uint64_t)r[MMA_B], (uint64_t)r[MMA_BS], im[MMA_BT] ? k : n,
-          ((im[MMA_BT] ? n : k) * (uint64_t)fb->bits + 7) / 8);
+    struct tsr_num_operand a = fetched(s, t, in, false), b = fetched(s, t, in, true);
     void *ma = scratch(s, 0, tsr_num_panel_bytes(&plan, TSR_NUM_A, m, k));
     void *mb = scratch(s, 1, tsr_num_panel_bytes(&plan, TSR_NUM_B, n, k));
     uint32_t *c = scratch(s, 2, 4 * (size_t)m * n);

@@ -51,27 +51,43 @@ static void finish(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const st
                                          .b = slot});
 }
 
-/* Whether all rows of an operand lie in the TSRAM, each within one line. */
+static uint32_t lanes_of(const struct tsr_sim *s, int64_t code)
+{
+    const struct tsr_ttu_config *u = &s->chip->tile.ttu;
+    uint8_t w = s->isa->formats[code].width_class;
+    return w == 16 ? u->r16 : w == 9 ? u->r9 : u->r6;
+}
+
+/* Whether all rows of an operand lie in the TSRAM, each within one line with its scales. */
 static bool operand_ok(struct tsr_sim *s, struct tile *t, const struct unit_insn *in, uint64_t now,
-                       uint64_t address, int64_t stride, int64_t rows, uint64_t bytes)
+                       const struct operand *o)
 {
     uint64_t line_bytes = (uint64_t)1 << s->line_shift, mask = line_bytes - 1;
-    uint64_t span = (uint64_t)stride * (uint64_t)(rows - 1) + bytes;
-    if (stride < 0 || stride > INT32_MAX || space_of(address) != TSR_SPACE_TSRAM ||
-        !tsram_ok(s, address, span)) {
+    uint64_t span = (uint64_t)o->stride * (uint64_t)(o->rows - 1), at = o->address, sc = o->scales;
+    if (o->stride < 0 || o->stride > INT32_MAX || space_of(at) != TSR_SPACE_TSRAM ||
+        !tsram_ok(s, at, span + o->bytes) ||
+        (o->scale_bytes && (space_of(sc) != TSR_SPACE_TSRAM || !tsram_ok(s, sc, span)))) {
         raise_fault(s, TSR_FAULT_ADDRESS, now, t->id, TSR_Q_TTU, in->pc,
-                    "operand of %lld rows at 0x%llx lies outside the TSRAM", (long long)rows,
-                    (unsigned long long)address);
+                    "operand of %lld rows at 0x%llx lies outside the TSRAM", (long long)o->rows,
+                    (unsigned long long)at);
         return false;
     }
-    for (int64_t i = 0; i < rows; i++, address += (uint64_t)stride)
-        if ((address & mask) + bytes > line_bytes) {
+    for (int64_t i = 0; i < o->rows; i++, at += (uint64_t)o->stride, sc += (uint64_t)o->stride)
+        if ((at & mask) + o->bytes > line_bytes) {
             raise_fault(s, TSR_FAULT_OPERAND_LINE, now, t->id, TSR_Q_TTU, in->pc,
                         "row of %llu bytes at 0x%llx crosses a line of %llu",
-                        (unsigned long long)bytes, (unsigned long long)address,
+                        (unsigned long long)o->bytes, (unsigned long long)at,
                         (unsigned long long)line_bytes);
             return false;
-        } else if (!((uint64_t)stride & mask)) {
+        } else if (o->scale_bytes &&
+                   ((at ^ sc) & ~mask || (sc & mask) + o->scale_bytes > line_bytes)) {
+            raise_fault(s, TSR_FAULT_OPERAND_LINE, now, t->id, TSR_Q_TTU, in->pc,
+                        "%llu bytes of scales at 0x%llx do not lie in the line of their row at "
+                        "0x%llx",
+                        (unsigned long long)o->scale_bytes, (unsigned long long)sc,
+                        (unsigned long long)at);
+            return false;
+        } else if (!((uint64_t)o->stride & mask)) {
             break; /* all rows lie alike */
         }
     return true;
@@ -92,33 +108,29 @@ static uint64_t fetch(struct tsr_sim *s, struct port *p, enum requester who, uin
     return at;
 }
 
-static uint32_t lanes_of(const struct tsr_sim *s, int64_t code)
+/* Bytes of `elems` elements in a row: blocks of shared microexponents are whole. */
+static uint64_t run_bytes(const struct tsr_format *f, uint64_t elems)
 {
-    const struct tsr_ttu_config *u = &s->chip->tile.ttu;
-    uint8_t w = s->isa->formats[code].width_class;
-    return w == 16 ? u->r16 : w == 9 ? u->r9 : u->r6;
+    if (f->family == TSR_FAMILY_SMX)
+        return (elems + f->block - 1) / f->block * ((f->block * f->bits + f->block / 2u + 7) / 8);
+    return (elems * f->bits + 7) / 8;
 }
 
-static uint64_t run_bytes(const struct tsr_sim *s, int64_t code, int64_t elems)
-{
-    return ((uint64_t)elems * s->isa->formats[code].bits + 7) / 8;
-}
-
-struct operand {
-    uint64_t address, bytes; /* of a row */
-    int64_t stride, rows;
-};
-
-/* A (or B) as the port sees it: rows of K, or with the K-strided layout k rows of M (N). */
-static struct operand operand_of(const struct tsr_sim *s, const struct unit_insn *in, bool b)
+struct operand operand_of(const struct tsr_sim *s, const struct unit_insn *in, bool b)
 {
     const int64_t *r = in->r, *im = in->u->imm;
+    const struct tsr_format *f = &s->isa->formats[im[b ? MMA_BF : MMA_AF]];
     int64_t outer = r[b ? MMA_N : MMA_M], k = r[MMA_K];
     bool strided = im[b ? MMA_BT : MMA_AT] != 0;
-    return (struct operand){.address = (uint64_t)r[b ? MMA_B : MMA_A],
-                            .bytes = run_bytes(s, im[b ? MMA_BF : MMA_AF], strided ? outer : k),
-                            .stride = r[b ? MMA_BS : MMA_AS],
-                            .rows = strided ? k : outer};
+    struct operand o = {.address = (uint64_t)r[b ? MMA_B : MMA_A],
+                        .bytes = run_bytes(f, (uint64_t)(strided ? outer : k)),
+                        .stride = r[b ? MMA_BS : MMA_AS],
+                        .rows = strided ? k : outer};
+    if (f->block > 1) {
+        o.scales = (uint64_t)r[b ? MMA_BSC : MMA_ASC];
+        o.scale_bytes = ((uint64_t)k + f->block - 1) / f->block * f->scale_bits / 8;
+    }
+    return o;
 }
 
 bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
@@ -131,8 +143,9 @@ bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     uint32_t first, banks;
     if (in->u->no_pair) {
         raise_fault(s, TSR_FAULT_ILLEGAL, now, t->id, TSR_Q_TTU, in->pc,
-                    "the tensor unit does not multiply %s by %s", s->isa->formats[im[MMA_AF]].name,
-                    s->isa->formats[im[MMA_BF]].name);
+                    "the tensor unit does not multiply %s%s by %s%s",
+                    s->isa->formats[im[MMA_AF]].name, im[MMA_AT] ? " (K-strided)" : "",
+                    s->isa->formats[im[MMA_BF]].name, im[MMA_BT] ? " (K-strided)" : "");
         return false;
     }
     if (k <= 0 || k > 8 * (int64_t)s->chip->tile.line_bytes || m > limit || n > limit ||
@@ -152,7 +165,7 @@ bool check_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     }
     for (int b = 0; b < 2; b++) {
         struct operand o = operand_of(s, in, b);
-        if (!operand_ok(s, t, in, now, o.address, o.stride, o.rows, o.bytes))
+        if (!operand_ok(s, t, in, now, &o))
             return false;
     }
     return true;
