@@ -133,6 +133,48 @@ static void test_bench_gemm_has_its_keys_and_they_agree(void **state)
     json_decref(two);
 }
 
+/* 4 x 4 queries and keys, causal: 10 pairs of 16; a window of 2 leaves 7. */
+static void test_bench_attention_counts_what_the_mask_leaves(void **state)
+{
+    (void)state;
+    double ratio[3];
+    for (int i = 0; i < 3; i++) {
+        const char *const all[] = {"bench-attention",
+                                   "--chip",
+                                   "micro",
+                                   "--phase",
+                                   "prefill",
+                                   "--heads",
+                                   "2",
+                                   "--kv-heads",
+                                   "1",
+                                   "--dim",
+                                   "8",
+                                   "--seq",
+                                   "4",
+                                   "--json",
+                                   i > 0 ? "--causal" : NULL,
+                                   "--window",
+                                   "2"};
+        const char *words[18] = {NULL};
+        memcpy(words, all, (i == 2 ? 17 : 15) * sizeof *words);
+        char *text = tsr_test_expect(0, NULL, words);
+        json_t *o = json_loads(text, 0, NULL);
+        assert_non_null(o);
+        ratio[i] = json_real_value(json_object_get(o, "ttu_utilisation")) *
+                   (double)json_integer_value(json_object_get(o, "cycles"));
+        assert_true(json_real_value(json_object_get(o, "tvp_utilisation")) > 0);
+        assert_true(json_integer_value(json_object_get(
+                        json_object_get(json_object_get(o, "waits"), "tvp"), "semaphore")) > 0);
+        json_decref(o);
+        free(text);
+    }
+    /* cycles x peak of 64 MACs x utilisation = 2 x 2 heads x 8 x pairs */
+    assert_float_equal(ratio[0], 2 * 2 * 8 * 16 / 64.0, 1e-9);
+    assert_float_equal(ratio[1], 2 * 2 * 8 * 10 / 64.0, 1e-9);
+    assert_float_equal(ratio[2], 2 * 2 * 8 * 7 / 64.0, 1e-9);
+}
+
 static void test_check_of_right_kernels_passes_and_repeats(void **state)
 {
     (void)state;
@@ -183,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_matmul_of_integers_writes_int32),
         cmocka_unit_test(test_matmul_out_format_rounds_once),
         cmocka_unit_test(test_matmul_saturation_is_said),
+        cmocka_unit_test(test_bench_attention_counts_what_the_mask_leaves),
         cmocka_unit_test(test_bench_gemm_has_its_keys_and_they_agree),
         cmocka_unit_test(test_check_of_right_kernels_passes_and_repeats),
         cmocka_unit_test(test_check_of_a_wrong_machine_exits_1_and_says_how_to_repeat),

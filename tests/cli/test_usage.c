@@ -95,6 +95,10 @@ static void test_wrong_usage_exits_2_and_says_what_is_allowed(void **state)
         {2,
          "--format FORMAT is missing",
          {"bench-gemm", "--chip", "micro", "--m", "1", "--n", "1", "--k", "1"}},
+        {2,
+         "--phase train: allowed: prefill decode",
+         {"bench-attention", "--chip", "micro", "--phase", "train", "--heads", "1", "--kv-heads",
+          "1", "--dim", "8", "--seq=4"}},
         {2, "allowed: bash", {"completion", "fish"}},
     };
     CHECK(rows);

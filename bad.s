@@ -1,0 +1,2 @@
+halt
+frobnicate x1

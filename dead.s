@@ -1,0 +1,4 @@
+.tiles 1
+.sem 3 tcp
+wait wait(s3)
+halt

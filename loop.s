@@ -1,0 +1,3 @@
+.tiles 1
+again:
+jmp again

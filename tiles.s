@@ -1,0 +1,2 @@
+.tiles 9
+halt
