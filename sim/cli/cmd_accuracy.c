@@ -3,15 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/cli/cli.h"
+#include "sim/cli/accuracy.h"
 #include "sim/cli/npy.h"
 #include "sim/cli/quant.h"
+#include "sim/cli/samples.h"
 
 enum {
     ROWS = 64,
     COLS = 4096,
-    OUTLIER_EVERY = 128, /* one column of so many */
-    OUTLIER_GAIN = 32,
     MAX_SETS = 3
 };
 
@@ -27,51 +26,11 @@ struct error_figures {
     double max_rel, mean_rel;
 };
 
-static uint32_t bits_of(float v)
-{
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* splitmix64 */
-static uint64_t next_random(uint64_t *s)
-{
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
-/* Twelve uniforms less 6: mean 0, variance 1, close to normal up to 4 sigma. Integers throughout,
- * so the values are the same on every host. */
-static float normal(uint64_t *s)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < 4; i++) {
-        uint64_t r = next_random(s);
-        sum += (int64_t)(r & 0xFFFFF) + (int64_t)(r >> 20 & 0xFFFFF) + (int64_t)(r >> 40 & 0xFFFFF);
-    }
-    return (float)(sum - 6 * (1 << 20) + 6) * 0x1p-20f;
-}
-
 static enum tsr_status make(struct set *set, const char *name, uint64_t seed, float gain,
                             struct tsr_error *err)
 {
     *set = (struct set){.name = name, .rows = ROWS, .cols = COLS};
-    set->x = malloc(4 * set->rows * set->cols);
-    if (!set->x)
-        return tsr_error_set(err, TSR_INTERNAL, "out of memory");
-    for (size_t i = 0; i < set->rows * set->cols; i++)
-        set->x[i] = bits_of(normal(&seed) * (i % OUTLIER_EVERY == 7 ? gain : 1.f));
-    return TSR_OK;
+    return samples_normal(seed, ROWS, COLS, gain, &set->x, err);
 }
 
 static enum tsr_status read_set(const char *file, struct set *set, struct tsr_error *err)
@@ -97,12 +56,13 @@ static enum tsr_status read_set(const char *file, struct set *set, struct tsr_er
 /* Sums in order, in double. Relative errors of what is not zero. */
 static struct error_figures compare(const uint32_t *x, const uint32_t *y, size_t n)
 {
-    double signal = 0, noise = 0, sum = 0, max = 0;
+    struct samples_power p = {0};
+    double sum = 0, max = 0;
     size_t nonzero = 0;
     for (size_t i = 0; i < n; i++) {
-        double v = (double)float_of(x[i]), d = (double)float_of(y[i]) - v;
-        signal += v * v;
-        noise += d * d;
+        double v = (double)samples_value(x[i]), d = (double)samples_value(y[i]) - v;
+        p.signal += v * v;
+        p.noise += d * d;
         if (v == 0)
             continue;
         double rel = fabs(d) / fabs(v);
@@ -110,9 +70,8 @@ static struct error_figures compare(const uint32_t *x, const uint32_t *y, size_t
         max = rel > max ? rel : max;
         nonzero++;
     }
-    return (struct error_figures){.snr_db = noise > 0 ? 10 * log10(signal / noise) : INFINITY,
-                                  .max_rel = max,
-                                  .mean_rel = nonzero ? sum / (double)nonzero : 0};
+    return (struct error_figures){
+        .snr_db = samples_snr(&p), .max_rel = max, .mean_rel = nonzero ? sum / (double)nonzero : 0};
 }
 
 static enum tsr_status measure(const struct quant *s, const struct set *set,
@@ -130,39 +89,30 @@ static enum tsr_status measure(const struct quant *s, const struct set *set,
     return st;
 }
 
-/* Digits that no host's libm disagrees on. */
-static json_t *rounded(double v)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.6g", v);
-    return isfinite(v) ? json_real(strtod(text, NULL)) : json_null();
-}
-
 static json_t *describe(const struct tsr_format *f, const char *data, const struct error_figures *e)
 {
     json_t *o = json_object();
     json_object_set_new(o, "format", json_string(f->name));
     json_object_set_new(o, "data", json_string(data));
     json_object_set_new(o, "bits_per_element", json_real(quant_bits(f)));
-    json_object_set_new(o, "snr_db", rounded(e->snr_db));
-    json_object_set_new(o, "max_relative_error", rounded(e->max_rel));
-    json_object_set_new(o, "mean_relative_error", rounded(e->mean_rel));
+    json_object_set_new(o, "snr_db", samples_json(e->snr_db));
+    json_object_set_new(o, "max_relative_error", samples_json(e->max_rel));
+    json_object_set_new(o, "mean_relative_error", samples_json(e->mean_rel));
     return o;
 }
 
 static void print_row(const struct tsr_format *f, const char *data, const struct error_figures *e)
 {
-    char snr[32] = "exact";
-    if (isfinite(e->snr_db))
-        snprintf(snr, sizeof snr, "%.2f", e->snr_db);
-    printf("%-10s %-9s %6.3f %8s %12.5g %12.5g\n", f->name, data, quant_bits(f), snr, e->max_rel,
-           e->mean_rel);
+    char snr[32];
+    printf("%-10s %-9s %6.3f %8s %12.5g %12.5g\n", f->name, data, quant_bits(f),
+           samples_text(e->snr_db, snr, sizeof snr), e->max_rel, e->mean_rel);
 }
 
-/* One format on all sets; `skip`: a format that does not take them is left out. */
+/* One format on all sets; `skip`: a format that does not take them is left out. *first: the SNR on
+ * the first set, untouched where left out. */
 static enum tsr_status one_format(struct cli *c, const struct tsr_isa *isa,
                                   const struct tsr_format *f, const struct set *sets, size_t n,
-                                  bool skip, json_t *all, struct tsr_error *err)
+                                  bool skip, json_t *all, double *first, struct tsr_error *err)
 {
     struct quant s;
     enum tsr_status st = quant_options(c, isa, f, &s, err);
@@ -177,6 +127,8 @@ static enum tsr_status one_format(struct cli *c, const struct tsr_isa *isa,
             break;
         }
         st = measure(&s, &sets[i], &e, err);
+        if (st == TSR_OK && i == 0)
+            *first = e.snr_db;
         if (st == TSR_OK && cli_has(c, "json"))
             json_array_append_new(all, describe(f, sets[i].name, &e));
         else if (st == TSR_OK)
@@ -190,6 +142,8 @@ static enum tsr_status all_formats(struct cli *c, const struct set *sets, size_t
 {
     const struct tsr_isa *isa;
     const struct tsr_format *f = NULL;
+    struct accuracy_rank rank[TSR_DTYPE_MAX];
+    size_t ranks = 0;
     enum tsr_status st = cli_isa(c, &isa, err);
     bool every = strcmp(cli_text(c, "format"), "all") == 0, json = cli_has(c, "json");
     if (st == TSR_OK && !every)
@@ -200,16 +154,23 @@ static enum tsr_status all_formats(struct cli *c, const struct set *sets, size_t
     if (!json)
         printf("%-10s %-9s %6s %8s %12s %12s\n", "format", "data", "bits", "SNR dB", "max rel",
                "mean rel");
-    for (int i = 0; i < TSR_DTYPE_MAX && st == TSR_OK; i++)
-        if (isa->has_format[i] && (every || f == &isa->formats[i]))
-            st = one_format(c, isa, &isa->formats[i], sets, n, every, all, err);
+    for (int i = 0; i < TSR_DTYPE_MAX && st == TSR_OK; i++) {
+        double snr = NAN;
+        if (!isa->has_format[i] || (!every && f != &isa->formats[i]))
+            continue;
+        st = one_format(c, isa, &isa->formats[i], sets, n, every, all, &snr, err);
+        if (!isnan(snr))
+            rank[ranks++] = (struct accuracy_rank){isa->formats[i].name, snr};
+    }
+    if (st == TSR_OK && every && !json)
+        accuracy_print_order(rank, ranks);
     if (st == TSR_OK && json)
         return cli_print_json(all, err);
     json_decref(all);
     return st;
 }
 
-static enum tsr_status run(struct cli *c, struct tsr_error *err)
+static enum tsr_status of_values(struct cli *c, struct tsr_error *err)
 {
     struct set sets[MAX_SETS] = {0};
     size_t n = 0;
@@ -219,7 +180,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     if (st == TSR_OK)
         st = make(&sets[n++], "normal", seed, 1, err);
     if (st == TSR_OK)
-        st = make(&sets[n++], "outliers", seed, OUTLIER_GAIN, err);
+        st = make(&sets[n++], "outliers", seed, SAMPLES_OUTLIER_GAIN, err);
     if (st == TSR_OK && file)
         st = read_set(file, &sets[n++], err);
     if (st == TSR_OK)
@@ -229,12 +190,52 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     return st;
 }
 
+/* Options of a model's matmuls and of single values do not mix. */
+static enum tsr_status check_options(const struct cli *c, struct tsr_error *err)
+{
+    static const char *const values[] = {"npy", "round", "scales", "scale-format", "tensor-scale"};
+    static const char *const products[] = {"chip", "weights-format", "activations"};
+    bool model = cli_has(c, "model");
+    for (size_t i = 0; model && i < sizeof values / sizeof *values; i++)
+        if (cli_has(c, values[i]))
+            return tsr_error_set(err, TSR_USAGE, "--%s: not with --model", values[i]);
+    for (size_t i = 0; !model && i < sizeof products / sizeof *products; i++)
+        if (cli_has(c, products[i]))
+            return tsr_error_set(err, TSR_USAGE, "--%s: only with --model", products[i]);
+    if (!model && !cli_has(c, "format"))
+        return tsr_error_set(err, TSR_USAGE, "--format FORMAT is missing");
+    return TSR_OK;
+}
+
+static enum tsr_status run(struct cli *c, struct tsr_error *err)
+{
+    enum tsr_status st = check_options(c, err);
+    if (st != TSR_OK)
+        return st;
+    return cli_has(c, "model") ? accuracy_of_model(c, err) : of_values(c, err);
+}
+
 static const struct cli_option options[] = {
     {.name = "format",
      .argument = "FORMAT",
      .words = CLI_WORDS_FORMAT,
-     .required = true,
-     .doc = "or all"},
+     .doc = "or all; with --model of weights and activations"},
+    {.name = "model",
+     .argument = "MODEL",
+     .words = CLI_WORDS_MODEL,
+     .doc = "the matmuls of a model: built-in name, or the path of a config.json"},
+    {.name = "weights-format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .doc = "with --model: of the weights, instead of --format"},
+    {.name = "activations",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .doc = "with --model: of the activations, instead of --format"},
+    {.name = "chip",
+     .argument = "CHIP",
+     .words = CLI_WORDS_CHIP,
+     .doc = "with --model: whose tensor unit, maia100 by default"},
     {.name = "npy",
      .argument = "FILE",
      .words = CLI_WORDS_FILE,
@@ -254,5 +255,9 @@ const struct cli_command cmd_accuracy = {
         "normal: 64 x 4096 values, mean 0, deviation 1 (weights); outliers: the same with one\n"
         "column of 128 times 32 (activations). SNR = signal power / power of the error; relative\n"
         "errors are those of values that are not zero. A format that does not take the values is\n"
-        "left out of `all`.\n",
+        "left out of `all`.\n"
+        "--model: for each matmul 16 rows of activations and 64 of weights of its K, quantized,\n"
+        "multiplied as the tensor unit does (its steps and roundings), against the exact product\n"
+        "of what they were; i8, i4 with an f32 scale per row. Random values, not the model's.\n"
+        "Published orders are cited from memory: arXiv 2302.08007 and 2310.10537.\n",
 };

@@ -175,4 +175,47 @@ expect 3 $t accuracy --format q6_k
 says 'read from GGUF'
 expect 2 $t accuracy --format mx7
 says 'no such format'
+
+# ---- accuracy of a model's matmuls: as the operands' own losses add up, the same at each run
+cat >small.json <<'END'
+{"model_type": "llama", "hidden_size": 1024, "num_hidden_layers": 2, "num_attention_heads": 8,
+ "intermediate_size": 2048, "vocab_size": 1000}
+END
+expect 0 $t accuracy --model small.json --format bf16 --json
+cp out first
+expect 0 $t accuracy --model small.json --weights-format bf16 --activations bf16 --json
+cmp -s out first || complain 'two ways to say bf16'
+# snr OPERATION DATA: in the last one's JSON
+snr() {
+    awk -F'[":, ]+' -v o="$1" -v d="$2" '$2 == "operation" { op = $3 } $2 == "data" { s = $3 }
+        $2 == "snr_db" && op == o && s == d { print $3 }' out
+}
+# near A B: within 1.5 dB, five deviations of the noise of 1,024 sampled results
+near() {
+    echo "$1 $2" | awk '{ d = $1 - $2; exit !(NF == 2 && d < 1.5 && d > -1.5) }'
+}
+expect 0 $t accuracy --model small.json --weights-format f16 --activations bf16 --json
+for op in qkv o gate_up down lm_head; do # f16 loses next to nothing: the loss is one operand's
+    near "$(snr $op normal)" 55.6 || complain "$op, f16 x bf16: $(snr $op normal) dB"
+    near "$(snr $op outliers)" 55.4 || complain "$op, outliers: $(snr $op outliers) dB"
+done
+expect 0 $t accuracy --model small.json --format i8 --json
+near "$(snr down normal)" 38.6 || complain "i8: $(snr down normal) dB" # 41.6 of each, less 3
+expect 0 $t accuracy --model mixtral-8x7b --format bf16
+grep -q '^expert_down *4096 *14336 ' out || complain "experts: $(cat out)"
+grep -q '^router' out && complain 'the router is bf16 whatever the format'
+expect 0 $t accuracy --model small.json --format all
+grep -q '^by SNR, normal: f16 bf16' out || complain "order of products: $(tail -3 out)"
+expect 3 $t accuracy --model small.json --weights-format i8 --activations bf16
+says 'activations bf16 with weights i8'
+expect 3 $t accuracy --model small.json --format f32
+says 'f32: the tensor unit does not take it'
+expect 2 $t accuracy --model small.json --weights-format bf16
+says 'and --activations'
+expect 2 $t accuracy --model small.json --format bf16 --npy w.npy
+says '--npy: not with --model'
+expect 2 $t accuracy --format bf16 --activations bf16
+says '--activations: only with --model'
+expect 2 $t accuracy
+says '--format FORMAT is missing'
 exit $bad
