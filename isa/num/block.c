@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 const struct tsr_format block_f16 = {.name = "f16",
                                      .code = TSR_F16,
@@ -121,67 +120,11 @@ struct block_factor block_factor_times(struct block_factor a, struct block_facto
         .m = a.m * b.m, .e = a.e + b.e, .negative = a.negative != b.negative};
 }
 
-/* mag * 2^e cut toward zero; the lowest bit set if anything was lost. 0 < mag < 2^63. */
-static uint32_t pack_odd(uint32_t sign, uint64_t mag, int e)
+void block_scale_down(uint32_t *out, const uint32_t *x, size_t n, uint32_t r, uint32_t most)
 {
-    int lz = num_clz64(mag) - 1;
-    uint64_t x = mag << lz; /* leading bit at 62 */
-    int low = e - lz + 39;  /* the 24 bits kept count 2^low */
-    int drop = low < -149 ? 39 - 149 - low : 39;
-    if (drop > 63)
-        return sign | 1;
-    if (low > 254 - 150)
-        return sign | (TSR_NUM_INF - 1);
-    low = low < -149 ? -149 : low;
-    uint64_t m = x >> drop, lost = x != m << drop;
-    return sign | ((((uint32_t)(low + 149) << 23) + (uint32_t)m) | (uint32_t)lost);
-}
-
-/* x / d as a magnitude of at least 33 bits, its lowest sticky, times 2^*e. x and d not 0. */
-static uint64_t quotient_of(uint32_t x, struct block_factor d, int *e)
-{
-    int low;
-    uint64_t m = num_split(x & NUM_MAGNITUDE, &low);
-    int lz = num_clz64(m) - 1;
-    m <<= lz; /* below 2^63; d.m is below 2^30 */
-    uint64_t quotient = m / d.m;
-    *e = low - lz - d.e;
-    return quotient | (quotient * d.m != m);
-}
-
-static uint32_t divide_slow(uint32_t x, struct block_factor d)
-{
-    int e;
-    if ((x & NUM_MAGNITUDE) == 0)
-        return x;
-    uint64_t quotient = quotient_of(x, d, &e);
-    return pack_odd((x & NUM_SIGN) ^ (d.negative ? NUM_SIGN : 0), quotient, e);
-}
-
-void block_divide(uint32_t *out, const uint32_t *x, size_t n, struct block_factor d, uint32_t most)
-{
-    assert(d.m != 0 && d.special == 0);
-    /* The divisor with its leading bit at 29, and 2^62 divided by it: for m < 2^24,
-     * (m * inverse) >> 30 is the quotient of m 2^32, or one less. */
-    int lz = num_clz64(d.m) - 34;
-    uint64_t by = d.m << lz, inverse = (UINT64_C(1) << 62) / by;
-    uint32_t flip = d.negative ? NUM_SIGN : 0;
-    int bias = 32 + d.e - lz; /* quotient counts 2^(field - 150 - bias) */
+    float by = block_float(r);
     for (size_t i = 0; i < n; i++) {
-        int field = (int)(x[i] >> 23 & 0xFF);
-        uint64_t m = (x[i] & 0x7FFFFF) | 0x800000;
-        uint64_t q = m * inverse >> 30, rest = (m << 32) - q * by;
-        uint64_t more = rest >= by;
-        q += more;
-        rest -= more ? by : 0;
-        /* 26 to 28 bits; 24 are kept. */
-        int drop = 2 + (int)(q >> 26 != 0) + (int)(q >> 27 != 0);
-        uint32_t kept = (uint32_t)(q >> drop), lost = (rest | (q ^ (uint64_t)kept << drop)) != 0;
-        int to = field - bias + drop; /* a hidden bit at 23 means field 1 counts 2^-149 */
-        uint32_t v = ((x[i] & NUM_SIGN) ^ flip) | ((((uint32_t)to - 1) << 23) + (kept | lost));
-        if (field == 0 || to < 1 || to > 254)
-            v = divide_slow(x[i], d);
-        uint32_t mag = v & NUM_MAGNITUDE;
+        uint32_t v = block_bits(block_float(x[i]) * by), mag = v & NUM_MAGNITUDE;
         out[i] = (v & NUM_SIGN) | (mag < most ? mag : most);
     }
 }
@@ -233,22 +176,27 @@ uint32_t block_largest(const struct tsr_format *element)
     return tsr_num_decode_f32(element, largest_code(element));
 }
 
-uint32_t block_scale_code(const struct tsr_format *f, uint32_t x, struct block_factor d)
+/* The magnitude raised to 2^-126. */
+static uint32_t at_least_normal(uint32_t v)
+{
+    return (v & NUM_MAGNITUDE) < BLOCK_LEAST_NORMAL ? (v & NUM_SIGN) | BLOCK_LEAST_NORMAL : v;
+}
+
+uint32_t block_scale_code(const struct tsr_format *f, uint32_t x, uint32_t divisor)
 {
     if ((x & NUM_MAGNITUDE) == 0)
         return 0;
-    uint32_t v, most = largest_code(f), sign = UINT32_C(1) << (f->bits - 1);
-    if (f->mbits > 20) { /* f32 itself: rounded here, an odd f32 has no bits to spare */
-        int e;
-        uint64_t quotient = quotient_of(x, d, &e);
-        v = num_round_pack((x >> 31) != d.negative, quotient, e);
-    } else {
-        v = divide_slow(x, d);
-    }
-    uint32_t code = tsr_num_encode(f, v, TSR_ROUND_EVEN), mag = code & ~sign;
+    uint32_t v = block_bits(block_float(x) / block_float(divisor));
+    uint32_t code = tsr_num_encode(f, at_least_normal(v), TSR_ROUND_EVEN);
+    uint32_t most = largest_code(f), sign = UINT32_C(1) << (f->bits - 1), mag = code & ~sign;
     if (mag == 0)
         mag = 1;
     return (code & sign) | (mag < most ? mag : most);
+}
+
+uint32_t block_reciprocal(uint32_t scale)
+{
+    return block_bits(1.0f / block_float(at_least_normal(scale)));
 }
 
 uint32_t block_scale_nan(const struct tsr_format *f)

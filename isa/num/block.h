@@ -3,8 +3,12 @@
 #ifndef ISA_NUM_BLOCK_H
 #define ISA_NUM_BLOCK_H
 
+#include <string.h>
+
 #include "isa/num/bits.h"
 #include "isa/num/quant.h"
+
+#define BLOCK_LEAST_NORMAL UINT32_C(0x00800000) /* 2^-126: its reciprocal is finite and normal */
 
 /* A family's codec: one row of n > 0 elements, arguments checked. */
 struct block_codec {
@@ -39,17 +43,20 @@ struct block_factor block_factor_of(uint32_t f32_bits);
 /* a * b of finite factors below 2^30 together. */
 struct block_factor block_factor_times(struct block_factor a, struct block_factor b);
 
-/* out[i] = x[i] / d, cut toward zero to an f32 whose lowest bit is set if anything was lost ("round
- * to odd"): rounding it again to 22 bits or fewer is as rounding the exact quotient. Magnitudes
- * are then cut at `most`, f32 bits. x finite; d neither zero nor special. out may be x. */
-void block_divide(uint32_t *out, const uint32_t *x, size_t n, struct block_factor d, uint32_t most);
+/* out[i] = x[i] * r, rounded to f32 as IEEE 754 says, magnitudes cut at `most`. All are f32 bits; x
+ * finite, r neither zero nor NaN. out may be x. */
+void block_scale_down(uint32_t *out, const uint32_t *x, size_t n, uint32_t r, uint32_t most);
 
 /* x[i] *= d, rounded once to nearest even; zeros keep their sign unless d is special. */
 void block_times(uint32_t *x, size_t n, struct block_factor d);
 
-/* Code of a scale x / d (x finite) to nearest even: 0 for x = 0, else at least the least
- * subnormal, at most the largest finite, with x/d's sign. */
-uint32_t block_scale_code(const struct tsr_format *f, uint32_t x, struct block_factor d);
+/* Code of a scale: x / divisor rounded to f32 (bits; x finite, divisor neither zero nor NaN), that
+ * to the scale's format, both to nearest even. 0 for x = 0, else at least 2^-126 and the least
+ * subnormal, at most the largest finite, with the quotient's sign. */
+uint32_t block_scale_code(const struct tsr_format *f, uint32_t x, uint32_t divisor);
+/* What elements are multiplied by: f32 bits of 1 / scale. A scale that is too small for its
+ * reciprocal counts as 2^-126; neither zero nor NaN. */
+uint32_t block_reciprocal(uint32_t scale);
 /* The format's NaN. */
 uint32_t block_scale_nan(const struct tsr_format *f);
 void block_scale_store(const struct tsr_format *f, uint8_t *scales, size_t i, uint32_t code);
@@ -65,6 +72,21 @@ static inline struct tsr_format block_element(const struct tsr_format *f)
     struct tsr_format e = *f;
     e.family = f->ebits > 0 ? TSR_FAMILY_FLOAT : TSR_FAMILY_INT;
     return e;
+}
+
+/* IEEE 754 binary32 division and multiplication are defined to the bit: the host's may serve. */
+static inline float block_float(uint32_t bits)
+{
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline uint32_t block_bits(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
 }
 
 /* Largest magnitude as f32 bits; NaNs count above infinity. */

@@ -108,11 +108,11 @@ static uint32_t scale_of(const struct tsr_format *f, const uint32_t *x)
     if (max >= TSR_NUM_INF)
         return block_scale_nan(&block_f16);
     if (f->code == TSR_Q8_0)
-        return block_scale_code(&block_f16, max, (struct block_factor){.m = 127});
-    size_t i = 0; /* the first of the largest magnitude lies at -8 exactly, but for d's rounding */
+        return block_scale_code(&block_f16, max, block_bits(127));
+    size_t i = 0; /* the first of the largest magnitude lies at -8, but for d's rounding */
     while ((x[i] & NUM_MAGNITUDE) != max)
         i++;
-    return block_scale_code(&block_f16, x[i], (struct block_factor){.m = 8, .negative = true});
+    return block_scale_code(&block_f16, x[i], block_bits(-8));
 }
 
 /* Codes of 32 elements, in order: int8, or nibbles of q - 8. */
@@ -121,15 +121,14 @@ static void encode(const struct tsr_format *f, const uint32_t *x, uint32_t scale
 {
     static const struct tsr_format i8 = {.family = TSR_FAMILY_INT, .bits = 8};
     static const struct tsr_format i4 = {.family = TSR_FAMILY_INT, .bits = 4};
-    struct block_factor d = block_factor_of(tsr_num_decode_f32(&block_f16, scale));
-    uint32_t quotients[32] = {0};
-    if (d.m != 0)
-        block_divide(quotients, x, 32, d, block_largest(&i8));
+    uint32_t d = tsr_num_decode_f32(&block_f16, scale), scaled[32] = {0};
+    if (d != 0 && d != TSR_NUM_NAN)
+        block_scale_down(scaled, x, 32, block_reciprocal(d), block_largest(&i8));
     if (f->code == TSR_Q8_0) {
-        tsr_num_encode_array(&i8, out, quotients, 32, round);
+        tsr_num_encode_array(&i8, out, scaled, 32, round);
         return;
     }
-    tsr_num_encode_array(&i4, out, quotients, 32, round);
+    tsr_num_encode_array(&i4, out, scaled, 32, round);
     for (int i = 0; i < 16; i++)
         out[i] ^= 0x88; /* q = value + 8 */
 }

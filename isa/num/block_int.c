@@ -40,10 +40,9 @@ static size_t scale_bytes(const struct tsr_num_quant *q, size_t n)
 uint32_t tsr_num_group_scale(const struct tsr_num_quant *q, const uint32_t *f32_bits, size_t n)
 {
     uint32_t max = block_max(f32_bits, n);
-    struct block_factor most = {.m = (UINT64_C(1) << (q->format->bits - 1)) - 1};
     if (max >= TSR_NUM_INF)
         return block_scale_nan(q->scale_format);
-    return block_scale_code(q->scale_format, max, most);
+    return block_scale_code(q->scale_format, max, block_largest(q->format));
 }
 
 /* n elements of one scale, in chunks that fill whole bytes whatever their width. */
@@ -51,17 +50,18 @@ static void encode(const struct tsr_num_quant *q, uint32_t scale, const uint32_t
                    uint8_t *out)
 {
     const struct tsr_format *f = q->format;
-    uint32_t quotients[256];
+    uint32_t scaled[256];
     uint32_t most = block_largest(f); /* the most negative code is not made */
-    struct block_factor d = block_factor_of(tsr_num_decode_f32(q->scale_format, scale));
-    bool none = d.special != 0 || d.m == 0 || block_max(x, n) >= TSR_NUM_INF;
+    uint32_t d = tsr_num_decode_f32(q->scale_format, scale), mag = d & NUM_MAGNITUDE;
+    bool none = mag == 0 || mag >= TSR_NUM_INF || block_max(x, n) >= TSR_NUM_INF;
+    uint32_t r = none ? 0 : block_reciprocal(d);
     for (size_t at = 0; at < n; at += 256, out += 256 / 8 * f->bits) {
         size_t here = n - at < 256 ? n - at : 256;
         if (none)
-            memset(quotients, 0, sizeof quotients);
+            memset(scaled, 0, sizeof scaled);
         else
-            block_divide(quotients, x + at, here, d, most);
-        tsr_num_encode_array(f, out, quotients, here, q->round);
+            block_scale_down(scaled, x + at, here, r, most);
+        tsr_num_encode_array(f, out, scaled, here, q->round);
     }
 }
 

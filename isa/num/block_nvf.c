@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NVFP4: small floats, one e4m3 scale per block, optionally one f32 factor per tensor.
- * Rounding compares exact quotients: x against element * scale * factor. */
+ * Its divisions and products are f32's, each rounded once. */
 #include "isa/num/block.h"
 
 #include <string.h>
@@ -38,22 +38,23 @@ static struct block_factor tensor_factor(const struct tsr_num_quant *q)
     return block_factor_of(q->tensor_scale != 0 ? q->tensor_scale : UINT32_C(0x3F800000));
 }
 
-/* One block's quotients, and its scale. */
-static uint8_t divide(const uint32_t *x, size_t n, struct block_factor tensor,
-                      struct block_factor whole, uint32_t *quotients)
+/* One block times the reciprocal of its scale, and the scale. `whole`: that of a block whose
+ * largest magnitude makes the scale 1, f32 bits. */
+static uint8_t scale_down(const uint32_t *x, size_t n, uint32_t tensor, uint32_t whole,
+                          uint32_t *scaled)
 {
     uint32_t max = block_max(x, n);
     if (max >= TSR_NUM_INF) {
-        memset(quotients, 0, 4 * n);
+        memset(scaled, 0, 4 * n);
         return (uint8_t)block_scale_nan(&block_e4m3);
     }
-    uint8_t scale = (uint8_t)block_scale_code(&block_e4m3, max, whole);
-    struct block_factor d = block_factor_of(tsr_num_decode_f32(&block_e4m3, scale));
+    uint8_t code = (uint8_t)block_scale_code(&block_e4m3, max, whole);
+    float scale = block_float(tsr_num_decode_f32(&block_e4m3, code)) * block_float(tensor);
     if (max > 0)
-        block_divide(quotients, x, n, block_factor_times(d, tensor), TSR_NUM_INF - 1);
+        block_scale_down(scaled, x, n, block_reciprocal(block_bits(scale)), TSR_NUM_INF - 1);
     else
-        memcpy(quotients, x, 4 * n);
-    return scale;
+        memcpy(scaled, x, 4 * n);
+    return code;
 }
 
 static void quantize(const struct tsr_num_quant *q, const uint32_t *x, size_t n, uint8_t *elements,
@@ -61,17 +62,15 @@ static void quantize(const struct tsr_num_quant *q, const uint32_t *x, size_t n,
 {
     struct tsr_format element = block_element(q->format);
     size_t block = element.block, chunk = TSR_NUM_MAX_BLOCK / block * block;
-    struct block_factor tensor = tensor_factor(q);
-    struct block_factor whole =
-        block_factor_times(tensor, block_factor_of(block_largest(&element)));
+    uint32_t tensor = q->tensor_scale != 0 ? q->tensor_scale : UINT32_C(0x3F800000);
+    uint32_t whole = block_bits(block_float(block_largest(&element)) * block_float(tensor));
     for (size_t at = 0; at < n; at += chunk, elements += chunk * element.bits / 8) {
-        uint32_t quotients[TSR_NUM_MAX_BLOCK] = {0};
+        uint32_t scaled[TSR_NUM_MAX_BLOCK] = {0};
         size_t end = n - at < chunk ? n - at : chunk;
         for (size_t i = 0; i < end; i += block)
-            *scales++ =
-                divide(x + at + i, end - i < block ? end - i : block, tensor, whole, quotients + i);
-        tsr_num_encode_array(&element, elements, quotients, block_count(end, block) * block,
-                             q->round);
+            *scales++ = scale_down(x + at + i, end - i < block ? end - i : block, tensor, whole,
+                                   scaled + i);
+        tsr_num_encode_array(&element, elements, scaled, block_count(end, block) * block, q->round);
     }
 }
 
@@ -102,9 +101,8 @@ uint32_t tsr_num_tensor_scale(const struct tsr_format *f, const uint32_t *f32_bi
     uint32_t max = block_max(f32_bits, n);
     if (max == 0 || max >= TSR_NUM_INF)
         return UINT32_C(0x3F800000);
-    struct block_factor whole = block_factor_times(block_factor_of(block_largest(&element)),
-                                                   block_factor_of(block_largest(&block_e4m3)));
-    return block_scale_code(&f32, max, whole);
+    float whole = block_float(block_largest(&element)) * block_float(block_largest(&block_e4m3));
+    return block_scale_code(&f32, max, block_bits(whole));
 }
 
 const struct block_codec block_nvf = {check, element_bytes, scale_bytes, quantize, dequantize};

@@ -49,11 +49,17 @@ size_t tsr_num_scale_bytes(const struct tsr_num_quant *q, size_t n);
  *     -128 is never made.
  *   smx: e = floor(log2 max), clamped likewise; a pair's shift t is 1 if both exponents are below
  *     e and not both elements are zero; elements count 2^(e - (mbits - 1) - t), clamped.
- *   nvf: scale = max / (6 tensor_scale) in e4m3; integers: max / (2^(bits-1) - 1) in the scale's
- *     format; q8_0: max / 127, q4_0: (the element of largest magnitude, the first of them) / -8,
- *     in f16. Of a block that is not zero, a scale is at least the least subnormal and saturates.
- *     Elements are the exact quotient by the stored scale, rounded once, clamped; integers and
- *     q8_0 to +-(2^(bits-1) - 1).
+ *   The others, in f32 operations of one rounding each (nearest even), so that a vector unit of
+ *   f32 makes the same bits:
+ *     s = max / d in the scale's format, rounded to f32 first; d = 6 tensor_scale for nvf,
+ *     2^(bits-1) - 1 for integers, 127 for q8_0; q4_0: (the element of largest magnitude, the first
+ *     of them) / -8. Of a block that is not zero, |s| is at least 2^-126 and the least subnormal,
+ *     and saturates.
+ *     r = 1 / s (nvf: 1 / (s tensor_scale)), a divisor below 2^-126 counting as 2^-126.
+ *     Elements are x r, rounded to f32, then as `round` says, clamped; integers and q8_0 to
+ *     +-(2^(bits-1) - 1). The divisions are one per block. Against the quotient x / s the product
+ *     differs by less than 2^-22 of itself: to nearest, that moves only what lies as close to the
+ *     middle of two codes; toward zero, it may take a code just met one step down.
  *   -0 keeps its sign where the format has one. A block with NaN or infinity gets a NaN scale
  *   (0xFF in mx and smx) and zero elements. A block of zeros has scale 0 and zero elements.
  * Aliasing: none. Errors: as tsr_num_quant_check; TSR_USAGE for q4_k and q6_k.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Block formats from their definitions alone, in long double: every product and midpoint here has
- * fewer than 64 bits, so nothing is rounded. */
+ * fewer than 64 bits, so nothing is rounded but where oracle_round says f32. A quotient of two f32
+ * lies at least 2^-50 of itself from the middle of two f32 unless it is one: rounding it to 64 bits
+ * first changes nothing. */
 #ifndef TESTS_NUM_BLOCK_ORACLE_H
 #define TESTS_NUM_BLOCK_ORACLE_H
 
@@ -55,11 +57,25 @@ static inline uint32_t oracle_nearest(const struct tsr_format *element, uint32_t
     return lo + (2 * x > middle);
 }
 
-/* A scale: to nearest even, not 0 for what is not. */
-static inline uint32_t oracle_scale(const struct tsr_format *f, long double x, long double unit)
+static inline float oracle_round(long double v)
 {
-    uint32_t c = oracle_nearest(f, oracle_largest(f), x, unit, TSR_ROUND_EVEN);
-    return x > 0 && c == 0 ? 1 : c;
+    return (float)v; /* the host rounds to nearest even */
+}
+
+/* The scale of a block whose largest magnitude is max: not 0 but for 0, its reciprocal finite. */
+static inline uint32_t oracle_scale(const struct tsr_format *f, float max, float divisor)
+{
+    float v = oracle_round((long double)max / divisor);
+    v = max > 0 && v < 0x1p-126f ? 0x1p-126f : v;
+    uint32_t c = oracle_nearest(f, oracle_largest(f), v, 1, TSR_ROUND_EVEN);
+    return max > 0 && c == 0 ? 1 : c;
+}
+
+/* x times the reciprocal of a scale, two roundings. */
+static inline float oracle_scaled_down(float x, float scale)
+{
+    float r = oracle_round(1 / (long double)(scale < 0x1p-126f ? 0x1p-126f : scale));
+    return oracle_round((long double)x * r);
 }
 
 static inline int oracle_exponent(long double x)
@@ -76,11 +92,6 @@ struct oracle_block {
     uint8_t shift[32]; /* smx */
     float value[64];   /* decoded */
 };
-
-static inline float oracle_round(long double v)
-{
-    return (float)v; /* the host rounds to nearest even */
-}
 
 /* Signs and codes from magnitudes. */
 static inline void oracle_put(struct oracle_block *b, unsigned i, const struct tsr_format *e,
@@ -162,22 +173,24 @@ static inline struct oracle_block oracle_smx(const struct tsr_format *f, const f
     return b;
 }
 
-/* Elements as quotients by a scale of format s, `divisor` the largest element (times a factor). */
+/* Elements under a scale of format s, `largest` the largest element, `factor` the tensor's. */
 static inline struct oracle_block oracle_scaled(const struct tsr_format *e, bool twos,
                                                 const struct tsr_format *s, uint32_t scale_nan,
-                                                long double divisor, long double factor,
-                                                const float *x, unsigned n, enum tsr_round round)
+                                                float largest, float factor, const float *x,
+                                                unsigned n, enum tsr_round round)
 {
     bool finite;
     float max = oracle_max(x, n, &finite);
+    float divisor = oracle_round((long double)largest * factor);
     struct oracle_block b = {.scale = oracle_scale(s, max, divisor)};
     if (!finite)
         return oracle_none(n, scale_nan);
     long double unit = (long double)num_value(s, b.scale) * factor;
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        float mag = oracle_scaled_down(fabsf(x[i]), oracle_round(unit));
         oracle_put(&b, i, e, twos, x[i],
-                   unit > 0 ? oracle_nearest(e, oracle_largest(e), fabsf(x[i]), unit, round) : 0,
-                   unit);
+                   unit > 0 ? oracle_nearest(e, oracle_largest(e), mag, 1, round) : 0, unit);
+    }
     return b;
 }
 
@@ -201,9 +214,8 @@ static inline struct oracle_block oracle_q4_0(const float *x, enum tsr_round rou
         bool minus = (x[i] < 0) != (unit < 0) && x[i] != 0;
         /* The integers -8..7: magnitudes up to 8 on one side. */
         uint32_t limit = minus ? 8 : 7;
-        uint32_t mag =
-            unit != 0 ? oracle_nearest(&num_formats[N_I32], limit, fabsf(x[i]), fabsl(unit), round)
-                      : 0;
+        float v = oracle_scaled_down(fabsf(x[i]), oracle_round(fabsl(unit)));
+        uint32_t mag = unit != 0 ? oracle_nearest(&num_formats[N_I32], limit, v, 1, round) : 0;
         b.code[i] = (minus ? 0u - mag : mag) & 15;
         b.value[i] = mag == 0 ? 0 : oracle_round((minus ? -(long double)mag : mag) * unit);
     }

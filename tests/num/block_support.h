@@ -71,14 +71,14 @@ static inline struct oracle_block expected(const struct tsr_num_quant *q, const 
     const struct tsr_format *e4m3 = &num_formats[N_E4M3];
     struct tsr_format e = oracle_element(f);
     unsigned n = block_of(q);
-    long double tensor = q->tensor_scale ? num_float(q->tensor_scale) : 1;
+    float tensor = q->tensor_scale ? num_float(q->tensor_scale) : 1;
     switch (f->family) {
     case TSR_FAMILY_MX:
         return oracle_mx(f, x, n, q->round);
     case TSR_FAMILY_SMX:
         return oracle_smx(f, x, n, q->round);
     case TSR_FAMILY_NVF:
-        return oracle_scaled(&e, false, e4m3, 0x7F, num_value(&e, oracle_largest(&e)) * tensor,
+        return oracle_scaled(&e, false, e4m3, 0x7F, (float)num_value(&e, oracle_largest(&e)),
                              tensor, x, n, q->round);
     case TSR_FAMILY_GGUF:
         if (f->code == TSR_Q4_0)
@@ -88,7 +88,7 @@ static inline struct oracle_block expected(const struct tsr_num_quant *q, const 
     default:
         return oracle_scaled(&e, true, q->scale_format,
                              tsr_num_encode(q->scale_format, TSR_NUM_NAN, TSR_ROUND_EVEN),
-                             oracle_largest(&e), 1, x, n, q->round);
+                             (float)oracle_largest(&e), 1, x, n, q->round);
     }
 }
 

@@ -266,6 +266,8 @@ static void test_block_values_by_name(void **state)
         {TSR_Q8_0, {1e-9f, 0, 0, 0}, 0x0001, TSR_ROUND_EVEN, {0, 0, 0, 0}},
         {TSR_Q4_0, {-8, 7.5f, .5f, -1.5f}, 0x3C00, TSR_ROUND_EVEN, {-8, 7, 0, -2}},
         {TSR_Q4_0, {8, 7.5f, -7.9f, 0}, 0xBC00, TSR_ROUND_EVEN, {8, 8, -7, 0}},
+        /* 1 / 3 is no f32: 1.5 and -4.5 still meet the ties */
+        {TSR_Q8_0, {381, 127, 1.5f, -4.5f}, 0x4200, TSR_ROUND_EVEN, {381, 126, 0, -6}},
         {TSR_I8, {-127, 127, .5f, -1.5f}, 0x3F80, TSR_ROUND_EVEN, {-127, 127, 0, -2}},
         {TSR_I4, {-7, 6.5f, 2.5f, -.5f}, 0x3F80, TSR_ROUND_AWAY, {-7, 7, 3, -1}},
     };

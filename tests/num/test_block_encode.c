@@ -220,6 +220,53 @@ static void test_block_encode_given_and_shared_scales(void **state)
     assert_true(tsr_num_tensor_scale(q.format, (uint32_t *)(void *)&zero, 1) == num_bits(1));
 }
 
+/* Where a division or product leaves f32's normal range: tiny and huge factors and given scales. */
+static void test_block_encode_scales_at_the_ends_of_f32(void **state)
+{
+    static const float tensors[] = {0x1p-149f, 0x1p-130f, 0x1p-126f, 0x1p-120f,
+                                    0x1p100f,  0x1p125f,  0x1p127f};
+    static const float rows[] = {0x1p-149f, 0x1.8p-130f, 0x1p-126f, 1, 0x1.fffffep127f};
+    uint64_t s = tsr_test_seed("block ends", 17);
+    struct tsr_num_quant nvf = {.format = &isa->formats[TSR_NVF4]};
+    float x[64];
+    (void)state;
+    for (size_t t = 0; t < sizeof tensors / sizeof *tensors; t++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            for (unsigned i = 0; i < 64; i++)
+                x[i] = i % 16 == 0 ? rows[r] : rows[r] * tsr_test_random_f32(&s);
+            nvf.tensor_scale = num_bits(tensors[t]);
+            check_row(&nvf, x, 64);
+        }
+    static const struct {
+        float scale, x;
+        int8_t want;
+    } given[] = {
+        {0x1p-149f, 0x1p-149f, 0}, /* counts as 2^-126 in the division */
+        {0x1p-149f, -0x1p-125f, -2},
+        {0x1p-149f, 1, 127},
+        {0x1p-149f, 0, 0},
+        {-0.5f, 3, -6},
+        {-0.f, 1, 0},
+        {INFINITY, 1, 0},
+        {NAN, 1, 0},
+        {0x1p127f, -0x1.fffffep127f, -2},
+        {1, INFINITY, 0},
+    };
+    struct tsr_num_quant q = {.format = &isa->formats[TSR_I8],
+                              .scale_format = &isa->formats[TSR_F32],
+                              .scales_given = true};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        struct tsr_error err = {0};
+        float scale = given[i].scale;
+        int8_t code = 99;
+        uint32_t bits = num_bits(given[i].x);
+        assert_int_equal(tsr_num_quantize(&q, &bits, 1, &code, &scale, &err), TSR_OK);
+        if (code != given[i].want)
+            fail_msg("%a under %a: %d, not %d", (double)given[i].x, (double)scale, code,
+                     given[i].want);
+    }
+}
+
 /* ---- GGUF ----------------------------------------------------------------------------------- */
 
 static void test_block_encode_gguf_layouts_hold_the_same_bits(void **state)
@@ -369,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_block_encode_next_to_inexact_middles),
         cmocka_unit_test(test_block_encode_decoded_values_come_back),
         cmocka_unit_test(test_block_encode_given_and_shared_scales),
+        cmocka_unit_test(test_block_encode_scales_at_the_ends_of_f32),
         cmocka_unit_test(test_block_encode_gguf_layouts_hold_the_same_bits),
         cmocka_unit_test(test_block_encode_k_blocks_decode_by_their_definition),
         cmocka_unit_test(test_block_encode_vectors_of_the_emulator),
