@@ -219,41 +219,35 @@ static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
 
 /* ---- second pass: p, its sum in v26 v27 v28 v31, its store. -m in v25 ----------------------- */
 
-static void add_pair(struct tsr_text *t, int pair)
+static void add_pair(struct tsr_text *t, int first, int pair)
 {
     static const int chain[4] = {26, 27, 28, 31};
-    int c = chain[pair % 4];
-    L("  vadd3 v%d, v%d, v%d, v%d", c, c, 8 + 2 * pair, 9 + 2 * pair);
+    int c = chain[pair];
+    L("  vadd3 v%d, v%d, v%d, v%d", c, c, first + 2 * pair, first + 2 * pair + 1);
 }
 
-/* 16 unmasked rows a turn: scores from a7 through v0..v7, p in v8..v23; rows 0..7 to a5, 8..15, a
- * turn later, to a11. One line per cycle: the arithmetic and the memory instruction of cycle c. */
+/* 16 unmasked rows a turn of 32 cycles, one line per cycle: its arithmetic, then its memory
+ * instruction. Rows 0..7 in v8..v15 go to a5, rows 8..15 in v16..v23 a turn later to a11; each
+ * half is summed in the turn after, just before its registers are loaded again. */
 static void plain_weights(const struct attention_plan *p, struct tsr_text *t)
 {
     L("  vloop a4, plain_exp");
-    for (int c = 0; c < 40; c++) {
-        int k = c % 8;
-        if (c < 16)
-            L("  vlda v%d, a7, %u", k, p->row_lines);
-        else if (c < 24)
-            L("  vst v%d, a11, %s, %u", 16 + k, p->format, k == 7 ? 9 * p->line : p->line);
-        else if (c >= 32)
-            L("  vst v%d, a5, %s, %u", 8 + k, p->format, k == 7 ? 9 * p->line : p->line);
-        if (c < 4)
-            add_pair(t, c);
-        else if (c < 12)
-            L("  vfma v%d, v%d, v24, v25", 4 + c, c - 4);
-        else if (c < 16)
-            add_pair(t, c - 8);
-        else if (c < 24)
-            L("  vfma v%d, v%d, v24, v25", c, k);
+    for (int c = 0; c < 32; c++) {
+        int k = c % 8, load = c < 16 ? 8 : 16, store = 24 - load;
+        if (c % 16 < 4)
+            add_pair(t, load, k);
+        else if (c % 16 >= 8)
+            L("  vexp2_fma v%d, v%d, v24, v25", load + k, load + k);
+        if (c % 16 < 8)
+            L("  vlda v%d, a7, %u", load + k, p->row_lines);
         else
-            L("  vexp2 v%d, v%d", c - 16, c - 16);
+            L("  vst v%d, a%d, %s, %u", store + k, store == 16 ? 11 : 5, p->format,
+              k == 7 ? 9 * p->line : p->line);
     }
     L("plain_exp:");
     for (int k = 0; k < 8; k++) {
         L("  vst v%d, a11, %s, %u", 16 + k, p->format, p->line);
-        add_pair(t, k);
+        add_pair(t, k < 4 ? 8 : 16, k % 4);
     }
 }
 
