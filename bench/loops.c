@@ -10,17 +10,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TEXT = 96, MAX_INSNS = 200000, MAX_LOOP = 4000 };
+enum {
+    TEXT = 96,
+    MAX_INSNS = 200000,
+    MAX_LOOP = 4000
+};
 
 struct core {
     const char *name;
     unsigned vector_bits;
     unsigned pipes; /* that take a MAC instruction each cycle */
 };
-/* Pipes: Arm's software optimisation guides of N2 and V2, Fujitsu's A64FX manual. */
+/* Pipes: Arm's software optimisation guides of N2, V2 and V1, Fujitsu's A64FX manual. */
 static const struct core cores[] = {
-    {"neoverse-n2", 128, 2}, {"neoverse-v2", 128, 4}, {"a64fx", 512, 2}};
-enum { CORES = sizeof cores / sizeof cores[0] };
+    {"neoverse-n2", 128, 2}, {"neoverse-v2", 128, 4}, {"neoverse-v1", 256, 2}, {"a64fx", 512, 2}};
+enum {
+    CORES = sizeof cores / sizeof cores[0]
+};
 
 /* MACs of one instruction per 128 bits of vector, by element type of the destination. */
 static const struct mac_op {
@@ -28,13 +34,15 @@ static const struct mac_op {
     const char *type; /* null: any */
     unsigned macs;
 } mac_ops[] = {
-    {"fmla", "h", 8},      {"fmla", "s", 4},      {"fmla", "d", 2},     {"fmad", "h", 8},
-    {"fmad", "s", 4},      {"fmad", "d", 2},      {"bfmmla", NULL, 16}, {"bfdot", NULL, 8},
-    {"bfmlalb", NULL, 4},  {"bfmlalt", NULL, 4},  {"fmlalb", NULL, 4},  {"fmlalt", NULL, 4},
-    {"smmla", NULL, 32},   {"ummla", NULL, 32},   {"usmmla", NULL, 32}, {"sdot", NULL, 16},
-    {"udot", NULL, 16},    {"usdot", NULL, 16},   {"sudot", NULL, 16},  {"mla", "s", 4},
+    {"fmla", "h", 8},     {"fmla", "s", 4},     {"fmla", "d", 2},     {"fmad", "h", 8},
+    {"fmad", "s", 4},     {"fmad", "d", 2},     {"bfmmla", NULL, 16}, {"bfdot", NULL, 8},
+    {"bfmlalb", NULL, 4}, {"bfmlalt", NULL, 4}, {"fmlalb", NULL, 4},  {"fmlalt", NULL, 4},
+    {"smmla", NULL, 32},  {"ummla", NULL, 32},  {"usmmla", NULL, 32}, {"sdot", NULL, 16},
+    {"udot", NULL, 16},   {"usdot", NULL, 16},  {"sudot", NULL, 16},  {"mla", "s", 4},
 };
-enum { MAC_OPS = sizeof mac_ops / sizeof mac_ops[0] };
+enum {
+    MAC_OPS = sizeof mac_ops / sizeof mac_ops[0]
+};
 
 struct insn {
     unsigned long address;
@@ -204,8 +212,8 @@ static long model_cycles(const struct core *core, const char *iterations, const 
     char cpu[64], rounds[32], line[1024];
     snprintf(cpu, sizeof cpu, "-mcpu=%s", core->name);
     snprintf(rounds, sizeof rounds, "-iterations=%s", iterations);
-    char *argv[] = {"llvm-mca-19", "-mtriple=aarch64", cpu, "-mattr=+sve2,+i8mm,+bf16",
-                    rounds,        NULL};
+    char *argv[] = {"llvm-mca-19", "-mtriple=aarch64", cpu, "-mattr=+sve2,+i8mm,+bf16", rounds,
+                    NULL};
     FILE *in = tmpfile();
     if (in == NULL)
         die("cannot write", "temporary file");
@@ -285,8 +293,7 @@ static bool report(const char *object, const struct insn *insns, size_t n, bool 
             printf("}");
         } else {
             printf("%-24.*s %-12s %9.2f %7.1f %9zu %10.4f\n", length, base, cores[c].name, rate,
-                   100 * rate / peak, l.last - l.first + 1,
-                   (double)(l.last - l.first + 1) / macs);
+                   100 * rate / peak, l.last - l.first + 1, (double)(l.last - l.first + 1) / macs);
         }
         any = true;
     }

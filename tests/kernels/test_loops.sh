@@ -53,3 +53,5 @@ at_least() {
 }
 at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-n2 99
 at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-v2 99
+at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-v1 99
+at_least matmul_f32_sve matmul armv8.2-a+sve a64fx 99
