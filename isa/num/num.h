@@ -40,6 +40,10 @@ uint32_t tsr_num_encode(const struct tsr_format *f, uint32_t f32_bits, enum tsr_
  * TSR_NUM_NAN. Bits of `code` above f->bits are ignored. */
 uint32_t tsr_num_decode_f32(const struct tsr_format *f, uint32_t code);
 
+/* The value of a code: exact for every format that has a codec, i32 among them; infinities as such,
+ * any NaN as f64's quiet one. Bits of `code` above f->bits are ignored. */
+double tsr_num_value(const struct tsr_format *f, uint32_t code);
+
 /* The same for n elements, packed in memory little-endian without gaps, the lowest bit first
  * (4 bits: the even element in the low nibble). Bits left over in the last byte are written as 0.
  * Shapes: n elements here, (n * f->bits + 7) / 8 bytes there. No overlap. */

@@ -75,6 +75,12 @@ enum tsr_status tsr_num_dequantize(const struct tsr_num_quant *q, const void *el
                                    const void *scales, size_t n, uint32_t *f32_bits,
                                    struct tsr_error *err);
 
+/* The value of one element of a block, exact: of mx, smx, nvf, q8_0 and q4_0 an element times its
+ * scale has at most 19 bits. code: the element as it lies in its plane, for smx with its pair's
+ * shift above it (bit f->bits); scale: as it lies in the scales' plane. A zero has the element's
+ * sign; infinities (e5m2, scales of f16) as such; NaN, also of Inf * 0, as f64's quiet one. */
+double tsr_num_block_value(const struct tsr_format *f, uint32_t code, uint32_t scale);
+
 /* The scale that tsr_num_quantize would give integers of one group of n elements: for scales per
  * tensor or calibrated ones. A code of q->scale_format. */
 uint32_t tsr_num_group_scale(const struct tsr_num_quant *q, const uint32_t *f32_bits, size_t n);
