@@ -86,7 +86,7 @@ static void scores_variant(struct emit *e, int flags)
                     last && flags & LAST ? S_QUERY_FREE : -1);
         L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, "
           "acc=%d%s%s",
-          s ? T0 : X_KV, T2, T1, T2, X_NK, X_ROWS, T3, T4, p->format, p->format, s != 0, waits,
+          s ? T0 : X_KV, T2, T1, T2, X_NK, X_ROWS, T3, T4, p->kv_format, p->format, s != 0, waits,
           posts);
     }
 }
@@ -234,7 +234,7 @@ static void sum_variant(struct emit *e, int flags)
                     last && flags & RELEASE ? released(p) : -1);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, "
           "bf=%s, across=%d%s%s%s",
-          T0, T3, s ? T2 : X_DV, T3, X_DR, T4, X_DK, T5, p->format, p->format, p->v_banks == 2,
+          T0, T3, s ? T2 : X_DV, T3, X_DR, T4, X_DK, T5, p->format, p->kv_format, p->v_banks == 2,
           scale, waits, posts);
     }
     if (flags & RELEASE)

@@ -36,9 +36,10 @@ struct tsr_npu_attention {
     uint64_t batch, heads, kv_heads, head_dim, q_len, kv_len;
     bool causal;
     uint64_t window;
-    double scale;          /* > 0; 1 / sqrt(head_dim) for most */
-    double softcap;        /* 0: none */
-    enum tsr_dtype format; /* of Q, K, V, O: bf16 or f16 */
+    double scale;             /* > 0; 1 / sqrt(head_dim) for most */
+    double softcap;           /* 0: none */
+    enum tsr_dtype format;    /* of Q and O, and inside: bf16 or f16 */
+    enum tsr_dtype kv_format; /* of K and V: f8e4m3, f8e5m2, or as `format`; 0: as that */
     struct tsr_npu_rows q, k, v, o;
     bool has_sinks;
     enum tsr_dtype sink_format; /* f32, bf16, f16 */

@@ -134,7 +134,8 @@ void attn_unit_address(struct emit *e, int d, int u, int q, int r, int t, uint64
 struct steps attn_key_steps(const struct tsr_npu_rows *r, uint64_t part);
 struct steps attn_query_steps(const struct attention_plan *p, const struct tsr_npu_rows *r,
                               uint64_t part);
-uint64_t attn_part_bytes(const struct attention_plan *p);
+/* Of a part of V's columns, in K's and V's format or in O's: bytes of an element. */
+uint64_t attn_part_bytes(const struct attention_plan *p, uint32_t element);
 /* d = base + step if the flag `bit` (PAR_ITEM, PAR_STEP) is set. */
 void attn_buffer(struct emit *e, int d, int flags, int bit, uint64_t base, uint64_t step);
 /* x = next slot of the ring. */

@@ -18,7 +18,7 @@ static void open_segment(struct emit *e)
     attn_unit_address(e, X_LK, X_LU, T0, T1, T2, p->k.address, attn_key_steps(&p->k, 0));
     attn_add_product(e, X_LK, T3, p->k.token_stride, T0);
     attn_unit_address(e, X_LV, X_LU, T0, T1, T2, p->v.address,
-                      attn_key_steps(&p->v, attn_part_bytes(p)));
+                      attn_key_steps(&p->v, attn_part_bytes(p, p->kv_element)));
     attn_add_product(e, X_LV, T3, p->v.token_stride, T0);
     if (!p->retain) {
         attn_li(e, T0, p->rounds);
@@ -40,7 +40,7 @@ static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, 
         snprintf(sems, sizeof sems, ", mask=x%d, mc=1, p1=s%d%s", T6, arrived, wait);
     else
         snprintf(sems, sizeof sems, ", p1=s%d%s", arrived, wait);
-    attn_li(e, T0, (int64_t)cols * p->element);
+    attn_li(e, T0, (int64_t)cols * p->kv_element);
     attn_li(e, T1, (int64_t)stride);
     attn_li(e, T2, p->line);
     if (slabs == 1) {

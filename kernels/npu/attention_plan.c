@@ -49,6 +49,9 @@ static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_erro
         return bad(err, "scale is positive, softcap 0 to 2^20");
     if (op->format != TSR_BF16 && op->format != TSR_F16)
         return bad(err, "format is bf16 or f16");
+    if (op->kv_format != TSR_F32 && op->kv_format != op->format && op->kv_format != TSR_F8E4M3 &&
+        op->kv_format != TSR_F8E5M2)
+        return bad(err, "kv_format is that of the queries, f8e4m3 or f8e5m2");
     if (op->has_sinks && op->sink_format != TSR_F32 && op->sink_format != TSR_BF16 &&
         op->sink_format != TSR_F16)
         return bad(err, "sink_format is f32, bf16 or f16");
@@ -136,7 +139,8 @@ static void choose_team(struct attention_plan *p)
     uint64_t pins =
         (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
     uint64_t window = p->chip->tile.tdma.window_bytes / LATENCY;
-    uint64_t key_bytes = (uint64_t)(p->op->head_dim + p->part_cols) * p->element, best = UINT64_MAX;
+    uint64_t key_bytes = (uint64_t)(p->op->head_dim + p->part_cols) * p->kv_element,
+             best = UINT64_MAX;
     p->team = 1;
     for (uint32_t team = 1; team <= least(tiles, p->blocks) && (team == 1 || tiles <= 64); team++) {
         uint64_t cycles = 0, teams = tiles / team, turns = (p->units + teams - 1) / teams;
@@ -254,6 +258,9 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->window = op->window < op->kv_len ? op->window : 0;
     p->format = isa->formats[op->format].name;
     p->element = isa->formats[op->format].bits / 8;
+    const struct tsr_format *kv = &isa->formats[op->kv_format ? op->kv_format : op->format];
+    p->kv_format = kv->name;
+    p->kv_element = kv->bits / 8;
     p->lanes = t->tvp.lanes;
     p->line = t->line_bytes;
     while ((uint32_t)1 << p->line_shift < p->line)
@@ -263,8 +270,9 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     uint64_t row = op->head_dim * p->element, heads = op->heads / op->kv_heads;
     p->q = dense(op->q, op->q_len, op->heads, row);
     p->o = dense(op->o, op->q_len, op->heads, row);
-    p->k = dense(op->k, op->kv_len, op->kv_heads, row);
-    p->v = dense(op->v, op->kv_len, op->kv_heads, row);
+    uint64_t kv_row = op->head_dim * p->kv_element;
+    p->k = dense(op->k, op->kv_len, op->kv_heads, kv_row);
+    p->v = dense(op->v, op->kv_len, op->kv_heads, kv_row);
     p->chunks = equal_parts(heads, p->lanes);
     p->group = (uint32_t)heads / p->chunks;
     p->tokens = (uint32_t)least(p->lanes / p->group, op->q_len);

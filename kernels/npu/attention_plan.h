@@ -30,8 +30,8 @@ struct attention_plan {
     const struct tsr_chip *chip;
     struct tsr_npu_rows q, k, v, o; /* strides filled in */
     uint64_t window;                /* 0 where it limits nothing */
-    const char *format;             /* name */
-    uint32_t element;               /* bytes */
+    const char *format, *kv_format; /* names */
+    uint32_t element, kv_element;   /* bytes; of K and V, which keep their rows a line apart */
     uint32_t lanes, line, line_shift;
     uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
     uint32_t group, chunks;    /* query heads of a block; blocks of heads in a key head's group */

@@ -4,7 +4,8 @@
  * Of one query and head, with exact logits s_i, u_i = scale log2(e) s_i and weights
  * w_i = 2^u_i / (sum of them and of the sink): the chip's u'_i, m and p'_i = 2^(u'_i - m) err by
  *   score   mma cuts each product at 2^-30 of the step's largest (isa/num: 32 bits are kept) and
- *           rounds once a step of R: ds = d 2^-30 max|qk| + ceil(d / R) 2^-24 sum|qk|
+ *           rounds once a step of R: ds = d 2^-30 max|qk| + ceil(d / R) 2^-24 sum|qk|;
+ *           2^-27 where K is in 8 bits, whose least significands have one bit of four
  *   u       log2(e) scale rounded, one product, one difference with m, |m| <= max|u| + 1:
  *           du = scale log2(e) ds + (4 max|u| + 2) 2^-24; a soft cap c: the same through a slope of
  *           at most 1, and c log2(e) 2^-20 for exp2, rcp and the cancellation of 1 - 2 / (1 + x)
@@ -45,7 +46,7 @@ struct attention_case {
 struct problem {
     struct suite *s;
     const struct attention_case *c;
-    const struct tsr_format *f;
+    const struct tsr_format *f, *kv; /* of Q and O; of K and V */
     struct tsr_attention_shape shape;
     float *q, *k, *v, *sinks, *want;
     double *bound;
@@ -62,7 +63,7 @@ static void logit(const struct problem *p, const float *q, const float *k, doubl
 {
     const struct tsr_attention_shape *h = &p->shape;
     const double log2_e = 1.4426950408889634, r = p->s->chip->tile.ttu.r16;
-    double dot = 0, most = 0, magnitude = 0;
+    double dot = 0, most = 0, magnitude = 0, cut = p->kv->bits < 16 ? 0x1p-27 : 0x1p-30;
     for (size_t i = 0; i < h->head_dim; i++) {
         double x = (double)q[i] * k[i];
         dot += x;
@@ -70,7 +71,7 @@ static void logit(const struct problem *p, const float *q, const float *k, doubl
         most = fmax(most, fabs(x));
     }
     double steps = ceil((double)h->head_dim / r);
-    *du = h->scale * log2_e * ((double)h->head_dim * 0x1p-30 * most + steps * 0x1p-24 * magnitude);
+    *du = h->scale * log2_e * ((double)h->head_dim * cut * most + steps * 0x1p-24 * magnitude);
     *du += fabs(h->scale * log2_e * dot) * 0x1p-22; /* also before a soft cap makes u small */
     *u = h->scale * dot * log2_e;
     if (h->softcap != 0) {
@@ -131,10 +132,15 @@ static void bounds(const struct problem *p, size_t b)
 
 /* ---- tensors -------------------------------------------------------------------------------- */
 
-static struct tsr_npu_rows strides(const struct problem *p, size_t tokens, size_t heads,
-                                   size_t *bytes)
+static size_t row_bytes(const struct problem *p, const struct tsr_format *f)
 {
-    size_t row = p->shape.head_dim * 2;
+    return p->shape.head_dim * f->bits / 8;
+}
+
+static struct tsr_npu_rows strides(const struct problem *p, const struct tsr_format *f,
+                                   size_t tokens, size_t heads, size_t *bytes)
+{
+    size_t row = row_bytes(p, f);
     struct tsr_npu_rows r = {0};
     if (p->c->layout == HEADS) {
         r = (struct tsr_npu_rows){0, tokens * heads * row, row, tokens * row};
@@ -149,27 +155,28 @@ static struct tsr_npu_rows strides(const struct problem *p, size_t tokens, size_
     return r;
 }
 
-static size_t row_at(const struct problem *p, const struct tsr_npu_rows *r, size_t i, size_t tokens,
+static size_t row_at(const struct tsr_npu_rows *r, size_t row, size_t i, size_t tokens,
                      size_t heads)
 {
     if (r->token_stride == 0)
-        return i * p->shape.head_dim * 2;
+        return i * row;
     return i / heads / tokens * r->batch_stride + i / heads % tokens * r->token_stride +
            i % heads * r->head_stride;
 }
 
-static enum tsr_status place(struct problem *p, const float *x, size_t tokens, size_t heads,
-                             struct tsr_npu_rows *out, struct tsr_error *err)
+static enum tsr_status place(struct problem *p, const struct tsr_format *f, const float *x,
+                             size_t tokens, size_t heads, struct tsr_npu_rows *out,
+                             struct tsr_error *err)
 {
     size_t bytes, d = p->shape.head_dim;
-    *out = strides(p, tokens, heads, &bytes);
+    *out = strides(p, f, tokens, heads, &bytes);
     uint8_t *image = suite_alloc(p->s, bytes, err);
     if (!image)
         return TSR_INTERNAL;
     for (size_t i = 0; i < bytes; i++) /* gaps: NaN and infinities among them */
         image[i] = (uint8_t)(i % 3 ? 0xff : suite_random(p->s));
     for (size_t i = 0; i < p->c->batch * tokens * heads; i++)
-        tsr_num_encode_array(p->f, image + row_at(p, out, i, tokens, heads),
+        tsr_num_encode_array(f, image + row_at(out, row_bytes(p, f), i, tokens, heads),
                              (const uint32_t *)(const void *)(x + i * d), d, TSR_ROUND_EVEN);
     return suite_place_bytes(p->s, SUITE_IN, image, bytes, &out->address, err);
 }
@@ -188,13 +195,13 @@ static enum tsr_status make(struct problem *p, struct tsr_npu_attention *op, str
     if (!p->q || !p->k || !p->v || !p->want || !p->bound)
         return TSR_INTERNAL;
     suite_fill(s, p->f, SUITE_UNIT, p->q, nq);
-    suite_fill(s, p->f, SUITE_UNIT, p->k, nk);
-    suite_fill(s, p->f, c->layout == PADDED ? SUITE_EXTREMES : SUITE_UNIT, p->v, nk);
-    enum tsr_status st = place(p, p->q, c->q, c->heads, &op->q, err);
+    suite_fill(s, p->kv, SUITE_UNIT, p->k, nk);
+    suite_fill(s, p->kv, c->layout == PADDED ? SUITE_EXTREMES : SUITE_UNIT, p->v, nk);
+    enum tsr_status st = place(p, p->f, p->q, c->q, c->heads, &op->q, err);
     if (st == TSR_OK)
-        st = place(p, p->k, c->kv, c->kv_heads, &op->k, err);
+        st = place(p, p->kv, p->k, c->kv, c->kv_heads, &op->k, err);
     if (st == TSR_OK)
-        st = place(p, p->v, c->kv, c->kv_heads, &op->v, err);
+        st = place(p, p->kv, p->v, c->kv, c->kv_heads, &op->v, err);
     if (st != TSR_OK || !c->sinks)
         return st;
     p->sinks = suite_alloc(s, c->heads * 4, err);
@@ -219,7 +226,7 @@ static enum tsr_status compare(struct problem *p, const struct tsr_npu_rows *o, 
         return st;
     for (size_t i = 0; i < rows; i++)
         tsr_num_decode_array(p->f, (uint32_t *)(void *)(got + i * d),
-                             image + row_at(p, o, i, h->q_len, h->heads), d);
+                             image + row_at(o, row_bytes(p, p->f), i, h->q_len, h->heads), d);
     for (size_t b = 0; b < p->c->batch; b++) {
         size_t q = b * h->q_len * h->heads * d, k = b * h->kv_len * h->kv_heads * d;
         tsr_attention_ref(h, p->q + q, p->k + k, p->v + k, p->sinks, p->want + q);
@@ -230,9 +237,10 @@ static enum tsr_status compare(struct problem *p, const struct tsr_npu_rows *o, 
 }
 
 static enum tsr_status one(struct suite *s, const struct attention_case *c, enum tsr_dtype format,
-                           struct tsr_error *err)
+                           enum tsr_dtype kv_format, struct tsr_error *err)
 {
-    struct problem p = {.s = s, .c = c, .f = suite_format(s, format)};
+    struct problem p = {
+        .s = s, .c = c, .f = suite_format(s, format), .kv = suite_format(s, kv_format)};
     double scale = c->scale != 0 ? c->scale : 1 / sqrt((double)c->d);
     p.shape = (struct tsr_attention_shape){c->heads,  c->kv_heads, c->d,  c->q,      c->kv,
                                            c->window, c->causal,   scale, c->softcap};
@@ -247,16 +255,18 @@ static enum tsr_status one(struct suite *s, const struct attention_case *c, enum
                                    .scale = scale,
                                    .softcap = c->softcap,
                                    .format = format,
+                                   .kv_format = kv_format,
                                    .has_sinks = c->sinks,
                                    .sink_format = c->sink_format};
     struct tsr_program program = {0};
     char variant[64];
     size_t bytes;
-    snprintf(variant, sizeof variant, "%s %ux%u:%u", c->name, c->batch, c->heads, c->kv_heads);
-    enum tsr_status st = suite_begin(s, p.f, c->q, c->kv, c->d, variant, err);
+    snprintf(variant, sizeof variant, "%s %ux%u:%u%s%s", c->name, c->batch, c->heads, c->kv_heads,
+             p.kv == p.f ? "" : " queries ", p.kv == p.f ? "" : p.f->name);
+    enum tsr_status st = suite_begin(s, p.kv, c->q, c->kv, c->d, variant, err);
     if (st == TSR_OK)
         st = make(&p, &op, err);
-    op.o = strides(&p, c->q, c->heads, &bytes);
+    op.o = strides(&p, p.f, c->q, c->heads, &bytes);
     if (st == TSR_OK)
         st = suite_place_bytes(s, SUITE_OUT, NULL, bytes, &op.o.address, err);
     if (st == TSR_OK)
@@ -294,7 +304,10 @@ static const struct attention_case large_cases[] = {
 
 enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
 {
-    static const enum tsr_dtype formats[] = {TSR_BF16, TSR_F16};
+    static const struct {
+        enum tsr_dtype queries, cache;
+    } formats[] = {
+        {TSR_BF16, TSR_BF16}, {TSR_F16, TSR_F16}, {TSR_BF16, TSR_F8E4M3}, {TSR_F16, TSR_F8E5M2}};
     bool large = tsr_chip_tiles(s->chip) > 16;
     const struct attention_case *own = large ? large_cases : small_cases;
     size_t n = large ? sizeof large_cases / sizeof *own : sizeof small_cases / sizeof *own;
@@ -313,8 +326,9 @@ enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
     }
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++)
         for (size_t i = 0; i < n && st == TSR_OK; i++)
-            if (suite_wants(s, formats[f]) &&
-                (f == 0 || !large || i < 3 || s->thorough || s->format))
-                st = one(s, &own[i], formats[f], err);
+            if (suite_wants(s, formats[f].cache) &&
+                (f == 0 || (f == 1 && !large) || (f == 1 ? i < 3 : i % 3 == 1) || s->thorough ||
+                 s->format))
+                st = one(s, &own[i], formats[f].queries, formats[f].cache, err);
     return st;
 }
