@@ -40,13 +40,13 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
         st = cli_format(c, b->isa, "kv", b->format ? b->format->name : NULL, &b->kv, err);
     for (size_t i = 0; st == TSR_OK && i < sizeof sizes / sizeof *sizes; i++)
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
-    if (st == TSR_OK && b->format != b->kv)
+    if (st == TSR_OK && b->kv->code == TSR_F32) /* which the kernel takes for "as the queries" */
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "--format %s --kv %s: queries and cache are of one format",
-                             b->format->name, b->kv->name);
+                             "attention: kv_format is that of the queries, f8e4m3 or f8e5m2");
     if (st != TSR_OK)
         return st;
     b->op.format = (enum tsr_dtype)b->format->code;
+    b->op.kv_format = (enum tsr_dtype)b->kv->code;
     b->op.scale = 1 / sqrt((double)b->op.head_dim);
     b->decode = strcmp(cli_text(c, "phase"), "decode") == 0;
     b->op.q_len = b->decode ? 1 : b->op.kv_len;
@@ -59,15 +59,16 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
 static enum tsr_status lay_out(struct bench *b, struct tsr_error *err)
 {
     struct tsr_npu_attention *op = &b->op;
-    uint64_t row = op->head_dim * b->format->bits / 8, queries = op->batch * op->q_len * op->heads,
+    uint64_t row = op->head_dim * b->format->bits / 8, kv_row = op->head_dim * b->kv->bits / 8,
+             queries = op->batch * op->q_len * op->heads,
              keys = op->batch * op->kv_len * op->kv_heads, at = 0;
     op->q.address = TSR_HBM(at);
     op->o.address = TSR_HBM(at += queries * row);
-    op->k = (struct tsr_npu_rows){TSR_HBM(at += queries * row), row * op->kv_len, row,
-                                  row * op->kv_len * op->batch};
+    op->k = (struct tsr_npu_rows){TSR_HBM(at += queries * row), kv_row * op->kv_len, kv_row,
+                                  kv_row * op->kv_len * op->batch};
     op->v = op->k;
-    op->v.address = TSR_HBM(at += keys * row);
-    at += keys * row;
+    op->v.address = TSR_HBM(at += keys * kv_row);
+    at += keys * kv_row;
     if (at > b->chip.hbm.bytes)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "Q, K, V and O take %.2f GiB, the HBM of %s has "
@@ -192,7 +193,10 @@ static const struct cli_option options[] = {
      .argument = "FORMAT",
      .words = CLI_WORDS_FORMAT,
      .doc = "of queries and results, bf16 by default"},
-    {.name = "kv", .argument = "FORMAT", .words = CLI_WORDS_FORMAT, .doc = "of keys and values"},
+    {.name = "kv",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .doc = "of keys and values: that, f8e4m3 or f8e5m2"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

@@ -175,6 +175,26 @@ static void test_bench_attention_counts_what_the_mask_leaves(void **state)
     assert_float_equal(ratio[2], 2 * 2 * 8 * 7 / 64.0, 1e-9);
 }
 
+/* A cache of 8 bits halves what the keys and values of 256 positions move; q and o stay. */
+static void test_bench_attention_reads_a_narrow_cache(void **state)
+{
+    (void)state;
+    double bytes[2];
+    for (int i = 0; i < 2; i++) {
+        json_t *o = TSR_JSON("bench-attention", "--chip", "micro", "--phase", "decode", "--heads",
+                             "2", "--kv-heads", "1", "--dim", "32", "--seq", "256", "--kv",
+                             i ? "f8e5m2" : "bf16", "--json");
+        bytes[i] = number(o, "hbm_bytes");
+        json_decref(o);
+    }
+    assert_true(bytes[0] >= 2 * 256 * 32 * 2);
+    assert_float_equal(bytes[0] - bytes[1], 256 * 32 * 2, 1024);
+    free(tsr_test_expect(3, "kv_format is that of the queries, f8e4m3 or f8e5m2",
+                         (const char *const[]){"bench-attention", "--chip", "micro", "--phase",
+                                               "decode", "--heads", "2", "--kv-heads", "1", "--dim",
+                                               "32", "--seq", "64", "--kv", "f32", NULL}));
+}
+
 static void test_check_of_right_kernels_passes_and_repeats(void **state)
 {
     (void)state;
@@ -226,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_matmul_out_format_rounds_once),
         cmocka_unit_test(test_matmul_saturation_is_said),
         cmocka_unit_test(test_bench_attention_counts_what_the_mask_leaves),
+        cmocka_unit_test(test_bench_attention_reads_a_narrow_cache),
         cmocka_unit_test(test_bench_gemm_has_its_keys_and_they_agree),
         cmocka_unit_test(test_check_of_right_kernels_passes_and_repeats),
         cmocka_unit_test(test_check_of_a_wrong_machine_exits_1_and_says_how_to_repeat),
