@@ -327,8 +327,8 @@ enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++)
         for (size_t i = 0; i < n && st == TSR_OK; i++)
             if (suite_wants(s, formats[f].cache) &&
-                (f == 0 || (f == 1 && !large) || (f == 1 ? i < 3 : i % 3 == 1) || s->thorough ||
-                 s->format))
+                (f == 0 || (f == 1 && !large) || (f == 1 ? i < 3 : i % 3 == (f == 2)) ||
+                 s->thorough || s->format))
                 st = one(s, &own[i], formats[f].queries, formats[f].cache, err);
     return st;
 }
