@@ -5,50 +5,112 @@
 
 #include "isa/num/mma_steps.h"
 
-/* Plain elements the tensor unit takes. */
-static bool takes(const struct tsr_format *f)
+/* Bits of an element's integer, exponent left out. */
+static uint32_t significand_bits(const struct tsr_format *f)
 {
-    bool plain = f->family == TSR_FAMILY_FLOAT || f->family == TSR_FAMILY_INT;
-    return plain && f->width_class != 0 && f->bits <= 16 && tsr_num_has_codec(f);
+    return num_coding(f) == NUM_CODED_FLOAT ? f->mbits + 1u : f->bits;
 }
 
-/* Bits of the largest magnitude as an integer in units of the least. For e4m3 18, for i8 8. */
+/* Bits of the largest magnitude as an integer in units of the least, scale left out. For e4m3 18,
+ * for i8 8. */
 static uint32_t fixed_bits(const struct tsr_format *f)
 {
-    if (f->family == TSR_FAMILY_INT)
-        return f->bits;
-    return f->mbits + (UINT32_C(1) << f->ebits) - 1;
+    if (num_coding(f) == NUM_CODED_FLOAT)
+        return f->mbits + (UINT32_C(1) << f->ebits) - 1;
+    return f->bits;
+}
+
+/* Elements that panels hold: magnitudes below 2^15, of which an smx format needs one for the shift
+ * of a pair; its shifts fill whole bytes. Integers' largest magnitude is 2^(bits - 1). */
+static bool takes(const struct tsr_format *f)
+{
+    struct tsr_format element = *f;
+    element.family = f->ebits > 0 ? TSR_FAMILY_FLOAT : TSR_FAMILY_INT;
+    bool codes = num_coding(f) == NUM_CODED_PAIRS ? f->bits == f->mbits + 1 && f->block % 16 == 0
+                                                  : tsr_num_has_codec(&element);
+    uint32_t most = f->family == TSR_FAMILY_INT ? 16 : 15;
+    return codes && f->block > 0 && f->width_class != 0 && f->bits <= 16 &&
+           significand_bits(f) <= most;
 }
 
 static bool is_wide(const struct tsr_format *f)
 {
-    return f->family == TSR_FAMILY_FLOAT && fixed_bits(f) > 18;
+    return num_coding(f) == NUM_CODED_FLOAT && fixed_bits(f) > 18;
 }
 
-enum tsr_status tsr_num_plan(const struct tsr_format *a, const struct tsr_format *b, uint32_t r,
-                             struct tsr_num_plan *plan, struct tsr_error *err)
+static bool is_integer(const struct tsr_format *f)
+{
+    return f->family == TSR_FAMILY_INT;
+}
+
+static uint32_t block_of(const struct tsr_format *f)
+{
+    return num_scaling(f) == NUM_UNSCALED ? NUM_MAX_STEP : f->block;
+}
+
+static uint32_t scale_significand_bits(const struct tsr_format *f)
+{
+    enum num_scaling s = num_scaling(f);
+    return s == NUM_SCALED_E4M3 ? 4 : s == NUM_SCALED_F16 ? 11 : 0;
+}
+
+/* Least b with n <= 2^b. */
+static uint32_t log2_up(uint32_t n)
+{
+    return n > 1 ? 32 - (uint32_t)num_clz32(n - 1) : 0;
+}
+
+static enum tsr_status check_pair(const struct tsr_format *a, const struct tsr_format *b,
+                                  uint32_t r, uint32_t group, struct tsr_error *err)
 {
     const struct tsr_format *bad = !takes(a) ? a : !takes(b) ? b : NULL;
     if (bad != NULL)
         return tsr_error_set(err, TSR_USAGE, "mma: format %s, the tensor unit does not take it",
                              bad->name);
-    if ((a->family == TSR_FAMILY_INT) != (b->family == TSR_FAMILY_INT))
+    if (is_integer(a) != is_integer(b))
         return tsr_error_set(err, TSR_USAGE,
-                             "mma: %s by %s, an integer meets a float only with group scales",
+                             "mma: %s by %s, a plain integer meets only plain integers; q8_0 and "
+                             "q4_0 are integers with scales",
                              a->name, b->name);
-    if (r < 1 || r > 64)
-        return tsr_error_set(err, TSR_USAGE, "mma: %u products per step, allowed 1..64", r);
-    struct tsr_num_plan p = {.a = a, .b = b, .r = r};
-    if (a->family == TSR_FAMILY_INT) {
+    if (r < 1 || r > NUM_MAX_STEP)
+        return tsr_error_set(err, TSR_USAGE, "mma: %u products per step, allowed 1..%d", r,
+                             NUM_MAX_STEP);
+    bool even_a = num_scaling(a) == NUM_UNSCALED || a->block % group == 0;
+    bool even_b = num_scaling(b) == NUM_UNSCALED || b->block % group == 0;
+    if (r % group != 0 || !even_a || !even_b)
+        return tsr_error_set(err, TSR_USAGE,
+                             "mma: %s by %s in steps of %u cut the blocks unevenly; steps and "
+                             "blocks must be multiples of %u",
+                             a->name, b->name, r, group);
+    return TSR_OK;
+}
+
+enum tsr_status tsr_num_plan(const struct tsr_format *a, const struct tsr_format *b, uint32_t r,
+                             struct tsr_num_plan *plan, struct tsr_error *err)
+{
+    struct tsr_num_plan p = {.a = a, .b = b, .r = r, .group = r};
+    p.group = block_of(a) < p.group ? block_of(a) : p.group;
+    p.group = block_of(b) < p.group ? block_of(b) : p.group;
+    enum tsr_status status = check_pair(a, b, r, p.group, err);
+    if (status != TSR_OK)
+        return status;
+    p.groups = r / p.group;
+    uint32_t scale_bits = scale_significand_bits(a) + scale_significand_bits(b);
+    p.scaled = num_scaling(a) != NUM_UNSCALED || num_scaling(b) != NUM_UNSCALED;
+    p.significands = scale_bits > 0;
+    uint32_t product = fixed_bits(a) + fixed_bits(b);
+    if (is_integer(a)) {
         p.kind = TSR_NUM_INTEGER;
     } else if (is_wide(a) || is_wide(b)) {
         p.kind = TSR_NUM_WIDE;
-        p.g = 32 - (a->mbits + 1u) - (b->mbits + 1u);
+        p.g = 32 - significand_bits(a) - significand_bits(b);
+        product = 32;
     } else {
         p.kind = TSR_NUM_EXACT;
         p.unit = num_lowest_exponent(a) + num_lowest_exponent(b);
-        p.narrow = fixed_bits(a) + fixed_bits(b) + 6 <= 31; /* 64 products at most */
+        p.narrow = product + log2_up(p.group) <= 31;
     }
+    p.sum_bits = product + log2_up(r) + scale_bits + (p.groups > 1 ? NUM_CUT : 0);
     *plan = p;
     return TSR_OK;
 }
@@ -73,6 +135,36 @@ uint32_t num_accumulate_far(uint32_t c, int64_t t, int unit)
     if (sum == 0)
         return 0;
     return num_round_pack(sum < 0, sum < 0 ? 0 - (uint64_t)sum : (uint64_t)sum, e);
+}
+
+uint32_t num_accumulate_wide(uint32_t c, num_wide t, int unit)
+{
+    bool negative = t < 0;
+    num_uwide mt = negative ? 0 - (num_uwide)t : (num_uwide)t;
+    if (mt >> 60 == 0)
+        return num_accumulate_far(c, (int64_t)t, unit);
+    if ((c & NUM_MAGNITUDE) >= TSR_NUM_INF)
+        return num_is_nan(c) ? TSR_NUM_NAN : c;
+    int ec;
+    num_wide mc = num_split(c, &ec);
+    int d = ec - unit;
+    mc = c >> 31 ? -mc : mc;
+    if (d >= -30 && d <= 100) { /* the exact sum is below 2^126 */
+        num_wide sum =
+            mc * ((num_wide)1 << (d > 0 ? d : 0)) + t * ((num_wide)1 << (d < 0 ? -d : 0));
+        negative = sum < 0;
+        mt = negative ? 0 - (num_uwide)sum : (num_uwide)sum;
+        unit = d < 0 ? ec : unit;
+        c = 0;
+    }
+    /* Else c is below 2^-6 of t's unit, or t below c's: no cancellation, and a sticky bit may stand
+     * for what t loses. */
+    uint32_t high = (uint32_t)(mt >> 96), middle = (uint32_t)(mt >> 64);
+    int bits = high != 0 ? 128 - num_clz32(high) : middle != 0 ? 96 - num_clz32(middle) : 64;
+    int drop = bits > 59 ? bits - 59 : 0;
+    num_uwide kept = mt >> drop;
+    int64_t cut = (int64_t)((uint64_t)kept | (kept << drop != mt));
+    return num_accumulate_far(c, negative ? -cut : cut, unit + drop);
 }
 
 uint32_t tsr_num_accumulate(uint32_t c, int64_t t, int32_t unit)

@@ -1,21 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outputs of the tensor unit whose row of A or column of B holds a NaN or an infinity: rare, so one
- * at a time. */
+/* One output of the tensor unit at a time, any elements: for rows of A and columns of B that hold a
+ * NaN or an infinity (the vector loops know neither), and for the few pairs of formats whose step
+ * sums exceed 64 bits. */
 #include "isa/num/mma_steps.h"
 
-/* What the specials of one step do to c; returns whether they decide. The exponents of EXACT
- * panels are not kept: their only special is NaN, which decides as soon as one is met. */
-static bool special_step(const struct tsr_num_panel *a, const struct tsr_num_panel *b, size_t at,
-                         size_t bt, uint32_t r, uint32_t *c)
+/* An element of a panel; its group's scale counts for zero and sign only. */
+struct item {
+    bool nan, inf, negative;
+    uint32_t magnitude; /* 0 for NaN and infinity */
+    int exponent;       /* WIDE */
+};
+
+static struct item item_of(const struct tsr_num_panel *p, size_t at)
+{
+    struct item x = {.nan = false};
+    if (p->value != NULL) {
+        uint8_t mark = p->any_special ? p->mark[at] : NUM_FINITE;
+        int32_t v = p->value[at];
+        x.negative = v < 0 || mark == NUM_MINUS_INF;
+        x.magnitude = v < 0 ? 0 - (uint32_t)v : (uint32_t)v;
+        x.nan = mark == NUM_NAN;
+        x.inf = mark == NUM_PLUS_INF || mark == NUM_MINUS_INF;
+    } else {
+        x.negative = p->sign[at] != 0;
+        x.magnitude = (uint32_t)p->magnitude[at];
+        x.exponent = p->exponent[at];
+        x.nan = x.exponent == TSR_NUM_NAN_EXPONENT;
+        x.inf = x.exponent == TSR_NUM_INF_EXPONENT;
+    }
+    return x;
+}
+
+/* One output's row of A and column of B. */
+struct pair {
+    const struct tsr_num_plan *plan;
+    const struct tsr_num_panel *a, *b;
+    size_t i, j;
+};
+
+static struct item item_a(const struct pair *p, size_t k)
+{
+    return item_of(p->a, num_panel_at(p->a, p->i, k));
+}
+
+static struct item item_b(const struct pair *p, size_t k)
+{
+    return item_of(p->b, num_panel_at(p->b, p->j, k));
+}
+
+/* Product of the signed significands of a group's scales, and 2^ what goes with it. */
+static int64_t scales_of(const struct pair *p, size_t group, int *exponent)
+{
+    *exponent = 0;
+    if (!p->plan->scaled)
+        return 1;
+    size_t at = num_scale_at(p->a, p->i, group), bt = num_scale_at(p->b, p->j, group);
+    *exponent = p->a->scale_power[at] + p->b->scale_power[bt];
+    return (int64_t)p->a->scale[at] * p->b->scale[bt];
+}
+
+/* What the specials of one step do to c; returns whether they decide. */
+static bool special_step(const struct pair *p, size_t k, uint32_t *c)
 {
     bool nan = num_is_nan(*c), up = *c == TSR_NUM_INF, down = *c == (NUM_SIGN | TSR_NUM_INF);
-    for (uint32_t l = 0; l < r; l++) {
-        int ea = a->exponent[at + l], eb = b->exponent[bt + l * NUM_BLOCK];
-        if (ea < TSR_NUM_INF_EXPONENT && eb < TSR_NUM_INF_EXPONENT)
+    for (size_t l = k; l < k + p->plan->r; l++) {
+        struct item x = item_a(p, l), y = item_b(p, l);
+        int unused;
+        if (!x.nan && !x.inf && !y.nan && !y.inf)
             continue;
-        bool zero = ea == TSR_NUM_ZERO_EXPONENT || eb == TSR_NUM_ZERO_EXPONENT;
-        bool negative = (a->sign[at + l] ^ b->sign[bt + l * NUM_BLOCK]) != 0;
-        nan |= zero || ea == TSR_NUM_NAN_EXPONENT || eb == TSR_NUM_NAN_EXPONENT;
+        bool zero = (x.magnitude == 0 && !x.inf) || (y.magnitude == 0 && !y.inf);
+        bool negative =
+            (x.negative != y.negative) != (scales_of(p, l / p->plan->group, &unused) < 0);
+        nan |= x.nan || y.nan || zero;
         up |= !negative;
         down |= negative;
     }
@@ -26,29 +82,72 @@ static bool special_step(const struct tsr_num_panel *a, const struct tsr_num_pan
     return nan || up || down;
 }
 
-uint32_t num_special_chain(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
-                           const struct tsr_num_panel *b, size_t i, size_t j, uint32_t c)
+/* The sum of a group of finite products that starts at k, without scales; its unit's exponent. */
+static int64_t group_sum(const struct pair *p, size_t k, int *unit)
 {
-    if (plan->kind == TSR_NUM_EXACT)
-        return TSR_NUM_NAN;
-    for (uint32_t k = 0; k < a->k_padded; k += plan->r) {
-        size_t at = num_panel_at(a, i, k), bt = num_panel_at(b, j, k);
-        if (special_step(a, b, at, bt, plan->r, &c))
+    const struct tsr_num_plan *plan = p->plan;
+    int top = 2 * TSR_NUM_ZERO_EXPONENT;
+    int64_t sum = 0;
+    for (size_t l = k; l < k + plan->group; l++) {
+        int e = item_a(p, l).exponent + item_b(p, l).exponent;
+        top = e > top ? e : top;
+    }
+    for (size_t l = k; l < k + plan->group; l++) {
+        struct item x = item_a(p, l), y = item_b(p, l);
+        uint64_t v = (uint64_t)x.magnitude * y.magnitude;
+        if (plan->kind == TSR_NUM_WIDE) {
+            int shift = top - x.exponent - y.exponent;
+            v = shift < 32 ? (v << plan->g) >> shift : 0;
+        }
+        sum += x.negative != y.negative ? -(int64_t)v : (int64_t)v;
+    }
+    *unit = plan->kind == TSR_NUM_WIDE ? top - (int)plan->g : plan->unit;
+    return sum;
+}
+
+/* A step's sum T of finite products in units of 2^*unit. */
+static num_wide step_sum(const struct pair *p, size_t k, int *unit)
+{
+    const struct tsr_num_plan *plan = p->plan;
+    int64_t value[NUM_MAX_STEP];                 /* below 2^63: sum_bits without NUM_CUT */
+    int exponent[NUM_MAX_STEP], top = INT16_MIN; /* below all: above -18000 */
+    for (uint32_t g = 0; g < plan->groups; g++) {
+        int power;
+        size_t at = k + (size_t)g * plan->group;
+        int64_t scale = scales_of(p, at / plan->group, &power);
+        value[g] = group_sum(p, at, &exponent[g]) * scale;
+        exponent[g] += power;
+        if (value[g] != 0 && exponent[g] > top)
+            top = exponent[g];
+    }
+    *unit = top - NUM_CUT;
+    if (plan->groups == 1) {
+        *unit = exponent[0];
+        return value[0];
+    }
+    num_wide sum = 0;
+    for (uint32_t g = 0; g < plan->groups; g++) {
+        if (value[g] == 0)
             continue;
-        int top = 2 * TSR_NUM_ZERO_EXPONENT;
-        int64_t t = 0;
-        for (uint32_t l = 0; l < plan->r; l++) {
-            int e = a->exponent[at + l] + b->exponent[bt + l * NUM_BLOCK];
-            top = e > top ? e : top;
-        }
-        for (uint32_t l = 0; l < plan->r; l++) {
-            size_t to = bt + l * NUM_BLOCK;
-            int shift = top - a->exponent[at + l] - b->exponent[to];
-            uint32_t v = ((uint32_t)a->magnitude[at + l] << plan->g) * (uint32_t)b->magnitude[to];
-            v = shift < 32 ? v >> shift : 0;
-            t += a->sign[at + l] != b->sign[to] ? -(int64_t)v : (int64_t)v;
-        }
-        c = num_accumulate(c, t, top - (int)plan->g);
+        num_wide v = value[g] < 0 ? -(num_wide)value[g] : value[g];
+        int shift = top - exponent[g];
+        v = shift < 100 ? (v << NUM_CUT) >> shift : 0;
+        sum += value[g] < 0 ? -v : v;
+    }
+    return sum;
+}
+
+uint32_t num_chain(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
+                   const struct tsr_num_panel *b, size_t i, size_t j, uint32_t c)
+{
+    struct pair p = {plan, a, b, i, j};
+    bool special = a->special[i] != 0 || b->special[j] != 0;
+    for (size_t k = 0; k < a->k_padded; k += plan->r) {
+        int unit;
+        if (special && special_step(&p, k, &c))
+            continue;
+        num_wide t = step_sum(&p, k, &unit);
+        c = num_accumulate_wide(c, t, t == 0 ? 0 : unit);
     }
     return c;
 }

@@ -2,12 +2,10 @@
 /* The tensor unit's inner loops. A step of r products is computed for NUM_BLOCK columns side by
  * side in integers; the compiler vectorises the loops over columns. The body is compiled twice on
  * x86-64, for AVX2 and for any processor; the results are the same. */
-#include "isa/num/mma_steps.h"
+#include "isa/num/mma_lanes.h"
 
 #include <assert.h>
 #include <string.h>
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* The part of C that one call of the loops works on: rows row.. of A and one block of B's columns,
  * `width` of them real; c points at its corner. */
@@ -29,121 +27,119 @@ INLINE size_t b_at(const struct area *w, uint32_t k)
     return ((size_t)w->column * w->b->k_padded) + (size_t)k * NUM_BLOCK;
 }
 
-/* Operands of one step: r elements of a row of A, r x NUM_BLOCK of B. */
-struct wide_step {
-    const int16_t *ea, *ma, *sa, *eb, *mb, *sb;
+/* Sums of a group for a block of columns: sum[j] * 2^exponent[j]. */
+struct sums {
+    int64_t sum[NUM_BLOCK];
+    int32_t exponent[NUM_BLOCK];
 };
 
-/* Half a block of columns: eight lanes. One register with AVX2, two of SSE2 or Neon. */
-typedef int16_t lanes16 __attribute__((vector_size(16), aligned(2), may_alias));
-typedef int32_t lanes32 __attribute__((vector_size(32)));
-typedef uint32_t ulanes32 __attribute__((vector_size(32)));
-
-typedef int32_t loads32 __attribute__((vector_size(32), aligned(4), may_alias));
-
-enum {
-    HALF = 8
+/* How a group is summed; constants where the loops are compiled. */
+enum how {
+    SUM_NARROW,
+    SUM_EXACT,
+    SUM_WIDE,
 };
 
-/* A macro, since a function that returns a 32-byte vector has no agreed calling convention. */
-#define WIDEN(p) __builtin_convertvector(*(const lanes16 *)(p), lanes32)
-
-/* The sums T of a step for eight columns, in units of 2^(top - g).
- * A product's magnitude is (p << g) >> (top - e), below 2^32. Its signed sum is taken from
- * u = negative ? ~v : v, which as an unsigned number is v or 2^32 - 1 - v: the sums of u modulo
- * 2^32 and of u >> 16 together give the sum of u exactly (r <= 64), the count of negatives the
- * rest. */
-INLINE void wide_sum(const struct wide_step *s, uint32_t r, uint32_t g, int32_t *restrict top,
-                     int64_t *restrict t)
+/* The sums of n products from k on, scales left out. */
+INLINE void group_sums(const struct tsr_num_plan *plan, enum how how, const struct area *w,
+                       uint32_t i, uint32_t k, struct sums *s)
 {
-    lanes16 highest = {0}, negatives = {0};
-    highest += 2 * TSR_NUM_ZERO_EXPONENT;
-    for (uint32_t k = 0; k < r; k++) {
-        lanes16 e = *(const lanes16 *)(s->eb + k * NUM_BLOCK) + s->ea[k];
-        lanes16 more = e > highest;
-        highest = (e & more) | (highest & ~more);
-        negatives -= *(const lanes16 *)(s->sb + k * NUM_BLOCK) ^ s->sa[k];
-    }
-    lanes32 tops = __builtin_convertvector(highest, lanes32);
-    ulanes32 sum = {0}, high = {0};
-    for (uint32_t k = 0; k < r; k++) {
-        ulanes32 v = (ulanes32)WIDEN(s->mb + k * NUM_BLOCK) * ((uint32_t)s->ma[k] << g);
-        ulanes32 shift = (ulanes32)(tops - s->ea[k] - WIDEN(s->eb + k * NUM_BLOCK));
-        ulanes32 u = (v >> (shift & 31)) & (ulanes32)(shift < 32);
-        u ^= (ulanes32)(WIDEN(s->sb + k * NUM_BLOCK) ^ (int32_t)s->sa[k]);
-        sum += u;
-        high += u >> 16;
-    }
-    for (int j = 0; j < HALF; j++) {
-        uint32_t low = sum[j] - (high[j] << 16); /* below 64 * 2^16 */
-        top[j] = tops[j];
-        t[j] = ((int64_t)high[j] << 16) + low - (int64_t)negatives[j] * UINT32_MAX;
+    const struct tsr_num_panel *a = w->a, *b = w->b;
+    size_t at = a_at(w, i, k), bt = b_at(w, k);
+    uint32_t t[NUM_BLOCK];
+    for (int j = 0; j < NUM_BLOCK; j++)
+        s->exponent[j] = plan->unit;
+    if (how == SUM_NARROW) {
+        sum32(a->value + at, b->value + bt, plan->group, t);
+        for (int j = 0; j < NUM_BLOCK; j++)
+            s->sum[j] = (int32_t)t[j];
+    } else if (how == SUM_EXACT) {
+        sum64(a->value + at, b->value + bt, plan->group, s->sum);
+    } else {
+        if (w->width <= HALF)
+            memset(s->sum, 0, sizeof s->sum);
+        for (uint32_t j0 = 0; j0 < w->width; j0 += HALF) {
+            struct wide_run run = {a->exponent + at,       a->magnitude + at,
+                                   a->sign + at,           b->exponent + bt + j0,
+                                   b->magnitude + bt + j0, b->sign + bt + j0};
+            wide_sum(&run, plan->group, plan->g, s->exponent + j0, s->sum + j0);
+        }
+        for (int j = 0; j < NUM_BLOCK; j++)
+            s->exponent[j] -= (int32_t)plan->g;
     }
 }
 
-INLINE void wide_area(const struct tsr_num_plan *plan, const struct area *w)
+/* Brings in the scales of the group's row and columns. */
+INLINE void scale_sums(const struct tsr_num_plan *plan, const struct area *w, uint32_t i,
+                       uint32_t group, struct sums *s)
 {
-    const struct tsr_num_panel *a = w->a, *b = w->b;
-    for (uint32_t k = 0; k < a->k_padded; k += plan->r) {
-        size_t bt = b_at(w, k);
+    size_t at = (size_t)(w->row + i) * w->a->groups + group;
+    size_t bt = (size_t)w->column * w->b->groups + (size_t)group * NUM_BLOCK;
+    for (int j = 0; j < NUM_BLOCK; j++)
+        s->exponent[j] += w->a->scale_power[at] + w->b->scale_power[bt + j];
+    for (int j = 0; plan->significands && j < NUM_BLOCK; j++)
+        s->sum[j] *= w->a->scale[at] * w->b->scale[bt + j];
+}
+
+/* Adds up the groups of a step, each cut toward zero NUM_CUT bits below the largest's unit. */
+INLINE void align_sums(const struct sums *in, uint32_t groups, struct sums *out)
+{
+    for (int j = 0; j < NUM_BLOCK; j++) {
+        out->exponent[j] = INT16_MIN; /* below all */
+        out->sum[j] = 0;
+    }
+    for (uint32_t g = 0; g < groups; g++) {
+        for (int j = 0; j < NUM_BLOCK; j++) {
+            int32_t e = in[g].sum[j] != 0 ? in[g].exponent[j] : INT16_MIN;
+            out->exponent[j] = e > out->exponent[j] ? e : out->exponent[j];
+        }
+    }
+    for (uint32_t g = 0; g < groups; g++) {
+        for (int j = 0; j < NUM_BLOCK; j++) {
+            int64_t sign = in[g].sum[j] >> 63;
+            uint64_t v = (uint64_t)((in[g].sum[j] ^ sign) - sign) << NUM_CUT; /* below 2^60 */
+            int32_t shift = out->exponent[j] - in[g].exponent[j];
+            v >>= shift < 0 || shift > 63 ? 63 : shift; /* negative only for a sum of zero */
+            out->sum[j] += ((int64_t)v ^ sign) - sign;
+        }
+    }
+    for (int j = 0; j < NUM_BLOCK; j++)
+        out->exponent[j] -= NUM_CUT;
+}
+
+INLINE void float_area(const struct tsr_num_plan *plan, enum how how, bool scaled, bool several,
+                       const struct area *w)
+{
+    struct sums parts[NUM_MAX_STEP], total;
+    bool fast = plan->sum_bits <= NUM_FAST_BITS;
+    for (uint32_t k = 0; k < w->a->k_padded; k += plan->r) {
         for (uint32_t i = 0; i < w->rows; i++) {
-            size_t at = a_at(w, i, k);
-            uint32_t *row = w->c + i * w->c_stride;
-            for (uint32_t j0 = 0; j0 < w->width; j0 += HALF) {
-                uint32_t width = w->width - j0 < HALF ? w->width - j0 : HALF;
-                struct wide_step s = {a->exponent + at,       a->magnitude + at,
-                                      a->sign + at,           b->exponent + bt + j0,
-                                      b->magnitude + bt + j0, b->sign + bt + j0};
-                int32_t top[HALF];
-                int64_t t[HALF];
-                wide_sum(&s, plan->r, plan->g, top, t);
-                for (uint32_t j = 0; j < width; j++)
-                    row[j0 + j] = num_accumulate(row[j0 + j], t[j], top[j] - (int)plan->g);
+            uint32_t *row = w->c + i * w->c_stride, groups = several ? plan->groups : 1;
+            for (uint32_t g = 0; g < groups; g++) {
+                group_sums(plan, how, w, i, k + g * plan->group, &parts[g]);
+                if (scaled)
+                    scale_sums(plan, w, i, k / plan->r * groups + g, &parts[g]);
+            }
+            if (several)
+                align_sums(parts, groups, &total);
+            const struct sums *s = several ? &total : parts;
+            for (uint32_t j = 0; j < w->width; j++) {
+                if (fast)
+                    row[j] = num_accumulate(row[j], s->sum[j], s->exponent[j]);
+                else
+                    row[j] = num_accumulate_far(row[j], s->sum[j], s->exponent[j]);
             }
         }
     }
 }
 
-INLINE void exact_area(const struct tsr_num_plan *plan, const struct area *w)
+/* One output at a time, where sums exceed num_accumulate_far's 60 bits. */
+INLINE void single_area(const struct tsr_num_plan *plan, const struct area *w)
 {
-    for (uint32_t k = 0; k < w->a->k_padded; k += plan->r) {
-        const int32_t *vb = w->b->value + b_at(w, k);
-        for (uint32_t i = 0; i < w->rows; i++) {
-            const int32_t *va = w->a->value + a_at(w, i, k);
-            uint32_t *row = w->c + i * w->c_stride;
-            int64_t t[NUM_BLOCK] = {0};
-            for (uint32_t l = 0; l < plan->r; l++)
-                for (int j = 0; j < NUM_BLOCK; j++)
-                    t[j] += (int64_t)va[l] * vb[l * NUM_BLOCK + j];
-            for (uint32_t j = 0; j < w->width; j++)
-                row[j] = num_accumulate(row[j], t[j], plan->unit);
-        }
-    }
-}
-
-/* The sums of products of n elements of a row of A with a block of columns, modulo 2^32. */
-INLINE void sum32(const int32_t *va, const int32_t *vb, uint32_t n, uint32_t *restrict t)
-{
-    ulanes32 low = {0}, high = {0};
-    for (uint32_t k = 0; k < n; k++, vb += NUM_BLOCK) {
-        low += (ulanes32) * (const loads32 *)vb * (uint32_t)va[k];
-        high += (ulanes32) * (const loads32 *)(vb + HALF) * (uint32_t)va[k];
-    }
-    memcpy(t, &low, sizeof low);
-    memcpy(t + HALF, &high, sizeof high);
-}
-
-INLINE void narrow_area(const struct tsr_num_plan *plan, const struct area *w)
-{
-    for (uint32_t k = 0; k < w->a->k_padded; k += plan->r) {
-        for (uint32_t i = 0; i < w->rows; i++) {
-            uint32_t *row = w->c + i * w->c_stride;
-            uint32_t t[NUM_BLOCK];
-            sum32(w->a->value + a_at(w, i, k), w->b->value + b_at(w, k), plan->r, t);
-            for (uint32_t j = 0; j < w->width; j++)
-                row[j] = num_accumulate(row[j], (int32_t)t[j], plan->unit);
-        }
-    }
+    for (uint32_t i = 0; i < w->rows; i++)
+        for (uint32_t j = 0; j < w->width; j++)
+            w->c[i * w->c_stride + j] =
+                num_chain(plan, w->a, w->b, w->row + i, w->column + j, w->c[i * w->c_stride + j]);
 }
 
 /* No rounding: the steps are one sum. */
@@ -160,14 +156,30 @@ INLINE void integer_area(const struct area *w)
 
 INLINE void any_area(const struct tsr_num_plan *plan, const struct area *w)
 {
-    if (plan->kind == TSR_NUM_WIDE)
-        wide_area(plan, w);
-    else if (plan->kind == TSR_NUM_INTEGER)
+    enum how how = plan->kind == TSR_NUM_WIDE ? SUM_WIDE : plan->narrow ? SUM_NARROW : SUM_EXACT;
+    int shape = (plan->scaled ? 1 : 0) + (plan->groups > 1 ? 1 : 0);
+    if (plan->kind == TSR_NUM_INTEGER)
         integer_area(w);
-    else if (plan->narrow)
-        narrow_area(plan, w);
+    else if (plan->sum_bits > 60)
+        single_area(plan, w);
+    else if (how == SUM_WIDE && shape == 0)
+        float_area(plan, SUM_WIDE, false, false, w);
+    else if (how == SUM_WIDE && shape == 1)
+        float_area(plan, SUM_WIDE, true, false, w);
+    else if (how == SUM_WIDE)
+        float_area(plan, SUM_WIDE, true, true, w);
+    else if (how == SUM_NARROW && shape == 0)
+        float_area(plan, SUM_NARROW, false, false, w);
+    else if (how == SUM_NARROW && shape == 1)
+        float_area(plan, SUM_NARROW, true, false, w);
+    else if (how == SUM_NARROW)
+        float_area(plan, SUM_NARROW, true, true, w);
+    else if (shape == 0)
+        float_area(plan, SUM_EXACT, false, false, w);
+    else if (shape == 1)
+        float_area(plan, SUM_EXACT, true, false, w);
     else
-        exact_area(plan, w);
+        float_area(plan, SUM_EXACT, true, true, w);
 }
 
 typedef void area_fn(const struct tsr_num_plan *plan, const struct area *w);
@@ -213,7 +225,7 @@ static void run_with_specials(area_fn *run, const struct tsr_num_plan *plan, con
             uint32_t row = w->row + i, column = w->column + j;
             if (w->a->special[row] != 0 || w->b->special[column] != 0)
                 w->c[i * w->c_stride + j] =
-                    num_special_chain(plan, w->a, w->b, row, column, before[i * NUM_BLOCK + j]);
+                    num_chain(plan, w->a, w->b, row, column, before[i * NUM_BLOCK + j]);
         }
     }
 }

@@ -56,39 +56,47 @@ void tsr_num_decode_array(const struct tsr_format *f, uint32_t *f32_bits, const 
 
 enum tsr_num_kind {
     TSR_NUM_INTEGER, /* int32 accumulators, sums modulo 2^32 */
-    TSR_NUM_EXACT,   /* a step's sum is exact in units of the least product, then one rounding */
-    TSR_NUM_WIDE,    /* products aligned to the largest of the step, toward zero, then one */
+    TSR_NUM_EXACT,   /* a group's sum is exact in units of the least product */
+    TSR_NUM_WIDE,    /* products aligned to the largest of the group, toward zero */
 };
 
 /* How two formats multiply; made by tsr_num_plan, read-only afterwards. */
 struct tsr_num_plan {
     const struct tsr_format *a, *b; /* borrowed */
     enum tsr_num_kind kind;
-    uint32_t r;   /* products per step, 1..64 */
-    int32_t unit; /* EXACT: a step's sum counts 2^unit */
-    uint32_t g;   /* WIDE: bits kept below the largest product's lowest, 32 - bits(a) - bits(b) */
-    bool narrow;  /* EXACT: sums of a step fit 31 bits and sign */
-    bool scaled;  /* operands bring block scales */
+    uint32_t r;        /* products per step, 1..64 */
+    uint32_t group;    /* products under one pair of scales: min(block of a, block of b, r) */
+    uint32_t groups;   /* in a step: r / group */
+    int32_t unit;      /* EXACT: a group's sum counts 2^unit, scales left out */
+    uint32_t g;        /* WIDE: bits kept below the largest product's lowest */
+    uint32_t sum_bits; /* a step's sum is below 2^sum_bits in units of its least bit */
+    bool narrow;       /* EXACT: sums of a group fit 31 bits and sign */
+    bool scaled;       /* an operand brings block scales */
+    bool significands; /* scales are more than powers of two */
 };
 
-/* Fills `plan` for mma of format a by format b with r products per step.
- * Errors: TSR_USAGE a format that the tensor unit does not take, or a pair it does not (an integer
- * without group scale with a float), or r outside 1..64; outputs untouched. */
+/* Fills `plan` for mma of format a by format b with r products per step. The rule knows families,
+ * not names: a new row of a known family multiplies with all others.
+ * Errors: TSR_USAGE a format that the tensor unit does not take, or a pair it does not (a plain
+ * integer with anything but a plain integer), r outside 1..64, or an r whose steps cut the blocks
+ * unevenly (group divides both blocks and r: any power of two does); outputs untouched. */
 enum tsr_status tsr_num_plan(const struct tsr_format *a, const struct tsr_format *b, uint32_t r,
                              struct tsr_num_plan *plan, struct tsr_error *err);
 
 /* Where the elements of one operand lie: `rows` (m of A or n of B) times k.
  * K-contiguous: element (row, k) is element k of the run that starts at codes + row * stride_bytes.
- * K-strided: it is element `row` of the run at codes + k * stride_bytes (whole bytes only).
- * Elements of a run are packed as in tsr_num_encode_array. */
+ * K-strided: it is element `row` of the run at codes + k * stride_bytes (formats without scales,
+ * whole bytes).
+ * A run is packed as quant.h's plane of elements; of smx the last block is whole in memory, of
+ * others only the bytes that k elements reach are read.
+ * Block scales of a row: the run at scales + row * scale_stride_bytes, packed as quant.h's plane of
+ * scales, ceil(k / block) of them, the block of k = 0 first. Rows of the two may interleave. */
 struct tsr_num_operand {
     const void *codes;
     ptrdiff_t stride_bytes;
     bool k_strided;
-    const void *scales; /* block scales, row-major; null for formats without (all of this stage) */
+    const void *scales; /* null for formats without */
     ptrdiff_t scale_stride_bytes;
-    const struct tsr_format *scale_format; /* integer groups; null otherwise */
-    uint32_t group;                        /* integer groups: elements per scale; 0 otherwise */
 };
 
 enum tsr_num_side {
@@ -97,16 +105,21 @@ enum tsr_num_side {
 };
 
 /* An operand taken apart for the inner loop. The arrays lie in the caller's memory. Layouts:
- * A: [rows][k_padded]; B: [ceil(rows/16)][k_padded][16]. Padding holds zeros. */
+ * A: [rows][k_padded]; B: [ceil(rows/16)][k_padded][16]; scales likewise, groups instead of
+ * k_padded. Padding holds zeros. */
 struct tsr_num_panel {
     enum tsr_num_side side;
-    uint32_t rows, k;   /* as given */
-    uint32_t k_padded;  /* k rounded up to a multiple of r */
-    int32_t *value;     /* INTEGER, EXACT: element in units of its format's least magnitude */
-    int16_t *exponent;  /* WIDE: of the magnitude's lowest bit; zeros: TSR_NUM_ZERO_EXPONENT */
-    int16_t *magnitude; /* WIDE */
-    int16_t *sign;      /* WIDE: 0 or -1 */
-    uint8_t *special;   /* [rows] whether the row holds a NaN or an infinity */
+    uint32_t rows, k;     /* as given */
+    uint32_t k_padded;    /* k rounded up to a multiple of r */
+    uint32_t groups;      /* k_padded / group */
+    int32_t *value;       /* INTEGER, EXACT: element in units of its format's least magnitude */
+    int16_t *exponent;    /* WIDE: of the magnitude's lowest bit; zeros: TSR_NUM_ZERO_EXPONENT */
+    int16_t *magnitude;   /* WIDE */
+    int16_t *sign;        /* WIDE: 0 or -1 */
+    int16_t *scale;       /* scaled plans: the scale's signed significand, */
+    int16_t *scale_power; /* its exponent. Elements under a scale of zero are zeros */
+    uint8_t *mark;        /* EXACT, read if any_special: see isa/num/mma_steps.h; value is 0 */
+    uint8_t *special;     /* [rows] whether the row holds a NaN or an infinity */
     bool any_special;
 };
 
@@ -120,19 +133,23 @@ enum {
 size_t tsr_num_panel_bytes(const struct tsr_num_plan *plan, enum tsr_num_side side, uint32_t rows,
                            uint32_t k);
 
-/* Takes an operand apart. Ownership: `panel` points into `memory`, which the caller keeps; a panel
- * may serve any number of tsr_num_mma calls with plans of the same two formats and r. */
+/* Takes an operand apart; k may end inside a block. Ownership: `panel` points into `memory`, which
+ * the caller keeps; a panel may serve any number of tsr_num_mma calls with plans of the same two
+ * formats and r. */
 void tsr_num_unpack(const struct tsr_num_plan *plan, enum tsr_num_side side,
                     const struct tsr_num_operand *src, uint32_t rows, uint32_t k, void *memory,
                     struct tsr_num_panel *panel);
 
 /* C[m,n] = (overwrite ? 0 : C) + A[m,k] x B[k,n], m = a->rows, n = b->rows.
  * Shapes: c[i * c_stride + j], f32 bits or int32; a and b of equal k.
- * Numerics: steps of r products in order of k, one chain; a K tail is padded with zeros; a step
- *   adds its sum T (exact, or truncated as machine rules say for WIDE pairs) to C with one rounding
- *   to nearest even. Splitting k at multiples of r into several calls gives the same bits.
+ * Numerics: steps of r products in order of k, one chain; a K tail is padded with zeros. Within a
+ *   step, a group's sum D (exact, or truncated as isa/num/README.md says for WIDE pairs) times its
+ *   two scales is exact; of several groups each is cut toward zero 16 bits below the largest's
+ *   unit. Their sum is added to C with one rounding to nearest even. Splitting k at multiples of r
+ *   and of the blocks into several calls gives the same bits.
  *   An exact zero is +0; a nonzero that rounds to zero keeps its sign; subnormals are kept;
- *   overflow gives infinity. NaN, Inf * 0, Inf - Inf give TSR_NUM_NAN.
+ *   overflow gives infinity. NaN (of an element, or a scale that is NaN or infinite), Inf * 0,
+ *   Inf - Inf give TSR_NUM_NAN.
  * Aliasing: c overlaps neither panel. */
 void tsr_num_mma(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
                  const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, bool overwrite);
