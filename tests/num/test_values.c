@@ -187,6 +187,99 @@ static void test_values_by_name(void **state)
     }
 }
 
+/* Where floating-point units are wrong: ties, the smallest normal, the least subnormal's half, the
+ * sign of zero, the last step before overflow. Both signs. */
+static void test_values_corners_encode_by_name(void **state)
+{
+    static const struct {
+        int format;
+        struct {
+            double x; /* f32 holds it */
+            uint32_t even, away, zero;
+        } at[8];
+    } rows[] = {
+        {N_F16,
+         {{0.0, 0, 0, 0},
+          {0x1p-25, 0, 1, 0},                      /* half of the least */
+          {0x1.8p-24, 2, 2, 1},                    /* halfway, up to even */
+          {0x1.ffcp-15, 0x0400, 0x0400, 0x03FF},   /* halfway to the smallest normal */
+          {1 + 0x1p-11, 0x3C00, 0x3C01, 0x3C00},   /* halfway, down to even */
+          {1 + 0x3p-11, 0x3C02, 0x3C02, 0x3C01},   /* halfway, up to even */
+          {0x1.ffdffep15, 0x7BFF, 0x7BFF, 0x7BFF}, /* the last f32 that does not overflow */
+          {0x1.ffep15, 0x7C00, 0x7C00, 0x7BFF}}},  /* halfway to 65536 */
+        {N_BF16,
+         {{0.0, 0, 0, 0},
+          {0x1p-134, 0, 1, 0},
+          {0x1.8p-133, 2, 2, 1},
+          {0x1.fep-127, 0x0080, 0x0080, 0x007F},
+          {1 + 0x1p-8, 0x3F80, 0x3F81, 0x3F80},
+          {1 + 0x3p-8, 0x3F82, 0x3F82, 0x3F81},
+          {0x1.fefffep127, 0x7F7F, 0x7F7F, 0x7F7F},
+          {0x1.ffp127, 0x7F80, 0x7F80, 0x7F7F}}},
+        {N_E4M3,
+         {{0.0, 0, 0, 0},
+          {0x1p-10, 0, 1, 0},
+          {0x3p-10, 2, 2, 1},
+          {0xFp-10, 0x08, 0x08, 0x07},
+          {1 + 0x1p-4, 0x38, 0x39, 0x38},
+          {1 + 0x3p-4, 0x3A, 0x3A, 0x39},
+          {464, 0x7E, 0x7E, 0x7E}, /* saturates, where 480 is a NaN's code */
+          {1e30, 0x7E, 0x7E, 0x7E}}},
+        {N_E5M2,
+         {{0.0, 0, 0, 0},
+          {0x1p-17, 0, 1, 0},
+          {0x3p-17, 2, 2, 1},
+          {0x7p-17, 0x04, 0x04, 0x03},
+          {1.125, 0x3C, 0x3D, 0x3C},
+          {1.375, 0x3E, 0x3E, 0x3D},
+          {61440, 0x7B, 0x7B, 0x7B},
+          {1e30, 0x7B, 0x7B, 0x7B}}},
+        {N_E3M2,
+         {{0.0, 0, 0, 0},
+          {0x1p-5, 0, 1, 0},
+          {0x3p-5, 2, 2, 1},
+          {0x7p-5, 0x04, 0x04, 0x03},
+          {1.125, 0x0C, 0x0D, 0x0C},
+          {1.375, 0x0E, 0x0E, 0x0D},
+          {30, 0x1F, 0x1F, 0x1F},
+          {1e30, 0x1F, 0x1F, 0x1F}}},
+        {N_E2M3,
+         {{0.0, 0, 0, 0},
+          {0x1p-4, 0, 1, 0},
+          {0x3p-4, 2, 2, 1},
+          {0xFp-4, 0x08, 0x08, 0x07},
+          {1.0625, 0x08, 0x09, 0x08},
+          {1.1875, 0x0A, 0x0A, 0x09},
+          {7.75, 0x1F, 0x1F, 0x1F},
+          {1e30, 0x1F, 0x1F, 0x1F}}},
+        {N_E2M1,
+         {{0.0, 0, 0, 0},
+          {0.25, 0, 1, 0},
+          {0.75, 2, 2, 1}, /* halfway to the smallest normal */
+          {1.25, 2, 3, 2},
+          {1.75, 4, 4, 3},
+          {5, 6, 7, 6},
+          {7, 7, 7, 7},
+          {1e30, 7, 7, 7}}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int n = 0; n < 16; n++) {
+            const struct tsr_format *f = &num_formats[rows[i].format];
+            uint32_t sign = n & 1 ? 1u << (f->bits - 1) : 0,
+                     x = num_bits((float)rows[i].at[n / 2].x);
+            uint32_t want[] = {rows[i].at[n / 2].even, rows[i].at[n / 2].away,
+                               rows[i].at[n / 2].zero};
+            for (int round = TSR_ROUND_EVEN; round <= TSR_ROUND_ZERO; round++) {
+                uint32_t got =
+                    tsr_num_encode(f, x | (n & 1 ? 0x80000000u : 0), (enum tsr_round)round);
+                if (got != (want[round] | sign))
+                    fail_msg("%s of %s%a, rounding %d: %x, not %x", f->name, n & 1 ? "-" : "",
+                             rows[i].at[n / 2].x, round, got, want[round] | sign);
+            }
+        }
+}
+
 /* ---- elements under scales ------------------------------------------------------------------ */
 
 /* Decoding a row is the same value rounded once: for one element at the start of a block. */
@@ -287,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_values_come_back_as_their_codes),
         cmocka_unit_test(test_values_of_32_bits_are_exact),
         cmocka_unit_test(test_values_by_name),
+        cmocka_unit_test(test_values_corners_encode_by_name),
         cmocka_unit_test(test_values_every_element_under_every_scale_equals_mpfr),
         cmocka_unit_test(test_values_of_blocks_by_name),
     };
