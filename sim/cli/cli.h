@@ -102,6 +102,9 @@ enum tsr_status cli_chip(const struct cli *c, struct tsr_chip *out, struct tsr_e
 enum tsr_status cli_format(const struct cli *c, const struct tsr_isa *isa, const char *name,
                            const char *absent, const struct tsr_format **out,
                            struct tsr_error *err);
+/* The format of that name (f8 is f8e4m3); messages name the option. */
+enum tsr_status cli_parse_format(const struct tsr_isa *isa, const char *option, const char *text,
+                                 const struct tsr_format **out, struct tsr_error *err);
 /* A program, text or binary as its first bytes say. */
 enum tsr_status cli_program(const struct tsr_isa *isa, const char *path, struct tsr_program *out,
                             struct tsr_error *err);

@@ -5,20 +5,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/cli/cli.h"
-#include "sim/project/project.h"
+#include "sim/cli/formats_table.h"
 
 #define MAX_COUNT (UINT64_C(1) << 31)
 
-/* What the options stand for; formats default to --format, the cache to a 16-bit one. */
+const char *project_default_cache(const struct tsr_format *activations,
+                                  const struct tsr_format *format)
+{
+    if (format != NULL && project_takes_cache(format))
+        return format->name;
+    return activations->code == TSR_F16 ? "f16" : "bf16";
+}
+
+/* What the options stand for: --format says all that no other does. */
 static enum tsr_status read_formats(struct cli *c, struct project_options *o, struct tsr_error *err)
 {
     const char *given = cli_text(c, "format");
-    enum tsr_status st = cli_format(c, o->isa, "weights-format", given, &o->weights, err);
+    const struct tsr_format *all = NULL;
+    enum tsr_status st = cli_format(c, o->isa, "format", NULL, &all, err);
+    if (st == TSR_OK)
+        st = cli_format(c, o->isa, "weights-format", given, &o->weights, err);
     if (st == TSR_OK)
         st = cli_format(c, o->isa, "activations", given, &o->activations, err);
-    bool f16 = st == TSR_OK && o->activations->code == TSR_F16;
-    return st == TSR_OK ? cli_format(c, o->isa, "kv", f16 ? "f16" : "bf16", &o->kv, err) : st;
+    if (st == TSR_OK && (!o->weights || !o->activations))
+        return tsr_error_set(err, TSR_USAGE,
+                             "--format FORMAT is missing, or --weights-format and --activations, "
+                             "or --formats");
+    if (st == TSR_OK)
+        st = cli_format(c, o->isa, "kv", project_default_cache(o->activations, all), &o->kv, err);
+    return st;
+}
+
+/* --formats stands alone. */
+static enum tsr_status check_options(const struct cli *c, struct tsr_error *err)
+{
+    static const char *const one[] = {"format", "weights-format", "activations", "kv"};
+    for (size_t i = 0; cli_has(c, "formats") && i < sizeof one / sizeof *one; i++)
+        if (cli_has(c, one[i]))
+            return tsr_error_set(err, TSR_USAGE, "--%s: not with --formats", one[i]);
+    return TSR_OK;
 }
 
 static enum tsr_status read_price(const struct cli *c, double *out, struct tsr_error *err)
@@ -55,7 +80,9 @@ static enum tsr_status read_options(struct cli *c, struct project_options *o, st
     o->chip = chip;
     o->threads = (uint32_t)threads;
     o->phase = strcmp(cli_text(c, "phase"), "prefill") == 0 ? TSR_PREFILL : TSR_DECODE;
-    return st == TSR_OK ? read_formats(c, o, err) : st;
+    if (st == TSR_OK)
+        st = check_options(c, err);
+    return st == TSR_OK && !cli_has(c, "formats") ? read_formats(c, o, err) : st;
 }
 
 static void print_head(const struct project_result *r)
@@ -134,6 +161,8 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     enum tsr_status st = read_options(c, &o, &chip, err);
     if (st == TSR_OK)
         st = tsr_model_load(cli_text(c, "model"), &model, err);
+    if (st == TSR_OK && cli_has(c, "formats"))
+        return formats_table(c, &model, &o, err);
     if (st == TSR_OK)
         st = project_run(&model, &o, &r, err);
     if (st != TSR_OK)
@@ -171,8 +200,7 @@ static const struct cli_option options[] = {
     {.name = "format",
      .argument = "FORMAT",
      .words = CLI_WORDS_FORMAT,
-     .required = true,
-     .doc = "of weights and activations"},
+     .doc = "of weights, activations and, where it takes it, the cache"},
     {.name = "weights-format",
      .argument = "FORMAT",
      .words = CLI_WORDS_FORMAT,
@@ -184,7 +212,11 @@ static const struct cli_option options[] = {
     {.name = "kv",
      .argument = "FORMAT",
      .words = CLI_WORDS_FORMAT,
-     .doc = "of the cache: bf16 or f16; absent: f16 for f16 activations, else bf16"},
+     .doc = "of the cache, instead of --format; absent: as --format where a cache takes that, "
+            "else 16 bits"},
+    {.name = "formats",
+     .argument = "LIST",
+     .doc = "a table instead: entries FORMAT or WEIGHTS:ACTIVATIONS:CACHE, commas between"},
     {.name = "seed", .argument = "N", .doc = "of the routing of tokens to experts; absent: 1"},
     {.name = "price-per-hour", .argument = "X", .doc = "of the chip: adds cost per million tokens"},
     {.name = "threads",

@@ -34,16 +34,20 @@ static enum tsr_status unknown_format(const struct tsr_isa *isa, const char *opt
     return tsr_error_set(err, TSR_USAGE, "--%s %s: no such format, allowed:%s", option, name, list);
 }
 
+enum tsr_status cli_parse_format(const struct tsr_isa *isa, const char *option, const char *text,
+                                 const struct tsr_format **out, struct tsr_error *err)
+{
+    *out = tsr_isa_format(isa, strcmp(text, "f8") == 0 ? "f8e4m3" : text);
+    return *out ? TSR_OK : unknown_format(isa, option, text, err);
+}
+
 enum tsr_status cli_format(const struct cli *c, const struct tsr_isa *isa, const char *name,
                            const char *absent, const struct tsr_format **out, struct tsr_error *err)
 {
     const char *text = cli_text(c, name);
     text = text ? text : absent;
     *out = NULL;
-    if (!text)
-        return TSR_OK;
-    *out = tsr_isa_format(isa, strcmp(text, "f8") == 0 ? "f8e4m3" : text);
-    return *out ? TSR_OK : unknown_format(isa, name, text, err);
+    return text ? cli_parse_format(isa, name, text, out, err) : TSR_OK;
 }
 
 enum tsr_status cli_read_file(const char *path, uint8_t **bytes, size_t *n, struct tsr_error *err)

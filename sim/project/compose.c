@@ -120,7 +120,7 @@ void project_compose(struct project_result *r)
     r->latency_s = cycles / (double)o->chip->clock_hz;
     r->tokens_per_s = (double)tokens / r->latency_s;
     r->ttu_utilisation =
-        (double)r->macs / (project_peak(o->chip, o->activations, o->weights) * cycles);
+        (double)r->macs / (project_peak(o->chip, o->activations, r->stored) * cycles);
     r->ttu_busy = (double)busy / (tsr_chip_tiles(o->chip) * cycles);
     r->hbm_utilisation = (double)r->hbm_bytes / (project_hbm_rate(o->chip) * r->latency_s);
     project_estimate_energy(r);
@@ -149,9 +149,11 @@ void project_command(const struct project_result *r, char *out, size_t cap)
 static void take_plan(struct project_result *r, const struct project_plan *p)
 {
     r->options = *p->options;
+    r->stored = p->weights;
     snprintf(r->model, sizeof r->model, "%s", p->model->name);
     snprintf(r->chip, sizeof r->chip, "%s", p->options->chip->name);
     tsr_model_count(p->model, &r->params);
+    r->fit = project_plan_fit(p);
     r->n_steps = p->n_steps;
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const struct project_step *s = &p->step[i];
@@ -172,11 +174,7 @@ static enum tsr_status run(const struct tsr_model *model, const struct project_o
                            struct project_plan *p, struct tsr_stats *stats,
                            struct project_result *r, struct tsr_error *err)
 {
-    const struct tsr_graph_options g = {options->phase, options->batch, options->seq,
-                                        options->weights, options->kv};
-    enum tsr_status st = tsr_model_fit(model, &g, options->chip, &r->fit, err);
-    if (st == TSR_OK)
-        st = project_plan(model, options, p, err);
+    enum tsr_status st = project_plan(model, options, p, err);
     if (st == TSR_OK)
         st = project_simulate(p, stats, err);
     if (st != TSR_OK)

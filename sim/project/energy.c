@@ -13,10 +13,11 @@ static const double pj_sram_byte = 14.0 / 8; /* 1 MB SRAM at 7 nm, 14 pJ per 64 
                                                 2021, table 2; for TSRAM and CSRAM */
 static const double pj_link_byte = 8 * 0.1;  /* one hop of some mm on chip: no source */
 
-/* One multiply-accumulate by the width class of its operands; TPUv4i, 7 nm: bf16 product 0.21 + f32
- * sum 0.38; int8 0.07 + int32 0.03; 8-bit floats: a 5 nm FMA, 0.063 (second hand). */
-static double pj_mac(const struct tsr_format *f)
+/* One multiply-accumulate by the width class of the wider operand; TPUv4i, 7 nm: bf16 product 0.21
+ * + f32 sum 0.38; int8 0.07 + int32 0.03; 8-bit floats: a 5 nm FMA, 0.063 (second hand). */
+static double pj_mac(const struct tsr_format *a, const struct tsr_format *b)
 {
+    const struct tsr_format *f = a->width_class > b->width_class ? a : b;
     if (f->width_class == 16)
         return 0.21 + 0.38;
     return f->family == TSR_FAMILY_INT ? 0.07 + 0.03 : 0.063;
@@ -30,8 +31,8 @@ void project_estimate_energy(struct project_result *r)
         double n = r->step[i].repeat;
         /* a step at another width than the format's (attention) runs in 16 bits */
         bool own = r->step[i].macs_per_cycle ==
-                   project_peak(r->options.chip, r->options.activations, r->options.weights);
-        double mac = own ? pj_mac(r->options.activations) : 0.21 + 0.38;
+                   project_peak(r->options.chip, r->options.activations, r->stored);
+        double mac = own ? pj_mac(r->options.activations, r->stored) : 0.21 + 0.38;
         e.mac += n * (double)s->macs * mac * PJ;
         e.tsram += n * (double)(s->tsram_read_bytes + s->tsram_write_bytes) * pj_sram_byte * PJ;
         e.csram += n * (double)s->csram_bytes * pj_sram_byte * PJ;

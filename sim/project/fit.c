@@ -60,12 +60,19 @@ enum tsr_status tsr_model_fit(const struct tsr_model *m, const struct tsr_graph_
     f.total_bytes = tsr_sat_add(tsr_sat_add(f.weight_bytes, f.kv_bytes), f.workspace_bytes);
     f.chips = f.total_bytes / hbm + (f.total_bytes % hbm != 0);
     *out = f;
-    if (f.total_bytes <= hbm)
+    return tsr_fit_check(m, chip, &f, err);
+}
+
+enum tsr_status tsr_fit_check(const struct tsr_model *m, const struct tsr_chip *chip,
+                              const struct tsr_fit *fit, struct tsr_error *err)
+{
+    const struct tsr_fit f = *fit;
+    if (f.total_bytes <= f.hbm_bytes)
         return TSR_OK;
     return tsr_error_set(err, TSR_BAD_INPUT,
                          "%s: does not fit %s: weights %.2f GiB + KV cache %.2f GiB + workspace "
                          "%.2f GiB = %.2f GiB, HBM %.2f GiB; %llu chips would be needed", m->name,
                          chip->name, gib(f.weight_bytes), gib(f.kv_bytes),
-                         gib(f.workspace_bytes), gib(f.total_bytes), gib(hbm),
+                         gib(f.workspace_bytes), gib(f.total_bytes), gib(f.hbm_bytes),
                          (unsigned long long)f.chips);
 }

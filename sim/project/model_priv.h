@@ -28,6 +28,10 @@ const struct tsr_arch_row *tsr_arch_row(enum tsr_arch arch);
  * it, head_dim must be set. */
 void tsr_arch_apply(struct tsr_model *m);
 
+/* TSR_OK if the total is at most the chip's HBM, else TSR_BAD_INPUT with the sizes. */
+enum tsr_status tsr_fit_check(const struct tsr_model *m, const struct tsr_chip *chip,
+                              const struct tsr_fit *fit, struct tsr_error *err);
+
 /* Returns the preset of that name (case matters), or false. */
 bool tsr_preset_find(const char *name, struct tsr_model *out);
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/npu/slab.h"
+#include "sim/project/model_priv.h"
 #include "sim/project/plan_ops.h"
 
 uint64_t project_region(struct project_plan *p, uint64_t bytes)
@@ -16,19 +18,39 @@ uint64_t project_region(struct project_plan *p, uint64_t bytes)
     uint64_t at = p->used;
     uint64_t size =
         bytes > UINT64_MAX - segment ? UINT64_MAX : (bytes + segment - 1) / segment * segment;
-    if (__builtin_add_overflow(p->used, size, &p->used) || p->used > p->options->chip->hbm.bytes) {
-        p->overflow = true;
-        p->used = at;
-    }
+    p->used = tsr_sat_add(at, size);
     return TSR_HBM(at);
+}
+
+/* One region for each layer that has its own. */
+static uint64_t regions(struct project_plan *p, uint64_t bytes, uint32_t instances, uint64_t *sum)
+{
+    uint64_t first = project_region(p, bytes);
+    p->used = tsr_sat_add(p->used, tsr_sat_mul(p->used - (first - TSR_HBM(0)), instances - 1));
+    *sum = tsr_sat_add(*sum, tsr_sat_mul(bytes, instances));
+    return first;
 }
 
 uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instances)
 {
-    uint64_t first = project_region(p, bytes);
-    for (uint32_t i = 1; i < instances && !p->overflow; i++)
-        project_region(p, bytes);
-    return first;
+    return regions(p, bytes, instances, &p->weight_bytes);
+}
+
+uint64_t project_cache(struct project_plan *p, uint64_t bytes, uint32_t instances)
+{
+    return regions(p, bytes, instances, &p->kv_bytes);
+}
+
+uint64_t project_operand_bytes(const struct project_plan *p, const struct tsr_format *own,
+                               const struct tsr_format *partner, uint64_t rows, uint64_t k)
+{
+    const struct project_options *o = p->options;
+    struct tsr_npu_slab s;
+    /* check_formats knows that the pair is good; sizes beyond the layout's are beyond any chip's */
+    if (tsr_npu_slab_plan(o->isa, o->chip, (enum tsr_dtype)own->code, (enum tsr_dtype)partner->code,
+                          rows, k, &s, NULL) != TSR_OK)
+        return UINT64_MAX;
+    return tsr_sat_mul3(s.slabs, s.rows, s.unit_bytes);
 }
 
 void project_assume(struct project_plan *p, const char *format, ...)
@@ -78,7 +100,23 @@ static void find_same(struct project_plan *p)
                 p->step[i].same_as = (int32_t)j;
 }
 
-/* Bytes of activations a token needs in the two buffers that operations pass rows through. */
+/* What the largest matmul reads, where that is not the 16-bit rows themselves. */
+static uint64_t narrow_rows(const struct project_plan *p)
+{
+    const struct tsr_format *act = p->options->activations;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < p->graph.n_ops && !project_wide(act); i++) {
+        const struct tsr_graph_op *op = &p->graph.ops[i];
+        uint64_t rows = op->kind == TSR_OP_EXPERT_MATMUL ? op->m * op->top_k : op->m;
+        if (op->kind != TSR_OP_MATMUL && op->kind != TSR_OP_EXPERT_MATMUL)
+            continue;
+        uint64_t bytes = project_operand_bytes(p, act, p->weights, rows, op->k);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+/* The buffers that operations pass rows through. */
 static void place_activations(struct project_plan *p)
 {
     const struct tsr_model *m = p->model;
@@ -91,7 +129,7 @@ static void place_activations(struct project_plan *p)
         wide = inner;
     p->stream = project_region(p, 2 * p->tokens * m->hidden);
     p->normed = project_region(p, 2 * p->tokens * narrow);
-    p->cast = project_region(p, 2 * p->tokens * (narrow > inner ? narrow : inner));
+    p->cast = project_region(p, narrow_rows(p));
     p->wide = project_region(p, 2 * p->tokens * wide);
     if (m->activation != TSR_ACT_SILU)
         p->unfused = project_region(p, 4 * p->tokens * inner);
@@ -102,25 +140,64 @@ static void place_activations(struct project_plan *p)
     p->logits = project_region(p, 4 * p->options->batch * m->vocab);
 }
 
-static enum tsr_status check_formats(const struct project_options *o, struct tsr_error *err)
+/* Formats that a file may hold and no unit takes: what they are repacked to when the weights are
+ * loaded. q8_0 has their blocks and a step at most an eighth of theirs. */
+static const struct {
+    enum tsr_dtype file, hbm;
+} repacked[] = {{TSR_Q4_K, TSR_Q8_0}, {TSR_Q6_K, TSR_Q8_0}};
+
+static const struct tsr_format *stored(const struct project_options *o)
 {
-    static const uint32_t plain =
-        1u << TSR_BF16 | 1u << TSR_F16 | 1u << TSR_F8E4M3 | 1u << TSR_F8E5M2 | 1u << TSR_I8;
-    const struct tsr_format *each[] = {o->weights, o->activations};
+    for (size_t i = 0; i < sizeof repacked / sizeof *repacked; i++)
+        if (o->weights->code == repacked[i].file)
+            return &o->isa->formats[repacked[i].hbm];
+    return o->weights;
+}
+
+/* Names of the formats that `takes` says. */
+static const char *list_formats(const struct tsr_isa *isa, bool (*takes)(const struct tsr_format *),
+                                char *out, size_t cap)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < TSR_DTYPE_MAX && used < cap; i++)
+        if (isa->has_format[i] && takes(&isa->formats[i]))
+            used += (size_t)snprintf(out + used, cap - used, " %s", isa->formats[i].name);
+    return out;
+}
+
+static bool multiplies(const struct tsr_format *f)
+{
+    return f->width_class != 0;
+}
+
+static enum tsr_status check_formats(const struct project_plan *p, struct tsr_error *err)
+{
+    const struct project_options *o = p->options;
+    const struct tsr_format *each[] = {p->weights, o->activations};
+    struct tsr_npu_slab ignored;
+    struct tsr_error why = {0};
+    char list[256];
     for (int i = 0; i < 2; i++)
-        if (!(plain >> each[i]->code & 1))
+        if (!multiplies(each[i]))
             return tsr_error_set(err, TSR_BAD_INPUT,
-                                 "%s: %s: no kernel takes it yet, bf16 f16 f8e4m3 "
-                                 "f8e5m2 i8 are allowed",
-                                 i ? "activations" : "weights", each[i]->name);
-    if ((o->weights->family == TSR_FAMILY_INT) != (o->activations->family == TSR_FAMILY_INT))
+                                 "%s: %s: the tensor unit does not take it, allowed:%s",
+                                 i ? "activations" : "weights", each[i]->name,
+                                 list_formats(o->isa, multiplies, list, sizeof list));
+    if ((p->weights->family == TSR_FAMILY_INT) != (o->activations->family == TSR_FAMILY_INT))
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "weights %s with activations %s: the tensor unit takes "
-                             "integers with integers only",
-                             o->weights->name, o->activations->name);
-    if (o->kv->code != TSR_BF16 && o->kv->code != TSR_F16)
-        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s: the attention kernel takes bf16 and f16",
-                             o->kv->name);
+                             "weights %s with activations %s: the tensor unit takes plain "
+                             "integers with plain integers only",
+                             p->weights->name, o->activations->name);
+    if (tsr_npu_slab_plan(o->isa, o->chip, (enum tsr_dtype)o->activations->code,
+                          (enum tsr_dtype)p->weights->code, 1, p->model->hidden, &ignored,
+                          &why) != TSR_OK)
+        return tsr_error_set(err, TSR_BAD_INPUT, "weights %s with activations %s: %s",
+                             p->weights->name, o->activations->name, why.message);
+    if (!project_takes_cache(o->kv))
+        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s: no kernel takes it, allowed:%s",
+                             o->kv->name,
+                             list_formats(o->isa, project_takes_cache, list, sizeof list));
     return TSR_OK;
 }
 
@@ -141,31 +218,40 @@ static void assume(struct project_plan *p)
                        p->model->context);
 }
 
-static enum tsr_status too_large(const struct project_plan *p, struct tsr_error *err)
-{
-    const double gib = (double)((uint64_t)1 << 30);
-    return tsr_error_set(err, TSR_BAD_INPUT,
-                         "%s: weights, KV cache and the activations of all steps "
-                         "do not fit the %.2f GiB of %s: a smaller batch or seq is needed",
-                         p->model->name, (double)p->options->chip->hbm.bytes / gib,
-                         p->options->chip->name);
-}
-
 void project_plan_free(struct project_plan *p)
 {
     free(p->routing);
     p->routing = NULL;
 }
 
+struct tsr_fit project_plan_fit(const struct project_plan *p)
+{
+    const uint64_t hbm = p->options->chip->hbm.bytes;
+    struct tsr_fit f = {.weight_bytes = p->weight_bytes,
+                        .kv_bytes = p->kv_bytes,
+                        .total_bytes = p->used,
+                        .hbm_bytes = hbm,
+                        .chips = p->used / hbm + (p->used % hbm != 0)};
+    f.workspace_bytes = f.total_bytes - tsr_sat_add(f.weight_bytes, f.kv_bytes);
+    f.kv_token_bytes = tsr_sat_mul3(2 * (uint64_t)p->model->kv_heads, p->kv_row, p->model->layers);
+    return f;
+}
+
 enum tsr_status project_plan(const struct tsr_model *model, const struct project_options *options,
                              struct project_plan *p, struct tsr_error *err)
 {
-    const struct tsr_graph_options g = {options->phase, options->batch, options->seq,
-                                        options->weights, options->kv};
+    struct tsr_fit fit;
     memset(p, 0, sizeof *p);
     p->model = model;
     p->options = options;
-    enum tsr_status st = check_formats(options, err);
+    p->weights = stored(options);
+    p->heads_format =
+        project_wide(options->kv) ? (enum tsr_dtype)options->kv->code : project_plain(p);
+    const struct tsr_graph_options g = {options->phase, options->batch, options->seq, p->weights,
+                                        options->kv};
+    enum tsr_status st = check_formats(p, err);
+    if (st == TSR_OK) /* at least; what the layouts add is known at the end */
+        st = tsr_model_fit(model, &g, options->chip, &fit, err);
     if (st == TSR_OK)
         st = tsr_graph_build(model, &g, &p->graph, err);
     if (st != TSR_OK)
@@ -173,10 +259,11 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     p->tokens = p->graph.ops[0].m;
     assume(p);
     place_activations(p);
-    for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK && !p->overflow; i++)
+    for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK; i++)
         st = project_planners[p->graph.ops[i].kind](p, &p->graph.ops[i], err);
-    if (st == TSR_OK && p->overflow)
-        st = too_large(p, err);
+    fit = project_plan_fit(p);
+    if (st == TSR_OK)
+        st = tsr_fit_check(model, options->chip, &fit, err);
     if (st == TSR_OK)
         find_same(p);
     return st;

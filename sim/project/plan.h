@@ -52,21 +52,26 @@ struct project_plan {
     const struct tsr_model *model;
     const struct project_options *options;
     struct tsr_graph graph;
-    /* HBM: bump allocation in segments. */
+    const struct tsr_format *weights; /* as they lie in HBM: what no unit takes is repacked */
+    enum tsr_dtype heads_format;      /* of q k v as projected and of attention's result */
+    /* HBM: bump allocation in segments; may pass the chip's end, which project_plan then refuses.
+     */
     uint64_t used;
-    bool overflow;
-    uint64_t tokens;  /* rows of the residual stream */
-    uint64_t stream;  /* residual stream, bf16, updated in place */
-    uint64_t cast;    /* the same rows in an 8-bit format */
-    uint64_t normed;  /* what a matmul reads: normed rows, attention's result */
-    uint64_t wide;    /* what the wide matmuls leave: q k v, gated inner rows */
-    uint64_t unfused; /* gate and up before a gate that no epilogue has */
-    uint64_t branch;  /* result of a block before its second norm */
+    uint64_t weight_bytes, kv_bytes; /* of that, alignment left out */
+    uint64_t tokens;                 /* rows of the residual stream */
+    uint64_t stream;                 /* residual stream, bf16, updated in place */
+    uint64_t cast;                   /* what a matmul reads, in the narrow format of activations */
+    uint64_t normed;                 /* what a matmul reads: normed rows, attention's result */
+    uint64_t wide;                   /* what the wide matmuls leave: q k v, gated inner rows */
+    uint64_t unfused;                /* gate and up before a gate that no epilogue has */
+    uint64_t branch;                 /* result of a block before its second norm */
     uint64_t logits;
     /* K and V of a layer: [kv_head][batch][position][head_dim], so that the keys of a head follow
      * each other. Sliding layers keep the window only, but for a prompt all of it passes through.
      */
     uint64_t k_cache, v_cache, k_window, v_window;
+    uint64_t kv_row;  /* bytes of a position of a head in it */
+    uint64_t kv_rows; /* k and v of the new tokens in the cache's format */
     /* Experts: the router's logits, what it chose, rows in order of experts, their results. */
     uint64_t router_logits, moe_ids, moe_weights, moe_counts, moe_rows, moe_out;
     uint32_t *routing; /* experts of each choice, [tokens][top_k]; null without experts */
@@ -86,6 +91,9 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
                              struct project_plan *plan, struct tsr_error *err);
 
 void project_plan_free(struct project_plan *plan);
+
+/* What lies in HBM: weights, cache, and all else as workspace, alignment included. */
+struct tsr_fit project_plan_fit(const struct project_plan *plan);
 
 /* States something the numbers rest on; repeated texts are kept once. */
 void project_assume(struct project_plan *p, const char *format, ...)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/project/model_priv.h"
 #include "sim/project/plan_ops.h"
 
 static uint64_t mix(uint64_t z) /* the finalizer of splitmix64 */
@@ -102,7 +103,9 @@ enum tsr_status project_plan_expert(struct project_plan *p, const struct tsr_gra
 {
     const struct project_options *o = p->options;
     bool gate = op->flags & TSR_OPF_GATE;
-    uint64_t matrix = op->n * op->k * o->weights->bits / 8 * op->experts;
+    uint64_t matrix = tsr_sat_mul(
+        project_operand_bytes(p, p->weights, o->activations, op->n, op->k), op->experts);
+    bool bias = op->flags & TSR_OPF_BIAS;
     (void)err;
     if (!gate)
         project_cast_rows(p, op, op->m * op->top_k, op->k);
@@ -114,22 +117,22 @@ enum tsr_status project_plan_expert(struct project_plan *p, const struct tsr_gra
     e->n = gate ? op->n / 2 : op->n;
     e->k = op->k;
     e->a_format = p->at_format;
-    e->b_format = (enum tsr_dtype)o->weights->code;
+    e->b_format = (enum tsr_dtype)p->weights->code;
     e->c_format = project_plain(p);
     e->gate = gate;
     e->activation = op->activation;
     e->limit = p->model->act_limit;
     e->alpha = p->model->act_alpha;
     e->a = p->at;
-    e->b = project_weights(p, matrix + 4 * op->n * op->experts, op->repeat);
-    if (op->flags & TSR_OPF_BIAS) {
+    e->b = project_weights(p, tsr_sat_add(matrix, bias ? 4 * op->n * op->experts : 0), op->repeat);
+    if (bias) {
         e->bias = e->b + matrix;
         e->up_bias = gate ? e->bias + 4 * e->n * op->experts : 0;
     }
     e->counts = p->moe_counts;
     e->c = gate ? p->wide : p->moe_out;
     s->macs = op->macs;
-    s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[e->a_format], o->weights);
+    s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[e->a_format], p->weights);
     p->at = e->c;
     p->at_format = e->c_format;
     return TSR_OK;

@@ -2,11 +2,17 @@
 /* Which programs an operation of the graph becomes: one row and one function per kind. */
 #include <string.h>
 
+#include "sim/project/model_priv.h"
 #include "sim/project/plan_ops.h"
 
 static bool narrow(const struct tsr_format *f)
 {
     return f->bits < 16;
+}
+
+bool project_takes_cache(const struct tsr_format *f)
+{
+    return f->family == TSR_FAMILY_FLOAT && f->width_class != 0;
 }
 
 enum tsr_dtype project_plain(const struct project_plan *p)
@@ -76,11 +82,6 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
 
 /* ---- matmul ---- */
 
-static uint64_t element_bytes(const struct tsr_format *f)
-{
-    return f->bits / 8;
-}
-
 /* act(gate) * up as a step of its own, where the matmul has no epilogue for it. */
 static void plan_gate(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows)
 {
@@ -107,7 +108,9 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     const struct project_options *o = p->options;
     bool gate = op->flags & TSR_OPF_GATE, fused = gate && op->activation == TSR_ACT_SILU;
     bool head = op->flags & TSR_OPF_F32_OUT, router = strcmp(op->name, "router") == 0;
-    const struct tsr_format *weights = router ? &o->isa->formats[TSR_BF16] : o->weights;
+    const struct tsr_format *weights = router ? &o->isa->formats[TSR_BF16] : p->weights;
+    const struct tsr_format *rows = router ? &o->isa->formats[project_plain(p)] : o->activations;
+    uint64_t matrix = project_operand_bytes(p, weights, rows, op->n, op->k);
     (void)err;
     if (router) { /* reads 16 bits whatever the format */
         p->at = p->normed;
@@ -126,13 +129,14 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     if (op->flags & TSR_OPF_TIED)
         m->b = p->embedding;
     else
-        m->b = project_weights(p, op->n * op->k * element_bytes(weights) + 4 * op->n, op->repeat);
+        m->b = project_weights(p, tsr_sat_add(matrix, op->flags & TSR_OPF_BIAS ? 4 * op->n : 0),
+                               op->repeat);
     m->has_bias = op->flags & TSR_OPF_BIAS;
-    m->bias = m->has_bias ? m->b + op->n * op->k * element_bytes(weights) : 0;
+    m->bias = m->has_bias ? m->b + matrix : 0;
     m->c_format = head ? TSR_F32 : project_plain(p);
     m->c = router ? p->router_logits : head ? p->logits : gate && !fused ? p->unfused : p->wide;
     if (strcmp(op->name, "qkv") == 0)
-        m->c_format = (enum tsr_dtype)o->kv->code; /* what attention reads */
+        m->c_format = p->heads_format; /* what attention reads */
     if (fused)
         m->epilogue = TSR_EPILOGUE_SILU_GATE;
     if (strcmp(op->name, "o") == 0 || strcmp(op->name, "down") == 0) {
@@ -159,13 +163,14 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
 static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph_op *op,
                                   struct tsr_error *err)
 {
-    const struct tsr_format *w = p->options->weights;
-    bool tied = op->flags & TSR_OPF_TIED, own = !tied || w->family == TSR_FAMILY_INT;
+    const struct tsr_format *w = p->weights;
+    bool tied = op->flags & TSR_OPF_TIED, own = !tied || w->family != TSR_FAMILY_FLOAT;
     struct project_step *s = project_step(p, &project_embedding, op, "");
     struct tsr_npu_embedding *e = &s->op.embedding;
     (void)err;
     if (tied)
-        p->embedding = project_weights(p, p->model->vocab * op->n * element_bytes(w), 1);
+        p->embedding = project_weights(
+            p, project_operand_bytes(p, w, p->options->activations, p->model->vocab, op->n), 1);
     e->tokens = op->m;
     e->cols = op->n;
     e->vocab = p->model->vocab;
@@ -176,7 +181,8 @@ static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph
     e->y = p->stream;
     e->ids_address = project_region(p, 4 * op->m);
     if (tied && own)
-        project_assume(p, "embed: a bf16 copy of the tied table: integers have no scale here");
+        project_assume(p, "embed: a bf16 copy of the tied table: rows are not gathered from %s",
+                       w->name);
     project_assume(p, "token ids are uniform over the vocabulary, seed %llu",
                    (unsigned long long)p->options->seed);
     return TSR_OK;
@@ -199,7 +205,7 @@ static void plan_head_norm(struct project_plan *p, const struct tsr_graph_op *op
     r->cols = op->head_dim;
     r->heads = heads;
     r->eps = p->model->norm_eps;
-    r->x_format = r->y_format = (enum tsr_dtype)p->options->kv->code;
+    r->x_format = r->y_format = p->heads_format;
     r->w_format = TSR_BF16;
     r->x = r->y = p->wide + first * op->head_dim * 2;
     r->x_stride = r->y_stride = row_bytes(op);
@@ -210,20 +216,23 @@ static void place_cache(struct project_plan *p, const struct tsr_graph_op *op)
 {
     const struct tsr_model *m = p->model;
     const struct project_options *o = p->options;
-    uint64_t row = (uint64_t)op->kv_heads * op->head_dim * 2 * o->batch;
     uint32_t sliding = 0;
+    p->kv_row = (uint64_t)op->head_dim * o->kv->bits / 8;
+    uint64_t row = op->kv_heads * p->kv_row * o->batch;
     for (uint32_t i = 0; i < m->layers; i++)
         sliding += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0 && m->window < o->seq;
     uint32_t full = m->layers > sliding ? m->layers - sliding : 1;
-    p->k_cache = project_weights(p, row * o->seq, full);
-    p->v_cache = project_weights(p, row * o->seq, full);
+    p->k_cache = project_cache(p, row * o->seq, full);
+    p->v_cache = project_cache(p, row * o->seq, full);
     if (sliding != 0) {
-        p->k_window = project_weights(p, row * m->window, sliding);
-        p->v_window = project_weights(p, row * m->window, sliding);
+        p->k_window = project_cache(p, row * m->window, sliding);
+        p->v_window = project_cache(p, row * m->window, sliding);
     }
+    if (!project_wide(o->kv))
+        p->kv_rows = project_region(p, 2 * op->kv_heads * p->kv_row * op->m);
 }
 
-/* q stays in the rows of q k v, k goes to the cache. */
+/* q stays in the rows of q k v; k goes to the cache, but for one of another format. */
 static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_op *op,
                                  struct tsr_error *err)
 {
@@ -240,40 +249,65 @@ static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_
     struct tsr_npu_rope *r = &s->op.rope;
     r->tokens = op->m;
     r->heads = op->heads + (uint64_t)op->kv_heads;
-    r->keys = op->kv_heads;
     r->head_dim = op->head_dim;
-    r->x_format = r->y_format = (enum tsr_dtype)o->kv->code;
+    r->x_format = r->y_format = p->heads_format;
     r->x = r->y = p->wide;
     r->x_stride = r->y_stride = row_bytes(op);
     r->one_position = decode;
     r->cosine = project_region(p, decode ? table : table * op->m);
     r->sine = project_region(p, decode ? table : table * op->m);
+    if (!project_wide(o->kv))
+        return TSR_OK;
+    r->keys = op->kv_heads;
     r->k_cache = p->k_cache + (decode ? row * (o->seq - 1) : 0);
     r->k_token_stride = decode ? row * o->seq : row;
     r->k_head_stride = row * o->seq * o->batch;
     return TSR_OK;
 }
 
+/* k and v of the new tokens, narrow, in rows of their own: [token][k, v][head]. */
+static void plan_kv_cast(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    struct project_step *s = project_step(p, &project_cast, op, "_cast");
+    struct tsr_npu_cast *c = &s->op.cast;
+    c->rows = op->m;
+    c->cols = 2 * (uint64_t)op->kv_heads * op->head_dim;
+    c->x_format = p->heads_format;
+    c->y_format = (enum tsr_dtype)p->options->kv->code;
+    c->scale = 1.0;
+    c->x = p->wide + (uint64_t)op->heads * op->head_dim * 2;
+    c->x_stride = row_bytes(op);
+    c->y = p->kv_rows;
+    project_assume(p, "k and v are rounded to %s without a scale before they go to the cache",
+                   p->options->kv->name);
+}
+
+/* v of the new tokens to the cache; k too where rope could not write it there. */
 static enum tsr_status plan_kv_append(struct project_plan *p, const struct tsr_graph_op *op,
                                       struct tsr_error *err)
 {
     const struct project_options *o = p->options;
-    bool decode = o->phase == TSR_DECODE;
-    uint64_t row = (uint64_t)op->head_dim * 2;
+    bool decode = o->phase == TSR_DECODE, both = !project_wide(o->kv);
+    uint64_t row = p->kv_row, at = decode ? row * (o->seq - 1) : 0;
+    (void)err;
+    if (both)
+        plan_kv_cast(p, op);
+    else
+        project_assume(p, "rope writes k to the cache, kv_append v");
     struct project_step *s = project_step(p, &project_kv_append, op, "");
     struct tsr_npu_kv_append *a = &s->op.kv_append;
-    (void)err;
     a->bytes = row;
-    a->src = p->wide + (op->heads + (uint64_t)op->kv_heads) * row;
-    a->dst = p->v_cache + (decode ? row * (o->seq - 1) : 0);
+    a->src = both ? p->kv_rows : p->wide + (op->heads + (uint64_t)op->kv_heads) * row;
+    a->dst = (both ? p->k_cache : p->v_cache) + at;
     a->n[0] = op->kv_heads;
     a->n[1] = op->m;
-    a->n[2] = 1;
+    a->n[2] = both ? 2 : 1;
     a->src_stride[0] = row;
-    a->src_stride[1] = row_bytes(op);
+    a->src_stride[1] = both ? 2 * op->kv_heads * row : row_bytes(op);
+    a->src_stride[2] = both ? op->kv_heads * row : 0;
     a->dst_stride[0] = row * o->seq * o->batch;
     a->dst_stride[1] = decode ? row * o->seq : row;
-    project_assume(p, "rope writes k to the cache, kv_append v");
+    a->dst_stride[2] = both ? p->v_cache - p->k_cache : 0;
     return TSR_OK;
 }
 
@@ -281,7 +315,7 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
                                       struct tsr_error *err)
 {
     const struct project_options *o = p->options;
-    uint64_t row = (uint64_t)op->head_dim * 2;
+    uint64_t row = (uint64_t)op->head_dim * 2, kv_row = p->kv_row;
     /* one query sees just what a sliding layer's cache holds */
     bool ring = op->window != 0 && op->q_len == 1;
     uint64_t positions = ring ? op->window : op->kv_len;
@@ -298,10 +332,11 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
     a->window = ring ? 0 : op->window;
     a->scale = p->model->attn_scale;
     a->softcap = op->flags & TSR_OPF_SOFTCAP ? p->model->attn_softcap : 0;
-    a->format = (enum tsr_dtype)o->kv->code;
+    a->format = p->heads_format;
+    a->kv_format = (enum tsr_dtype)o->kv->code;
     a->q = (struct tsr_npu_rows){p->wide, row_bytes(op) * op->q_len, row_bytes(op), row};
-    a->k = (struct tsr_npu_rows){ring ? p->k_window : p->k_cache, row * positions, row,
-                                 row * positions * op->batch};
+    a->k = (struct tsr_npu_rows){ring ? p->k_window : p->k_cache, kv_row * positions, kv_row,
+                                 kv_row * positions * op->batch};
     a->v = a->k;
     a->v.address = ring ? p->v_window : p->v_cache;
     a->o = (struct tsr_npu_rows){p->normed, row * op->heads * op->q_len, row * op->heads, row};
@@ -311,7 +346,7 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
         a->sinks = project_weights(p, 2 * (uint64_t)op->heads, op->repeat);
     }
     s->macs = op->macs;
-    s->macs_per_cycle = project_peak(o->chip, o->kv, o->kv);
+    s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[p->heads_format], o->kv);
     p->at = p->normed;
     p->at_format = a->format;
     return TSR_OK;

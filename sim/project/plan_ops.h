@@ -23,6 +23,19 @@ struct project_step *project_step(struct project_plan *p, const struct project_k
 uint64_t project_region(struct project_plan *p, uint64_t bytes);
 /* The same for the weights of each instance; the first one's address. */
 uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instances);
+/* And for the cache of each instance. */
+uint64_t project_cache(struct project_plan *p, uint64_t bytes, uint32_t instances);
+/* Bytes of a matmul's operand in `own` beside one in `partner` (kernels/npu/slab.h); UINT64_MAX:
+ * too large. */
+uint64_t project_operand_bytes(const struct project_plan *p, const struct tsr_format *own,
+                               const struct tsr_format *partner, uint64_t rows, uint64_t k);
+
+/* A float of 16 bits. */
+static inline bool project_wide(const struct tsr_format *f)
+{
+    return f->family == TSR_FAMILY_FLOAT && f->bits == 16;
+}
+
 
 project_planner project_plan_topk, project_plan_expert, project_plan_combine;
 

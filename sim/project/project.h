@@ -49,7 +49,8 @@ struct project_energy {
 };
 
 struct project_result {
-    struct project_options options; /* borrowed pointers: must outlive the result */
+    struct project_options options;  /* borrowed pointers: must outlive the result */
+    const struct tsr_format *stored; /* weights as they lie in HBM: repacked where need be */
     char model[64], chip[32];
     struct tsr_fit fit;
     struct tsr_params params;
@@ -75,6 +76,9 @@ struct project_result {
  * same result on any number of threads. */
 enum tsr_status project_run(const struct tsr_model *model, const struct project_options *options,
                             struct project_result **out, struct tsr_error *err);
+
+/* Whether a cache may be kept in the format. */
+bool project_takes_cache(const struct tsr_format *f);
 
 /* The result as a JSON object (schema 1), without the host's times; null: out of memory. */
 json_t *project_json(const struct project_result *r);

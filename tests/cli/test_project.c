@@ -93,7 +93,8 @@ static void test_project_refusals_say_why(void **state)
     free(TSR_EXPECT(2, "no such format", ON("llama-2-7b", "1", "1", "bf17")));
     free(TSR_EXPECT(3, "f32", ON("llama-2-7b", "1", "1", "f32")));
     free(TSR_EXPECT(3, "kv: i8", ON("llama-2-7b", "1", "1", "bf16"), "--kv", "i8"));
-    free(TSR_EXPECT(3, "integers with integers", ON("llama-2-7b", "1", "1", "bf16"),
+    free(TSR_EXPECT(3, "activations: q6_k", ON("llama-2-7b", "1", "1", "q6_k")));
+    free(TSR_EXPECT(3, "integers with plain integers", ON("llama-2-7b", "1", "1", "bf16"),
                     "--activations", "i8"));
     free(TSR_EXPECT(2, "--price-per-hour", ON("llama-2-7b", "1", "1", "bf16"), "--price-per-hour",
                     "x"));
@@ -102,6 +103,45 @@ static void test_project_refusals_say_why(void **state)
     tsr_test_write("./broken.json", "{\"model_type\": \"llama\",", 23);
     free(TSR_EXPECT(3, "broken.json", ON("./broken.json", "1", "1", "bf16")));
     free(TSR_EXPECT(3, "absent.json", ON("./absent.json", "1", "1", "bf16")));
+}
+
+static json_t *result(json_t *all, size_t i)
+{
+    json_t *r = json_array_get(json_object_get(all, "results"), i);
+    assert_non_null(r);
+    return r;
+}
+
+/* A line of the table is what the command alone gives; what is refused says why. */
+static void test_project_formats_gives_a_line_each(void **state)
+{
+    (void)state;
+#define TABLE                                                                                      \
+    "project", "--model", tiny(), "--chip", "micro4", "--phase", "decode", "--batch", "2",         \
+        "--seq", "16"
+    json_t *all = TSR_JSON(TABLE, "--json", "--formats", "bf16,f32,f8e4m3:bf16:f8e5m2,f8");
+    json_t *one = TSR_JSON(TABLE, "--json", "--weights-format", "f8e4m3", "--activations", "bf16",
+                           "--kv", "f8e5m2");
+    assert_int_equal(json_array_size(json_object_get(all, "results")), 4);
+    assert_non_null(strstr(json_string_value(json_object_get(result(all, 1), "refused")),
+                           "weights: f32: the tensor unit does not take it"));
+    assert_true(json_equal(result(all, 2), without_times(one)));
+    assert_string_equal(json_string_value(json_object_get(result(all, 3), "kv")), "f8e4m3");
+    /* 2 layers of 4 heads of 16, k and v, 2 sequences of 16 positions */
+    json_t *memory = json_object_get(result(all, 2), "memory");
+    assert_int_equal(json_integer_value(json_object_get(memory, "kv_bytes")), 2 * 4 * 16 * 2 * 32);
+    json_decref(all);
+    json_decref(one);
+    char *text = TSR_EXPECT(0, NULL, TABLE, "--formats", "bf16,f32");
+    assert_non_null(strstr(text, "\nbf16:bf16:bf16 "));
+    assert_non_null(strstr(text, "\nf32:f32:bf16               refused: weights: f32"));
+    free(text);
+    free(TSR_EXPECT(3, "weights: f32", TABLE, "--formats", "f32"));
+    free(TSR_EXPECT(2, "no such format", TABLE, "--formats", "bf16,bf17"));
+    free(TSR_EXPECT(2, "--formats : no such format", TABLE, "--formats", ""));
+    free(TSR_EXPECT(2, "WEIGHTS:ACTIVATIONS:CACHE", TABLE, "--formats", "f8:f8:f8:f8"));
+    free(TSR_EXPECT(2, "--kv: not with --formats", TABLE, "--formats", "f8", "--kv", "bf16"));
+    free(TSR_EXPECT(2, "--format FORMAT is missing", TABLE, "--weights-format", "bf16"));
 }
 
 static void test_demo_on_a_small_chip_says_what_models_need(void **state)
@@ -121,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_project_twice_and_on_two_threads_gives_the_same_bytes),
         cmocka_unit_test(test_project_text_names_figures_and_operations),
         cmocka_unit_test(test_project_refusals_say_why),
+        cmocka_unit_test(test_project_formats_gives_a_line_each),
         cmocka_unit_test(test_demo_on_a_small_chip_says_what_models_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

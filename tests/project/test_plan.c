@@ -169,6 +169,44 @@ static void test_plan_decode_appends_at_the_end_of_the_cache(void **state)
                                  499 * a->k.token_stride);
 }
 
+/* A cache of 8 bits: k and v are rounded in rows of their own, which go to the cache together. */
+static void test_plan_narrow_cache_is_rounded_and_appended(void **state)
+{
+    struct fixture *f = *state;
+    struct tsr_model m = load("llama-3.1-8b");
+    struct project_options o = options(f, "bf16", TSR_DECODE, 3, 500);
+    const struct project_plan *p = f->plan;
+    o.kv = tsr_isa_format(f->isa, "f8e4m3");
+    assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
+    const struct tsr_npu_rope *r = &find(p, "rope")->op.rope;
+    const struct tsr_npu_cast *c = &find(p, "kv_append_cast")->op.cast;
+    const struct tsr_npu_kv_append *k = &find(p, "kv_append")->op.kv_append;
+    const struct tsr_npu_attention *a = &find(p, "attention")->op.attention;
+    assert_int_equal(r->keys, 0);
+    assert_int_equal(r->y_format, TSR_BF16);
+    assert_int_equal(c->x, r->y + 32 * 128 * 2); /* behind the queries */
+    assert_int_equal(c->cols, 2 * 8 * 128);
+    assert_int_equal(c->y, k->src);
+    assert_int_equal(k->bytes, 128);
+    assert_int_equal(a->kv_format, TSR_F8E4M3);
+    assert_int_equal(a->format, TSR_BF16);
+    for (uint64_t t = 0; t < 3; t++)
+        for (uint64_t h = 0; h < 8; h++)
+            for (uint64_t kv = 0; kv < 2; kv++) {
+                assert_int_equal(k->src + h * k->src_stride[0] + t * k->src_stride[1] +
+                                     kv * k->src_stride[2],
+                                 c->y + ((t * 2 + kv) * 8 + h) * 128);
+                const struct tsr_npu_rows *to = kv ? &a->v : &a->k;
+                assert_int_equal(k->dst + h * k->dst_stride[0] + t * k->dst_stride[1] +
+                                     kv * k->dst_stride[2],
+                                 to->address + t * to->batch_stride + h * to->head_stride +
+                                     499 * to->token_stride);
+            }
+    /* 8 heads, k and v, 3 sequences of 500 positions of 128 bytes in 32 layers */
+    assert_int_equal(p->kv_bytes, 8ull * 2 * 3 * 500 * 128 * 32);
+    assert_int_equal(project_plan_fit(p).kv_token_bytes, 8 * 2 * 128 * 32);
+}
+
 static void test_plan_window_reads_a_ring_in_decode(void **state)
 {
     struct fixture *f = *state;
@@ -245,9 +283,17 @@ static void test_plan_refuses_what_no_kernel_serves(void **state)
     refused(f, o, "weights: f32");
     o = options(f, "bf16", TSR_DECODE, 1, 64);
     o.weights = tsr_isa_format(f->isa, "i8");
-    refused(f, o, "integers with integers");
+    refused(f, o, "integers with plain integers");
     f->chip.hbm.bytes = (uint64_t)12 << 30; /* 12.55 GiB of weights */
-    refused(f, options(f, "bf16", TSR_DECODE, 1, 64), "do not fit");
+    refused(f, options(f, "bf16", TSR_DECODE, 1, 64),
+            "llama-2-7b: does not fit maia100: weights 12.55 GiB");
+    f->chip.hbm.bytes = (uint64_t)64 << 30;
+    o = options(f, "bf16", TSR_DECODE, 1, 64);
+    o.activations = tsr_isa_format(f->isa, "q4_k");
+    refused(f, o, "activations: q4_k: the tensor unit does not take it, allowed: f16 bf16");
+    o = options(f, "bf16", TSR_DECODE, 1, 64);
+    o.kv = tsr_isa_format(f->isa, "f32");
+    refused(f, o, "kv: f32: no kernel takes it, allowed: f16 bf16 f8e4m3 f8e5m2");
 }
 
 int main(void)
@@ -259,6 +305,7 @@ int main(void)
         T(test_plan_fuses_gate_residual_and_bias),
         T(test_plan_rows_flow_from_step_to_step),
         T(test_plan_decode_appends_at_the_end_of_the_cache),
+        T(test_plan_narrow_cache_is_rounded_and_appended),
         T(test_plan_window_reads_a_ring_in_decode),
         T(test_plan_norms_of_one_shape_run_once),
         T(test_plan_casts_before_narrow_matmuls),

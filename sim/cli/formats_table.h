@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* project --formats: one phase of a model in several formats, a line each. */
+#ifndef SIM_CLI_FORMATS_TABLE_H
+#define SIM_CLI_FORMATS_TABLE_H
+
+#include "sim/cli/cli.h"
+#include "sim/project/project.h"
+
+/* The cache's format where none is given: that of --format where a cache takes it, else 16 bits. */
+const char *project_default_cache(const struct tsr_format *activations,
+                                  const struct tsr_format *format);
+
+/* Projects `model` in each entry of the option --formats ("F", "WEIGHTS:ACTIVATIONS" or
+ * "WEIGHTS:ACTIVATIONS:CACHE", separated by commas); *o holds all else. What is refused (does not
+ * fit, no kernel) is a line with the reason. Errors: TSR_USAGE an entry that is no format, or none;
+ * the first refusal, where all are refused; as project_run for all but TSR_BAD_INPUT. */
+enum tsr_status formats_table(struct cli *c, const struct tsr_model *model,
+                              struct project_options *o, struct tsr_error *err);
+
+#endif
