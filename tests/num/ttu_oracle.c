@@ -260,6 +260,20 @@ static uint32_t special(const struct row *a, const struct row *b, unsigned from,
     return plus ? 0x7F800000 : minus ? 0xFF800000 : 0;
 }
 
+unsigned tsr_oracle_group(const struct tsr_oracle_format *a, const struct tsr_oracle_format *b,
+                          unsigned r)
+{
+    unsigned group = a->block != 0 && a->block < r ? a->block : r;
+    return b->block != 0 && b->block < group ? b->block : group;
+}
+
+bool tsr_oracle_even(const struct tsr_oracle_format *a, const struct tsr_oracle_format *b,
+                     unsigned r)
+{
+    unsigned group = r > 0 && r <= 64 ? tsr_oracle_group(a, b, r) : 0;
+    return group > 0 && r % group == 0 && a->block % group == 0 && b->block % group == 0;
+}
+
 /* D of a group: exact, or in units of 2^(E - G). */
 static void group_sum(struct work *w, const struct row *a, const struct row *b, unsigned from,
                       unsigned to, struct sum *d)
@@ -362,9 +376,7 @@ static uint32_t accumulate(struct work *w, uint32_t c)
 static uint32_t float_element(struct work *w, const struct row *a, const struct row *b, unsigned k,
                               unsigned r, uint32_t c)
 {
-    unsigned group = r;
-    group = w->a->block != 0 && w->a->block < group ? w->a->block : group;
-    group = w->b->block != 0 && w->b->block < group ? w->b->block : group;
+    unsigned group = tsr_oracle_group(w->a, w->b, r);
     for (unsigned from = 0; from < k; from += r) {
         unsigned to = from + r < k ? from + r : k;
         uint32_t s = special(a, b, from, to, c);
@@ -406,7 +418,7 @@ void tsr_oracle_mma(const struct tsr_oracle_operand *a, const struct tsr_oracle_
 {
     struct work w = {.a = a->format, .b = b->format};
     bool integers = tsr_oracle_plain_integer(w.a);
-    assert(integers == tsr_oracle_plain_integer(w.b) && r <= 64 && (r & (r - 1)) == 0);
+    assert(integers == tsr_oracle_plain_integer(w.b) && tsr_oracle_even(w.a, w.b, r));
     work_init(&w);
     struct row row_a = row_new(k), *rows_b = calloc(n, sizeof *rows_b);
     assert(rows_b != NULL);

@@ -93,8 +93,17 @@ struct tsr_oracle_operand {
     ptrdiff_t scale_stride;
 };
 
-/* c[i * c_stride + j] = (overwrite ? 0 : c) + A[m,k] x B[k,n] in steps of r. f32 bits or int32. r
- * is a power of two: for others the rules do not say where the groups of a step end. */
+/* Consecutive k of a step of r that are summed before scales are applied. */
+unsigned tsr_oracle_group(const struct tsr_oracle_format *a, const struct tsr_oracle_format *b,
+                          unsigned r);
+
+/* Whether steps of r divide into groups, and blocks too: for others the rules do not say where
+ * the groups of a step end. */
+bool tsr_oracle_even(const struct tsr_oracle_format *a, const struct tsr_oracle_format *b,
+                     unsigned r);
+
+/* c[i * c_stride + j] = (overwrite ? 0 : c) + A[m,k] x B[k,n] in steps of r, which is even in the
+ * sense above. f32 bits or int32. */
 void tsr_oracle_mma(const struct tsr_oracle_operand *a, const struct tsr_oracle_operand *b,
                     unsigned m, unsigned n, unsigned k, unsigned r, uint32_t *c, size_t c_stride,
                     bool overwrite);
