@@ -159,8 +159,8 @@ uint32_t num_accumulate_wide(uint32_t c, num_wide t, int unit)
     }
     /* Else c is below 2^-6 of t's unit, or t below c's: no cancellation, and a sticky bit may stand
      * for what t loses. */
-    uint32_t high = (uint32_t)(mt >> 96), middle = (uint32_t)(mt >> 64);
-    int bits = high != 0 ? 128 - num_clz32(high) : middle != 0 ? 96 - num_clz32(middle) : 64;
+    uint64_t high = (uint64_t)(mt >> 64), low = (uint64_t)mt;
+    int bits = high != 0 ? 128 - num_clz64(high) : 64 - num_clz64(low | 1);
     int drop = bits > 59 ? bits - 59 : 0;
     num_uwide kept = mt >> drop;
     int64_t cut = (int64_t)((uint64_t)kept | (kept << drop != mt));
