@@ -45,12 +45,15 @@ static const struct tsr_exec execs[] = {
     TVP("vld", TSR_EXEC_FIXED, true, "d:v a:a fmt:f inc:s"),
     TVP("vldb", TSR_EXEC_FIXED, true, "d:v a:a fmt:f inc:s"),
     TVP("vst", TSR_EXEC_FIXED, true, "s:v a:a fmt:f inc:s"),
+    TVP("vlds", TSR_EXEC_FIXED, true, "d:v a:a fmt:f inc:s"),
+    TVP("vsts", TSR_EXEC_FIXED, true, "s:v a:a fmt:f inc:s"),
     TVP("vlda", TSR_EXEC_FIXED, true, "d:v a:a inc:s"),
     TVP("vsplat", TSR_EXEC_FIXED, false, "d:v a:a"),
     TVP("vimm", TSR_EXEC_FIXED, false, "d:v imm:u"),
     TVP("vidx", TSR_EXEC_FIXED, false, "d:v"),
     TVP("lanes", TSR_EXEC_LANES, false, "d:v"),
     TVP("reduce", TSR_EXEC_REDUCE, false, "d:v a:v"),
+    TVP("segment", TSR_EXEC_REDUCE, false, "d:v a:v n:u"),
     {TSR_STREAM_TCP, NULL, TSR_UNIT_TCP, TSR_EXEC_FIXED, false, false, ""},
 };
 

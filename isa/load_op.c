@@ -119,7 +119,7 @@ static enum tsr_status read_meaning(struct tsr_loader *l, const struct tsr_loade
         st = tsr_doc_text(row->doc, row->node, "reduce", op->reduce, sizeof op->reduce, l->err);
         if (st == TSR_OK && tsr_num_reduction_find(op->reduce) < 0)
             return BAD(l, row, tsr_doc_get(row->node, "reduce"), "reduce",
-                       "\"%s\": allowed are add, max, min, iadd, imax, imin", op->reduce);
+                       "\"%s\": allowed are add, max, min, iadd, imax, imin, maxmag", op->reduce);
     }
     if (st == TSR_OK)
         st = read_expr(l, row, "occupancy", TSR_EXPR_CYCLES, op, &op->occupancy);

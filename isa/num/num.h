@@ -196,10 +196,11 @@ enum tsr_num_reduction {
     TSR_NUM_REDUCE_IADD,
     TSR_NUM_REDUCE_IMAX,
     TSR_NUM_REDUCE_IMIN,
+    TSR_NUM_REDUCE_MAXMAG,
     TSR_NUM_REDUCTIONS
 };
 
-/* The reduction whose primitive has this name (add max min iadd imax imin), or -1. */
+/* The reduction whose primitive has this name (add max min iadd imax imin maxmag), or -1. */
 int tsr_num_reduction_find(const char *name);
 
 enum {
@@ -210,12 +211,18 @@ enum {
  * 2i and 2i+1 first, their results pairwise, and so on; an inactive lane (or a pair of them) is
  * passed over, so that a single active lane keeps its bits.
  * active: bit i % 64 of word i / 64 is lane i; null means all.
- * With no active lane: add +0, max -Inf, min +Inf, iadd 0, imax INT32_MIN, imin INT32_MAX. */
+ * With no active lane: add +0, max -Inf, min +Inf, iadd 0, imax INT32_MIN, imin INT32_MAX, maxmag
+ * +0. */
 uint32_t tsr_num_reduce(enum tsr_num_reduction op, const uint32_t *v, const uint64_t *active,
                         unsigned lanes);
 
 /* The same with lanes 0..count-1 active, count <= lanes. */
 uint32_t tsr_num_reduce_count(enum tsr_num_reduction op, const uint32_t *v, unsigned count,
                               unsigned lanes);
+
+/* The same for each run of `segment` lanes by itself, whose result goes to all lanes of the run in
+ * d (which may be a). Lanes from count on are inactive. */
+void tsr_num_reduce_segments(enum tsr_num_reduction op, uint32_t *d, const uint32_t *a,
+                             unsigned segment, unsigned count, unsigned lanes);
 
 #endif

@@ -60,7 +60,11 @@ static inline uint32_t mask(bool x)
     return 0 - (uint32_t)x;
 }
 
-enum direction { TO_EVEN, DOWN, UP };
+enum direction {
+    TO_EVEN,
+    DOWN,
+    UP
+};
 
 /* The integral float next to x in the direction; zeros keep their sign. */
 static inline uint32_t integral(uint32_t x, enum direction to)
@@ -116,6 +120,65 @@ static inline uint32_t scale1(uint32_t x, uint32_t by)
     return tsr_num_scale_pow2(x, e > 400 ? -400 : e < -400 ? 400 : -e);
 }
 
+/* Of larger magnitude; of equal ones the first; NaN counts above infinity. */
+static inline uint32_t larger1(uint32_t a, uint32_t b)
+{
+    return (b & NUM_MAGNITUDE) > (a & NUM_MAGNITUDE) ? b : a;
+}
+
+/* a * 2^by; what falls below the normal range is cut, its lowest bit set if anything was lost: a
+ * later rounding to fewer bits is that of the exact value, and only a zero gives a zero. */
+static inline uint32_t scale_odd1(uint32_t a, uint32_t by)
+{
+    uint32_t mag = a & NUM_MAGNITUDE, sign = a & NUM_SIGN;
+    int32_t e = (int32_t)by;
+    int low;
+    if (mag == 0 || mag >= TSR_NUM_INF)
+        return mag > TSR_NUM_INF ? TSR_NUM_NAN : a;
+    uint64_t m = num_split(mag, &low);
+    e = e > 400 ? 400 : e < -400 ? -400 : e;
+    int lz = num_clz64(m) - 40; /* leading bit at 23 */
+    m <<= lz;
+    low += e - lz;
+    if (low > 254 - 150)
+        return sign | TSR_NUM_INF;
+    if (low >= -149)
+        return sign | (((uint32_t)(low + 149) << 23) + (uint32_t)m);
+    return sign | (uint32_t)num_shift_jam(m, -149 - low);
+}
+
+static inline uint32_t div1(uint32_t a, uint32_t b)
+{
+    return canonical(as_float(a) / as_float(b));
+}
+
+/* A format of scales: bits behind the leading one; exponent field (of f32) of its least normal
+ * value; f32 bits of the least and the largest magnitude that a scale has. */
+struct scale_kind {
+    int bits, normal;
+    uint32_t least, most;
+};
+
+/* To nearest even with the magnitude held between least and most: never zero, never infinite. */
+static inline uint32_t scale_round1(uint32_t a, struct scale_kind k)
+{
+    uint32_t mag = a & NUM_MAGNITUDE, sign = a & NUM_SIGN;
+    if (mag > TSR_NUM_INF)
+        return TSR_NUM_NAN;
+    if (mag <= k.least || mag >= k.most)
+        return sign | (mag <= k.least ? k.least : k.most);
+    int field = (int)(mag >> 23), drop = 23 - k.bits + (field < k.normal ? k.normal - field : 0);
+    uint32_t m = (mag & 0x7FFFFF) | 0x800000, last = UINT32_C(1) << drop, rest = m & (last - 1);
+    m -= rest;
+    m += 2 * rest + ((m & last) != 0) > last ? last : 0;
+    return sign | ((((uint32_t)field - 1) << 23) + m); /* a carry moves into the exponent */
+}
+
+static const struct scale_kind of_f32 = {23, 1, 0x00800000, 0x7F7FFFFF};
+static const struct scale_kind of_bf16 = {7, 1, 0x00800000, 0x7F7F0000};
+static const struct scale_kind of_f16 = {10, 113, 0x33800000, 0x477FE000};
+static const struct scale_kind of_e4m3 = {3, 121, 0x3B000000, 0x43E00000};
+
 static inline uint32_t shift_right_signed(uint32_t a, uint32_t b)
 {
     return (uint32_t)((int32_t)a >> (b < 31 ? b : 31));
@@ -145,7 +208,7 @@ LANES(max, max1(A, B))
 LANES(min3, min1(min1(A, B), C))
 LANES(max3, max1(max1(A, B), C))
 LANES(neg, A ^ NUM_SIGN)
-LANES(abs, A & NUM_MAGNITUDE)
+LANES(abs, A &NUM_MAGNITUDE)
 LANES(copysign, (A & NUM_MAGNITUDE) | (B & NUM_SIGN))
 LANES(exp2, num_exp2(A))
 LANES(log2, num_log2(A))
@@ -153,6 +216,13 @@ LANES(rcp, num_rcp(A))
 LANES(rsqrt, num_rsqrt(A))
 LANES(exponent, exponent1(A))
 LANES(scale2, scale1(A, B))
+LANES(scale2_odd, scale_odd1(A, B))
+LANES(maxmag, larger1(A, B))
+LANES(div, div1(A, B))
+LANES(scale_f32, scale_round1(A, of_f32))
+LANES(scale_bf16, scale_round1(A, of_bf16))
+LANES(scale_f16, scale_round1(A, of_f16))
+LANES(scale_e4m3, scale_round1(A, of_e4m3))
 LANES(floor, integral(A, DOWN))
 LANES(ceil, integral(A, UP))
 LANES(rint, integral(A, TO_EVEN))
@@ -204,6 +274,13 @@ const struct tsr_num_primitive tsr_num_primitives[] = {
     {"rsqrt", 1, 600, lanes_rsqrt, "1 / sqrt(a); NaN below zero, at +-0 +-Inf, at +Inf +0"},
     {"exponent", 1, 0, lanes_exponent, "i32 floor(log2|a|); zero -150, infinity and NaN 128"},
     {"scale2", 2, 500, lanes_scale2, "f32 a * 2^b, b i32; rounds into subnormals"},
+    {"scale2_odd", 2, 1000, lanes_scale2_odd, "a * 2^b, b i32; subnormals cut, lowest bit sticky"},
+    {"maxmag", 2, 0, lanes_maxmag, "of larger magnitude, of equal ones a; NaN above infinity"},
+    {"div", 2, 500, lanes_div, "f32 a / b"},
+    {"scale_f32", 1, 500, lanes_scale_f32, "within +-[2^-126, largest], zero to 2^-126; NaN"},
+    {"scale_bf16", 1, 500, lanes_scale_bf16, "the same to 8 bits, as bf16 has"},
+    {"scale_f16", 1, 500, lanes_scale_f16, "to f16, within +-[2^-24, 65504]; NaN"},
+    {"scale_e4m3", 1, 500, lanes_scale_e4m3, "to e4m3, within +-[2^-9, 448]; NaN"},
     {"floor", 1, 0, lanes_floor, "integral, downwards; zeros keep their sign"},
     {"ceil", 1, 0, lanes_ceil, "integral, upwards; zeros keep their sign"},
     {"rint", 1, 0, lanes_rint, "integral, nearest even; zeros keep their sign"},
@@ -259,10 +336,13 @@ static const struct {
     uint32_t empty;
     tsr_num_lanes_fn *fn;
 } reductions[TSR_NUM_REDUCTIONS] = {
-    {"add", 0, lanes_add},   {"max", NUM_SIGN | TSR_NUM_INF, lanes_max},
+    {"add", 0, lanes_add},
+    {"max", NUM_SIGN | TSR_NUM_INF, lanes_max},
     {"min", TSR_NUM_INF, lanes_min},
-    {"iadd", 0, lanes_iadd}, {"imax", UINT32_C(0x80000000), lanes_imax},
+    {"iadd", 0, lanes_iadd},
+    {"imax", UINT32_C(0x80000000), lanes_imax},
     {"imin", UINT32_C(0x7FFFFFFF), lanes_imin},
+    {"maxmag", 0, lanes_maxmag},
 };
 
 int tsr_num_reduction_find(const char *name)
@@ -318,4 +398,16 @@ uint32_t tsr_num_reduce_count(enum tsr_num_reduction op, const uint32_t *v, unsi
         on[i] = i < count;
     }
     return tree(op, x, on, lanes);
+}
+
+void tsr_num_reduce_segments(enum tsr_num_reduction op, uint32_t *d, const uint32_t *a,
+                             unsigned segment, unsigned count, unsigned lanes)
+{
+    for (unsigned at = 0; at < lanes; at += segment) {
+        unsigned n = lanes - at < segment ? lanes - at : segment;
+        unsigned on = count <= at ? 0 : count - at < n ? count - at : n;
+        uint32_t x = tsr_num_reduce_count(op, a + at, on, n);
+        for (unsigned i = 0; i < n; i++)
+            d[at + i] = x;
+    }
 }

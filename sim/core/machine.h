@@ -54,12 +54,15 @@ enum exec_kind {
     VX_LD,
     VX_LDB,
     VX_ST,
+    VX_LDS,
+    VX_STS,
     VX_LDA,
     VX_SPLAT,
     VX_IMM,
     VX_IDX,
     VX_LANES,
     VX_REDUCE,
+    VX_SEGMENT,
 };
 
 /* Order of register values and immediates of a unit instruction, by handler (predecode.c). */
@@ -192,8 +195,11 @@ struct uop {
 /* One TVP word, ready to run. */
 struct vop {
     uint8_t exec, memory, d, a, b, c; /* registers (vector or address); NO_REG: none */
-    uint8_t format, size;             /* of loads and stores; element bytes */
+    uint8_t format, size; /* of loads and stores; the address is a multiple of so many bytes */
+    uint8_t regs;         /* vector registers of a load or store: lanes below 16 need two for a
+                             block of shared microexponents */
     uint8_t n_src;
+    uint16_t group, group_bytes; /* lanes that fill whole bytes together */
     uint16_t latency;
     int64_t imm;
     const struct xprog *expr;
@@ -201,6 +207,19 @@ struct vop {
         primitive; /* REDUCE: index; LANES: index where the expression is one call, else 0xFFFF */
     const struct tsr_op *op;
 };
+
+/* Bytes that a load or store of `active` lanes moves. */
+static inline uint64_t vop_bytes(const struct vop *o, int64_t active)
+{
+    uint64_t n = (uint64_t)active * o->regs;
+    return (n + o->group - 1) / o->group * o->group_bytes;
+}
+
+/* Whether the word is a load (of one or more registers). */
+static inline bool vop_loads(const struct vop *o)
+{
+    return o->exec == VX_LD || o->exec == VX_LDB || o->exec == VX_LDS;
+}
 
 struct code {
     uint32_t n_tcp, n_tvp;

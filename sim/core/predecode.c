@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "isa/expr.h"
+#include "isa/num/element.h"
 #include "isa/num/num.h"
 #include "sim/core/machine.h"
 
@@ -47,12 +48,15 @@ static const struct handler handlers[] = {
     {"vld", TSR_STREAM_TVP, VX_LD, "d a", "inc fmt"},
     {"vldb", TSR_STREAM_TVP, VX_LDB, "d a", "inc fmt"},
     {"vst", TSR_STREAM_TVP, VX_ST, "s a", "inc fmt"},
+    {"vlds", TSR_STREAM_TVP, VX_LDS, "d a", "inc fmt"},
+    {"vsts", TSR_STREAM_TVP, VX_STS, "s a", "inc fmt"},
     {"vlda", TSR_STREAM_TVP, VX_LDA, "d a", "inc"},
     {"vsplat", TSR_STREAM_TVP, VX_SPLAT, "d a", ""},
     {"vimm", TSR_STREAM_TVP, VX_IMM, "d", "imm"},
     {"vidx", TSR_STREAM_TVP, VX_IDX, "d", ""},
     {"lanes", TSR_STREAM_TVP, VX_LANES, "", ""},
     {"reduce", TSR_STREAM_TVP, VX_REDUCE, "d a", ""},
+    {"segment", TSR_STREAM_TVP, VX_SEGMENT, "d a", "n"},
 };
 
 static const struct handler *find_handler(const struct tsr_op *op)
@@ -287,6 +291,31 @@ static bool tcp_word(struct tsr_sim *s, const struct tsr_insn *in, struct uop *u
     return true;
 }
 
+/* What a vector load or store of the format moves: elements, or a scale for each block. */
+static bool bind_memory(const struct tsr_sim *s, struct vop *v, uint8_t format)
+{
+    const struct tsr_format *f = &s->isa->formats[format];
+    uint32_t lanes = s->chip->tile.tvp.lanes;
+    struct tsr_num_group g = tsr_num_element_group(f);
+    v->format = format;
+    v->regs = 1;
+    if (v->exec == VX_LDS || v->exec == VX_STS) {
+        g = (struct tsr_num_group){f->block, f->scale_bits / 8u};
+        v->size = (uint8_t)g.bytes;
+        v->group = (uint16_t)g.elems;
+        v->group_bytes = (uint16_t)g.bytes;
+        return tsr_num_has_scale(f);
+    }
+    if (f->code == TSR_I32)
+        g = (struct tsr_num_group){1, 4};
+    v->size = (uint8_t)(g.elems == 1 ? g.bytes : 1);
+    v->group = (uint16_t)g.elems;
+    v->group_bytes = (uint16_t)g.bytes;
+    if (f->family == TSR_FAMILY_SMX && g.elems > lanes)
+        v->regs = (uint8_t)(g.elems / lanes);
+    return g.elems > 0 && (v->exec != VX_LDB || g.elems == 1) && g.elems <= v->regs * lanes;
+}
+
 static bool tvp_word(struct tsr_sim *s, const struct tsr_insn *in, struct vop *v)
 {
     const struct handler *h = find_handler(in->op);
@@ -319,16 +348,13 @@ static bool tvp_word(struct tsr_sim *s, const struct tsr_insn *in, struct vop *v
     }
     v->d = (uint8_t)r[0], v->a = (uint8_t)r[1], v->b = (uint8_t)r[2], v->c = NO_REG;
     v->imm = im[0];
-    if (h->exec == VX_REDUCE) {
+    if (h->exec == VX_REDUCE || h->exec == VX_SEGMENT) {
         int k = tsr_num_reduction_find(in->op->reduce);
         v->primitive = (uint16_t)k;
         return k >= 0;
     }
-    if (h->exec == VX_LD || h->exec == VX_LDB || h->exec == VX_ST) {
-        v->format = (uint8_t)im[1];
-        v->size = (uint8_t)(s->isa->formats[v->format].bits / 8);
-        return v->size > 0;
-    }
+    if (in->op->memory && h->exec != VX_LDA)
+        return bind_memory(s, v, (uint8_t)im[1]);
     return true;
 }
 

@@ -2,13 +2,15 @@
 /* Values of vector routines: lane expressions over the primitives of isa/num. */
 #include <string.h>
 
-#include "isa/num/num.h"
+#include "isa/num/element.h"
 #include "sim/core/machine.h"
 #include "sim/core/race.h"
 
 enum {
-    DEPTH = 8
-}; /* of a lane expression's stack; the loader's limit on nesting is lower */
+    DEPTH = 8, /* of a lane expression's stack; the loader's limit on nesting is lower */
+    VREGS = 32,
+    BUFFER = TSR_NUM_MAX_LANES + 16 /* lanes, and the rest of a last group */
+};
 
 struct vrun {
     struct tsr_sim *s;
@@ -53,12 +55,12 @@ static void lanes_op(struct vrun *v, const struct vop *o)
     memcpy(d, st[0], 4 * v->lanes);
 }
 
-static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint64_t *n)
+static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint64_t *bytes)
 {
     *address = (uint64_t)v->t->tvp.fa[o->a];
-    *n = o->exec == VX_LDB ? 1 : (uint64_t)v->active;
-    uint64_t bytes = *n * o->size, size = v->s->chip->tile.tsram_bytes;
-    if (*address % o->size || *address > size || bytes > size - *address) {
+    *bytes = vop_bytes(o, o->exec == VX_LDB ? 1 : v->active);
+    uint64_t size = v->s->chip->tile.tsram_bytes;
+    if (*address % o->size || *address > size || *bytes > size - *address) {
         raise_fault(v->s, TSR_FAULT_ADDRESS, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc,
                     "vector access outside the TSRAM or not aligned (0x%llx)",
                     (unsigned long long)*address);
@@ -68,44 +70,90 @@ static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint6
     return true;
 }
 
+/* Lanes of the registers that a block of shared microexponents takes, one behind the other;
+ * inactive ones are 0. Returns how many groups of `group` are begun. */
+static uint64_t gather(const struct vrun *v, const struct vop *o, uint32_t *x)
+{
+    uint64_t n = (uint64_t)v->active * o->regs, groups = (n + o->group - 1) / o->group;
+    memset(x, 0, 4 * (groups * o->group));
+    for (unsigned r = 0; r < o->regs; r++)
+        memcpy(x + r * v->lanes, vreg(v, (o->d + r) % VREGS), 4 * (size_t)v->active);
+    return groups;
+}
+
+static void spread(const struct vrun *v, const struct vop *o, const uint32_t *x)
+{
+    for (unsigned r = 0; r < o->regs; r++) {
+        uint32_t *d = vreg(v, (o->d + r) % VREGS);
+        memset(d, 0, 4 * v->lanes);
+        memcpy(d, x + r * v->lanes, 4 * (size_t)v->active);
+    }
+}
+
+/* A scale for each block: into all of its lanes. */
+static void load_scales(const struct vrun *v, const struct vop *o, const uint8_t *p)
+{
+    const struct tsr_format *f = &v->s->isa->formats[o->format];
+    uint32_t *d = vreg(v, o->d);
+    memset(d, 0, 4 * v->lanes);
+    for (int64_t at = 0; at < v->active; at += o->group, p += o->group_bytes) {
+        uint32_t x = tsr_num_load_scale(f, p);
+        for (int64_t i = at; i < v->lanes && i < at + o->group; i++)
+            d[i] = x;
+    }
+}
+
 static bool load(struct vrun *v, const struct vop *o)
 {
-    uint64_t at, n;
-    uint32_t *d = vreg(v, o->d);
-    if (!access(v, o, &at, &n))
+    uint64_t at, bytes;
+    uint32_t *d = vreg(v, o->d), x[BUFFER] = {0};
+    if (!access(v, o, &at, &bytes))
         return false;
     const uint8_t *p = v->t->tsram + at;
-    race_read(v->s, v->t, TSR_Q_TVP, v->in, at, n * o->size);
-    memset(d, 0, 4 * v->lanes);
+    race_read(v->s, v->t, TSR_Q_TVP, v->in, at, bytes);
+    uint64_t n = bytes / o->group_bytes * o->group;
+    if (o->exec == VX_LDS) {
+        load_scales(v, o, p);
+        return true;
+    }
     if (o->format == TSR_I8)
         for (uint64_t i = 0; i < n; i++)
-            d[i] = (uint32_t)(int32_t)(int8_t)p[i];
+            x[i] = (uint32_t)(int32_t)(int8_t)p[i];
     else if (o->format == TSR_I32 || o->format == TSR_F32)
-        memcpy(d, p, 4 * n);
+        memcpy(x, p, bytes);
     else
-        tsr_num_decode_array(&v->s->isa->formats[o->format], d, p, n);
-    for (uint32_t i = 1; o->exec == VX_LDB && i < v->lanes; i++)
-        d[i] = d[0];
+        tsr_num_load_elements(&v->s->isa->formats[o->format], x, p, n);
+    if (o->exec != VX_LDB)
+        spread(v, o, x);
+    for (uint32_t i = 0; o->exec == VX_LDB && i < v->lanes; i++)
+        d[i] = x[0];
     return true;
 }
 
 static bool store(struct vrun *v, const struct vop *o)
 {
-    uint64_t at, n;
-    const uint32_t *x = vreg(v, o->d);
-    if (!access(v, o, &at, &n))
+    const struct tsr_format *f = &v->s->isa->formats[o->format];
+    uint64_t at, bytes;
+    uint32_t x[BUFFER];
+    if (!access(v, o, &at, &bytes))
         return false;
     uint8_t *p = v->t->tsram + at;
-    race_write(v->s, v->t, TSR_Q_TVP, v->in, at, n * o->size);
+    race_write(v->s, v->t, TSR_Q_TVP, v->in, at, bytes);
+    if (o->exec == VX_STS) {
+        for (int64_t i = 0; i < v->active; i += o->group, p += o->group_bytes)
+            tsr_num_store_scale(f, p, vreg(v, o->d)[i]);
+        return true;
+    }
+    uint64_t n = gather(v, o, x) * o->group;
     if (o->format == TSR_I8)
         for (uint64_t i = 0; i < n; i++) {
             int32_t w = (int32_t)x[i];
             p[i] = (uint8_t)(w < -128 ? -128 : w > 127 ? 127 : w);
         }
     else if (o->format == TSR_I32 || o->format == TSR_F32)
-        memcpy(p, x, 4 * n);
+        memcpy(p, x, bytes);
     else
-        tsr_num_encode_array(&v->s->isa->formats[o->format], p, x, n, TSR_ROUND_EVEN);
+        tsr_num_store_elements(f, p, x, n);
     return true;
 }
 
@@ -162,8 +210,10 @@ static bool word(struct vrun *v, const struct vop *o)
         break;
     case VX_LD:
     case VX_LDB:
+    case VX_LDS:
         return load(v, o);
     case VX_ST:
+    case VX_STS:
         return store(v, o);
     case VX_LDA:
         return acc_line(v, o);
@@ -177,6 +227,10 @@ static bool word(struct vrun *v, const struct vop *o)
             vreg(v, o->d)[i] = x;
         break;
     }
+    case VX_SEGMENT:
+        tsr_num_reduce_segments((enum tsr_num_reduction)o->primitive, vreg(v, o->d), vreg(v, o->a),
+                                1u << o->imm, (unsigned)v->active, v->lanes);
+        break;
     default: /* vsplat, vimm, vidx */
         for (uint32_t i = 0; i < v->lanes; i++)
             vreg(v, o->d)[i] = o->exec == VX_IDX   ? i

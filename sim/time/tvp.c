@@ -69,10 +69,12 @@ static bool vector_fault(struct tsr_sim *s, struct tile *t, const struct issue *
 
 static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const struct vop *o)
 {
-    bool store = o->exec == VX_ST;
-    uint64_t address = (uint64_t)t->tvp.a[o->a];
-    uint64_t elems = o->exec == VX_LDB ? 1 : (uint64_t)v->active, bytes = elems * o->size;
-    uint64_t at = later(vwait(v, v->cycle, o->d), v->aready[o->a]);
+    bool store = !vop_loads(o);
+    uint64_t address = (uint64_t)t->tvp.a[o->a], bytes;
+    bytes = vop_bytes(o, o->exec == VX_LDB ? 1 : v->active);
+    uint64_t at = later(v->cycle, v->aready[o->a]);
+    for (unsigned i = 0; i < o->regs; i++)
+        at = vwait(v, at, (uint8_t)((o->d + i) % MAX_VREGS));
     at = later(at, v->cycle + (v->memory ? 1 : 0));
     if (address % o->size || space_of(address) != TSR_SPACE_TSRAM || !tsram_ok(s, address, bytes))
         return vector_fault(s, t, v, at, TSR_FAULT_ADDRESS,
@@ -89,8 +91,8 @@ static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
         }
     }
     at = take_slot(v, at, true);
-    if (!store)
-        result(v, o->d, at + o->latency);
+    for (unsigned i = 0; !store && i < o->regs; i++)
+        result(v, (uint8_t)((o->d + i) % MAX_VREGS), at + o->latency);
     t->tvp.a[o->a] += o->imm;
     v->aready[o->a] = at + 1;
     return true;
@@ -176,11 +178,14 @@ static bool word(struct tsr_sim *s, struct tile *t, struct issue *v, const struc
     case VX_LD:
     case VX_LDB:
     case VX_ST:
+    case VX_LDS:
+    case VX_STS:
         return memory_op(s, t, v, o);
     case VX_LDA:
         return acc_op(s, t, v, o);
     case VX_LANES:
-    case VX_REDUCE: {
+    case VX_REDUCE:
+    case VX_SEGMENT: {
         uint64_t at = vwait(v, v->cycle, o->d);
         at = vwait(v, at, o->a);
         if (o->exec == VX_LANES) {

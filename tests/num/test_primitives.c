@@ -271,6 +271,105 @@ static void test_primitives_elementary_digest_is_fixed(void **state)
     }
 }
 
+/* long double has 2 * 24 + 2 bits and more: rounding to it first changes no quotient. */
+static void test_primitives_division_is_rounded_once(void **state)
+{
+    uint64_t s = tsr_test_seed("division", 27);
+    int most = tsr_test_nightly() ? 10000000 : 500000;
+    (void)state;
+    for (int n = 0; n < most; n++) {
+        uint32_t a = n < EDGES * EDGES ? edges[n / EDGES] : draw(&s);
+        uint32_t b = n < EDGES * EDGES ? edges[n % EDGES] : draw(&s);
+        float want = (float)((long double)num_float(a) / (long double)num_float(b));
+        expect("div", a, b, 0, isnan(want) ? TSR_NUM_NAN : num_bits(want));
+    }
+}
+
+/* a * 2^by in integers: cut, and the lowest bit set if that lost anything. */
+static uint32_t slow_scale_odd(uint32_t a, int by)
+{
+    uint32_t mag = a & 0x7FFFFFFF;
+    if (mag > 0x7F800000)
+        return TSR_NUM_NAN;
+    if (mag == 0x7F800000 || mag == 0)
+        return a;
+    int e;
+    double x = frexp(num_float(mag), &e); /* x 2^e */
+    if (e + by > 128)
+        return (a & 0x80000000) | 0x7F800000;
+    if (e + by < -200)
+        return (a & 0x80000000) | 1;
+    double v = ldexp(x, e + by), unit = ldexp(1, -149), count = v / unit;
+    if (v >= 0x1p-126)
+        return (a & 0x80000000) | num_bits((float)v);
+    return (a & 0x80000000) | ((uint32_t)count | (count != floor(count)));
+}
+
+static void test_primitives_scaling_to_odd_keeps_what_is_not_zero(void **state)
+{
+    uint64_t s = tsr_test_seed("scaling to odd", 28);
+    (void)state;
+    for (int n = 0; n < 300000; n++) {
+        uint32_t a = n < EDGES ? edges[n] : draw(&s);
+        int by = (int)tsr_test_random_below(&s, 700) - 350;
+        expect("scale2_odd", a, (uint32_t)by, 0, slow_scale_odd(a, by));
+    }
+    expect("scale2_odd", 0x80000001, 0x80000000, 0, 0x80000001);
+    expect("scale2_odd", 0xBF800000, 0x7FFFFFFF, 0, 0xFF800000);
+    for (int n = 0; n < 100000; n++) {
+        uint32_t a = draw(&s), b = n % 3 ? draw(&s) : a ^ 0x80000000;
+        expect("maxmag", a, b, 0, (b & 0x7FFFFFFF) > (a & 0x7FFFFFFF) ? b : a);
+    }
+}
+
+/* Against the codec: the code of the nearest value, then the bounds. */
+static void test_primitives_scales_are_codes_of_their_format(void **state)
+{
+    static const struct {
+        const char *name;
+        int format;
+        uint32_t least, most;
+    } rows[] = {{"scale_f32", N_F32, 0x00800000, 0x7F7FFFFF},
+                {"scale_bf16", N_BF16, 0x00800000, 0x7F7F0000},
+                {"scale_f16", N_F16, 0x33800000, 0x477FE000},
+                {"scale_e4m3", N_E4M3, 0x3B000000, 0x43E00000}};
+    uint64_t s = tsr_test_seed("scales", 29);
+    (void)state;
+    for (int n = 0; n < 1 << 19; n++) /* every exponent with every upper bit, and what is below */
+        for (int k = 0; k < 4; k++) {
+            uint32_t low = n & 7, a = (uint32_t)(n >> 3) << 16;
+            a |= low < 4 ? low * 0x4000 + (low & 1) : (uint32_t)tsr_test_random(&s) & 0xFFFF;
+            const struct tsr_format *f = &num_formats[rows[k].format];
+            uint32_t v = tsr_num_decode_f32(f, tsr_num_encode(f, a, TSR_ROUND_EVEN));
+            uint32_t mag = v & 0x7FFFFFFF;
+            mag = mag < rows[k].least ? rows[k].least : mag > rows[k].most ? rows[k].most : mag;
+            expect(rows[k].name, a, 0, 0, nan_bits(a) ? TSR_NUM_NAN : (a & 0x80000000) | mag);
+        }
+}
+
+static void test_primitives_segments_reduce_by_themselves(void **state)
+{
+    uint64_t s = tsr_test_seed("segments", 30);
+    (void)state;
+    for (int n = 0; n < 2000; n++) {
+        static const unsigned lanes_of[] = {8, 64, 24, 1};
+        unsigned lanes = lanes_of[n % 4], count = (unsigned)tsr_test_random_below(&s, lanes + 1);
+        unsigned segment = 1u << tsr_test_random_below(&s, 8);
+        uint32_t v[64], got[64];
+        for (unsigned i = 0; i < 64; i++)
+            v[i] = draw(&s);
+        tsr_num_reduce_segments(TSR_NUM_REDUCE_MAXMAG, got, v, segment, count, lanes);
+        for (unsigned i = 0; i < lanes; i++) {
+            unsigned at = i / segment * segment;
+            uint32_t want = at < count ? v[at] : 0;
+            for (unsigned k = at; k < at + segment && k < count; k++)
+                if ((v[k] & 0x7FFFFFFF) > (want & 0x7FFFFFFF))
+                    want = v[k];
+            assert_int_equal(got[i], want);
+        }
+    }
+}
+
 struct node {
     bool on;
     uint32_t value;
@@ -293,8 +392,8 @@ static struct node slow_tree(const char *op, const uint32_t *v, const uint64_t *
 
 static void test_primitives_reductions_follow_the_tree(void **state)
 {
-    static const char *const ops[] = {"add", "max", "min", "iadd", "imax", "imin"};
-    static const uint32_t empty[] = {0, 0xFF800000, 0x7F800000, 0, 0x80000000, 0x7FFFFFFF};
+    static const char *const ops[] = {"add", "max", "min", "iadd", "imax", "imin", "maxmag"};
+    static const uint32_t empty[] = {0, 0xFF800000, 0x7F800000, 0, 0x80000000, 0x7FFFFFFF, 0};
     static const unsigned lanes[] = {1, 8, 16, 64, 128, 256, 5, 37};
     uint64_t s = tsr_test_seed("reductions", 26);
     (void)state;
@@ -333,7 +432,11 @@ int main(void)
         cmocka_unit_test(test_primitives_bits_and_integers_wrap),
         cmocka_unit_test(test_primitives_lanes_equal_single_lanes),
         cmocka_unit_test(test_primitives_elementary_digest_is_fixed),
+        cmocka_unit_test(test_primitives_division_is_rounded_once),
+        cmocka_unit_test(test_primitives_scaling_to_odd_keeps_what_is_not_zero),
+        cmocka_unit_test(test_primitives_scales_are_codes_of_their_format),
         cmocka_unit_test(test_primitives_reductions_follow_the_tree),
+        cmocka_unit_test(test_primitives_segments_reduce_by_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "isa/num/num.h"
+#include "isa/num/element.h"
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
@@ -58,6 +58,10 @@ static void test_issue_and_latency(void **state)
     takes(2 + 4, "vadd v1, v2, v3\nvmul v4, v5, v5");     /* one arithmetic a cycle */
     takes(1 + 4 + 2, "vadd v1, v2, v3\nvmov v1, v5");     /* the target is pending */
     takes(1 + 24 + 24, "vsum v1, v2\nvmaxr v3, v1");
+    takes(1 + 8 + 20, "vbmax v1, v2, 3\nvscale_f16 v3, v1, v4");
+    takes(1 + 16 + 4, "vrscale v1, v2\nvquot v3, v4, v1");
+    takes(1 + 16 + 4, "vdiv v1, v2, v3\nvscale_e8m0 v4, v1, v1");
+    takes(1 + 2 + 4, "vmaxmag v1, v2, v3\nvdescale v4, v1, v2");
     takes(1 + 6 + 24, "vexp2 v1, v2\nvsilu_mul v3, v1, v1");
     takes(4, "ali a1, 4\naadd a2, a1, a1\naaddi a3, a2, 1"); /* next cycle; vret in s + 4 */
     takes(1 + 2, "vimm v1, 0");
@@ -236,6 +240,79 @@ static void test_loads_and_stores_in_every_format_with_tails(void **state)
         }
 }
 
+/* Block formats: what isa/num/element.h does with the same lanes. 8 lanes are half a block of
+ * shared microexponents: two registers. */
+static void test_loads_and_stores_of_block_elements(void **state)
+{
+    (void)state;
+    uint64_t seed = tsr_test_seed("vector block formats", 10);
+    for (int n = 0; n < 400; n++) {
+        static const uint8_t code[] = {
+            TSR_I4,  TSR_MXF8E4M3, TSR_MXF8E5M2, TSR_MXF6E3M2, TSR_MXF6E2M3, TSR_MXF4, TSR_MXI8,
+            TSR_MX9, TSR_MX6,      TSR_MX4,      TSR_NVF4,     TSR_Q8_0,     TSR_Q4_0};
+        const struct tsr_format *f = &r.isa->formats[code[n % 13]];
+        struct tsr_num_group g = tsr_num_element_group(f);
+        int regs = g.elems > LANES ? 2 : 1, active = (int)tsr_test_random_below(&seed, 9);
+        uint32_t x[16], v[16] = {0}, back[16], elems;
+        uint8_t got[128], want[128] = {0};
+        char words[400];
+        for (int i = 0; i < 16; i++) {
+            float y = tsr_test_random_f32(&seed) * (n % 2 ? 2 : 100);
+            memcpy(&x[i], &y, 4);
+            if (i < regs * LANES && i % LANES < active)
+                v[i] = x[i];
+        }
+        elems = ((uint32_t)active * (uint32_t)regs + g.elems - 1) / g.elems * g.elems;
+        tsr_num_store_elements(f, want, v, elems);
+        snprintf(words, sizeof words,
+                 "vld v30, a0, f32, 32\nvld v31, a0, f32\nvlen a2\nvst v30, a1, %s, 32\n"
+                 "ali a3, 4096\nvld v4, a3, %s\nali a2, 8\nvlen a2\n"
+                 "vst v4, a1, f32, 32\nvst v5, a1, f32",
+                 f->name, f->name);
+        transform(words, x, 64, got, 96, active);
+        if (memcmp(got, want, 32) != 0)
+            fail_msg("%s, %d lanes", f->name, active);
+        tsr_num_load_elements(f, back, want, elems);
+        for (int i = 0; i < regs * LANES; i++) {
+            uint32_t w = 0, have;
+            if (i % LANES < active)
+                w = back[i];
+            memcpy(&have, got + 32 + 4 * i, 4);
+            if (have != w)
+                fail_msg("%s, %d lanes, loaded lane %d: 0x%x, wanted 0x%x", f->name, active, i,
+                         have, w);
+        }
+    }
+}
+
+static void test_scales_and_segments(void **state)
+{
+    (void)state;
+    float x[8] = {1, -6, 2, 6, 3, 0.5f, -9, 9}, y[8];
+    uint32_t got[24];
+    transform("vld v1, a0, f32\nvbmax v2, v1, 2\nvst v2, a1, f32, 32\nvlen a2\n"
+              "vbmax v3, v1, 3\nali a3, 8\nvlen a3\nvst v3, a1, f32",
+              x, 32, y, 32, 8);
+    for (int i = 0; i < 8; i++) /* the first of equals */
+        assert_true(y[i] == (i < 4 ? -6 : -9));
+    transform("vld v1, a0, f32\nvlen a2\nvbmax v3, v1, 2\nvlen a3\nali a3, 8\nvlen a3\n"
+              "vst v3, a1, f32",
+              x, 32, y, 32, 3);
+    assert_true(y[0] == -6 && y[3] == -6 && y[4] == 0 && y[7] == 0);
+    /* one scale of a block wider than the lanes */
+    float s[8] = {0x1p-3f, 0, 0, 0, 0, 0, 0, 0};
+    transform("vld v1, a0, f32\nvsts v1, a1, mx9, 2\nvsts v1, a1, q8_0, 2\nvsts v1, a1, nvf4\n"
+              "ali a2, 4096\nali a3, 4128\nvlds v2, a2, mx9, 2\nvlds v3, a2, q4_0\n"
+              "vst v2, a3, f32, 32\nvst v3, a3, f32",
+              s, 32, got, 96, 0);
+    assert_int_equal(got[0], 124u | 0x3000u << 16);
+    assert_int_equal(got[1] & 0xFF, 0x20); /* e4m3 2^-3 */
+    for (int i = 8; i < 24; i++)
+        assert_int_equal(got[i], 0x3E000000);
+    sim_want_fault(&r, ".routine q\nali a0, 1\nvsts v1, a0, q8_0\nvret\n.end\nvcall q\nhalt\n",
+                   TSR_FAULT_ADDRESS, 0, TSR_Q_TVP, 1, LAUNCH + 3);
+}
+
 static void test_inactive_lanes_load_as_zero(void **state)
 {
     (void)state;
@@ -349,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_stores_keep_the_line_until_another_comes),
         cmocka_unit_test(test_next_routine_starts_a_cycle_after_the_end),
         cmocka_unit_test(test_loads_and_stores_in_every_format_with_tails),
+        cmocka_unit_test(test_loads_and_stores_of_block_elements),
+        cmocka_unit_test(test_scales_and_segments),
         cmocka_unit_test(test_inactive_lanes_load_as_zero),
         cmocka_unit_test(test_reductions_pass_inactive_lanes_over),
         cmocka_unit_test(test_lane_expressions_equal_the_primitives),
