@@ -9,6 +9,7 @@
 #include "tessera/isa.h"
 #include "tessera/kernels.h"
 #include "tessera/model.h"
+#include "tessera/quant.h"
 #include "tessera/sim.h"
 #include "tessera/status.h"
 

@@ -12,6 +12,22 @@
 typedef void tsr_matmul_f32_fn(size_t m, size_t n, size_t k, const float *a, size_t lda,
                                const float *b, size_t ldb, float *c, size_t ldc);
 
+/* One row of n elements; shapes and bits: tessera/quant.h. x and y: f32, or bf16 bits. */
+typedef void tsr_quantize_row_fn(size_t n, size_t group, const void *x, void *elements,
+                                 void *scales);
+typedef void tsr_dequantize_row_fn(size_t n, size_t group, const void *elements, const void *scales,
+                                   void *y);
+
+/* The formats whose quantization has variants: do(name, code). */
+#define TSR_QUANT_FORMATS(do)                                                                      \
+    do                                                                                             \
+    (i8, TSR_I8) do(f8e4m3, TSR_F8E4M3) do(mxf8e4m3, TSR_MXF8E4M3) do(mxf4, TSR_MXF4) do(          \
+        q8_0, TSR_Q8_0) do(q4_0, TSR_Q4_0)
+#define TSR_QUANT_TYPES(name, code)                                                                \
+    typedef tsr_quantize_row_fn tsr_quantize_##name##_f32_fn, tsr_quantize_##name##_bf16_fn;       \
+    typedef tsr_dequantize_row_fn tsr_dequantize_##name##_f32_fn, tsr_dequantize_##name##_bf16_fn;
+TSR_QUANT_FORMATS(TSR_QUANT_TYPES)
+
 enum tsr_cpu_op {
 #define TSR_OP(op) TSR_OP_##op,
 #define TSR_VARIANT(op, variant, features, tolerance)
