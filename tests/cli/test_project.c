@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tessera project and demo from outside: keys, exit codes, messages, the same bytes. */
+/* tessera project and demo from outside: keys, exit codes, messages, the same bytes.
+ * labels: badinput */
 #include <stdlib.h>
 #include <string.h>
 

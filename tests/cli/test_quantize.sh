@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # quantize, formats, accuracy: values and bytes that can be checked by hand; refusals.
+# labels: badinput
 set -u
 t="${TESSERA_EMULATOR:-} $TESSERA_PROGRAM"
 bad=0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps and addresses of a plan; nothing is simulated. */
+/* Steps and addresses of a plan; nothing is simulated. labels: badinput */
 #include "tests/support/harness.h"
 
 #include <stdlib.h>
