@@ -14,6 +14,11 @@ void tsr_gen_md(FILE *out, const struct tsr_isa *isa);
 void tsr_gen_isa_pkg(FILE *out, const struct tsr_isa *isa);
 void tsr_gen_format_pkg(FILE *out, const struct tsr_isa *isa);
 void tsr_gen_chip_pkg(FILE *out, const struct tsr_chip *chip);
+/* A vector lane, its primitives' modules, and the tables of the elementary functions. Exits where a
+ * row's latency is below what its primitives take. */
+void tsr_gen_lane(FILE *out, const struct tsr_isa *isa);
+void tsr_gen_primitives(FILE *out);
+void tsr_gen_tables(FILE *out);
 
 /* `name` in capitals. */
 const char *tsr_gen_upper(const char *name, char *out, size_t cap);

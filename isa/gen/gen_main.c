@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host tool tessera-gen: writes what is made from the data under isa/.
  *   tessera-gen md FILE   the manual, isa/ISA.md
- *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, and CHIP/tsr_chip_pkg.sv: the package
- *                         has the same name for every chip, a build takes that of its chip */
+ *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, tsr_table_pkg.sv, tsr_prims.sv,
+ *                         tsr_lane.sv, and CHIP/tsr_chip_pkg.sv: the package has the same name for
+ *                         every chip, a build takes that of its chip */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,12 @@ static void write_packages(const struct tsr_isa *isa, const char *dir)
     tsr_gen_isa_pkg(begin(&file, dir, "tsr_isa_pkg.sv"), isa);
     end(&file);
     tsr_gen_format_pkg(begin(&file, dir, "tsr_format_pkg.sv"), isa);
+    end(&file);
+    tsr_gen_tables(begin(&file, dir, "tsr_table_pkg.sv"));
+    end(&file);
+    tsr_gen_primitives(begin(&file, dir, "tsr_prims.sv"));
+    end(&file);
+    tsr_gen_lane(begin(&file, dir, "tsr_lane.sv"), isa);
     end(&file);
     for (const char *const *name = tsr_chip_names(); *name != NULL; name++) {
         struct tsr_chip chip;

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vector unit's lane in SystemVerilog, composed from the lane expressions of tile.yaml.
+ *
+ * An instruction issues any cycle, whatever ran before it, and its result is due after its latency;
+ * so a primitive that instructions use at different distances from their issue stands there once
+ * for each distance. An instance is (primitive, stage): the stage counts cycles from issue. All
+ * instructions that need that primitive at that stage share it. A primitive takes one cycle less
+ * than the latency parameter of its kind: the last one writes the register. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/expr.h"
+#include "isa/gen/gen.h"
+#include "isa/num/num.h"
+#include "isa/num/tables.h"
+
+enum {
+    MAX_CALLS = 2 * TSR_MAX_NODES,
+    MAX_INSTANCES = 256,
+    MAX_STAGES = 256,
+    OPERANDS = 3
+};
+
+/* ---- tables ------------------------------------------------------------------------------- */
+
+static void put_table(FILE *out, const char *name, const struct num_segment *row, int n, int bits)
+{
+    fprintf(out,
+            "\n  function automatic logic [95:0] %s_row(input logic [%d:0] i);\n    case (i)\n",
+            name, bits - 1);
+    for (int i = 0; i < n; i++)
+        fprintf(out, "      %d'd%d: %s_row = 96'h%08" PRIx32 "_%08" PRIx32 "_%08" PRIx32 ";\n",
+                bits, i, name, (uint32_t)row[i].c0, (uint32_t)row[i].c1, (uint32_t)row[i].c2);
+    fprintf(out, "      default: %s_row = 96'd0;\n    endcase\n  endfunction\n", name);
+}
+
+void tsr_gen_tables(FILE *out)
+{
+    fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
+                 "// Constants {c0, c1, c2} of the elementary functions. Written by tessera-gen.\n"
+                 "package tsr_table_pkg;\n");
+    put_table(out, "exp2", num_exp2_table, 64, 6);
+    put_table(out, "rcp", num_rcp_table, 128, 7);
+    put_table(out, "rsqrt_even", num_rsqrt_even_table, 128, 7);
+    put_table(out, "rsqrt_odd", num_rsqrt_odd_table, 128, 7);
+    put_table(out, "log2", num_log2_table, 128, 7);
+    fprintf(out, "\nendpackage\n");
+}
+
+/* ---- primitives --------------------------------------------------------------------------- */
+
+/* Primitives of two roundings are two in a row. */
+static const struct {
+    const char *name, *first, *second;
+} chains[] = {
+    {"fma", "mul", "add"}, {"add3", "add", "add"}, {"min3", "min", "min"}, {"max3", "max", "max"}};
+
+/* Which parameter of the instruction set a primitive's time comes from. */
+static const struct {
+    const char *parameter, *primitives;
+} kinds[] = {
+    {"lat_add", " add sub min max floor ceil rint cvt_f32_i32 cvt_i32_f32 scale2 "},
+    {"lat_mul", " mul imul "},
+    {"lat_table", " exp2 log2 rcp rsqrt "},
+};
+
+static int depth_of(const struct tsr_isa *isa, const char *primitive)
+{
+    const char *parameter = "lat_logic";
+    char word[24];
+    snprintf(word, sizeof word, " %s ", primitive);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strstr(kinds[i].primitives, word) != NULL)
+            parameter = kinds[i].parameter;
+    int64_t cycles = tsr_isa_param(isa, parameter, 2) - 1;
+    return cycles < 1 ? 1 : (int)cycles;
+}
+
+static int arity_of(const char *primitive)
+{
+    int i = tsr_num_primitive_find(primitive);
+    assert(i >= 0);
+    return tsr_num_primitives[i].operands;
+}
+
+void tsr_gen_primitives(FILE *out)
+{
+    fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
+                 "// One module per lane primitive. Written by tessera-gen.\n"
+                 "/* verilator lint_off DECLFILENAME */\n");
+    for (const struct tsr_num_primitive *p = tsr_num_primitives; p->fn != NULL; p++) {
+        bool chain = false;
+        for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
+            chain |= strcmp(chains[i].name, p->name) == 0;
+        if (chain)
+            continue;
+        fprintf(out, "\nmodule tsr_prim_%s (\n", p->name);
+        for (int i = 0; i < p->operands; i++)
+            fprintf(out, "  input  logic [31:0] %c_i,\n", 'a' + i);
+        fprintf(out, "  output logic [31:0] d_o\n);\n  assign d_o = tsr_prim_pkg::prim_%s(",
+                p->name);
+        for (int i = 0; i < p->operands; i++)
+            fprintf(out, "%s%c_i", i ? ", " : "", 'a' + i);
+        fprintf(out, ");\nendmodule\n");
+    }
+}
+
+/* ---- the plan of a lane --------------------------------------------------------------------- */
+
+struct source {
+    enum {
+        OPERAND,
+        CONSTANT,
+        CALL
+    } kind;
+    uint32_t value; /* which of a, b, c; the bits; index of the call */
+};
+
+struct call {
+    int instance;
+    struct source source[OPERANDS];
+    int done; /* stage from which its value is there */
+};
+
+struct plan {
+    const struct tsr_op *op;
+    struct call call[MAX_CALLS];
+    int n_calls, latency;
+    struct source root;
+};
+
+struct instance {
+    char primitive[16];
+    int stage, depth, arity;
+    int kept; /* longest time its value is used after its start */
+};
+
+struct lane {
+    const struct tsr_isa *isa;
+    struct plan *plan;
+    int n_plans, n_instances, stages;
+    struct instance instance[MAX_INSTANCES];
+    int operand_kept[OPERANDS]; /* last stage at which a, b, c is used */
+};
+
+static int ready(const struct plan *p, struct source s)
+{
+    return s.kind == CALL ? p->call[s.value].done : 0;
+}
+
+static int find_instance(struct lane *l, const char *primitive, int stage)
+{
+    for (int i = 0; i < l->n_instances; i++)
+        if (l->instance[i].stage == stage && strcmp(l->instance[i].primitive, primitive) == 0)
+            return i;
+    struct instance *n = &l->instance[l->n_instances];
+    if (l->n_instances == MAX_INSTANCES)
+        return -1;
+    snprintf(n->primitive, sizeof n->primitive, "%s", primitive);
+    n->stage = stage;
+    n->depth = depth_of(l->isa, primitive);
+    n->arity = arity_of(primitive);
+    n->kept = n->depth;
+    return l->n_instances++;
+}
+
+/* The value is wanted at `stage`. */
+static void use(struct lane *l, const struct plan *p, struct source s, int stage)
+{
+    if (s.kind == OPERAND && l->operand_kept[s.value] < stage)
+        l->operand_kept[s.value] = stage;
+    if (s.kind == CALL) {
+        struct instance *n = &l->instance[p->call[s.value].instance];
+        if (n->kept < stage - n->stage)
+            n->kept = stage - n->stage;
+    }
+}
+
+static struct source add_call(struct lane *l, struct plan *p, const char *primitive,
+                              const struct source *s, int n)
+{
+    struct call *c = &p->call[p->n_calls];
+    int stage = 0;
+    for (int i = 0; i < n; i++) {
+        c->source[i] = s[i];
+        stage = ready(p, s[i]) > stage ? ready(p, s[i]) : stage;
+    }
+    c->instance = find_instance(l, primitive, stage);
+    if (c->instance < 0 || p->n_calls + 1 == MAX_CALLS) {
+        fprintf(stderr, "tessera-gen: row %s: too many primitives\n", p->op->mnemonic);
+        exit(1);
+    }
+    c->done = stage + l->instance[c->instance].depth;
+    for (int i = 0; i < n; i++)
+        use(l, p, s[i], stage);
+    return (struct source){CALL, (uint32_t)p->n_calls++};
+}
+
+static struct source add_primitive(struct lane *l, struct plan *p, const char *name,
+                                   const struct source *s, int n)
+{
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
+        if (strcmp(chains[i].name, name) == 0) {
+            struct source step[2] = {add_call(l, p, chains[i].first, s, 2), s[2]};
+            return add_call(l, p, chains[i].second, step, 2);
+        }
+    return add_call(l, p, name, s, n);
+}
+
+/* Operands of lane rows are named d (the result), a, b, c. */
+static void plan_row(struct lane *l, const struct tsr_op *op)
+{
+    struct plan *p = &l->plan[l->n_plans++];
+    struct source stack[TSR_MAX_NODES];
+    int top = 0;
+    p->op = op;
+    p->latency = (int)tsr_expr_eval(&op->latency, TSR_EXPR_CYCLES, l->isa, NULL, NULL);
+    for (int i = 0; i < op->lanes.n; i++) {
+        const struct tsr_node *n = &op->lanes.node[i];
+        if (n->kind == TSR_NODE_CALL) {
+            top -= n->arity;
+            stack[top] =
+                add_primitive(l, p, tsr_num_primitives[n->index].name, stack + top, n->arity);
+            top++;
+        } else if (n->kind == TSR_NODE_OPERAND) {
+            uint32_t letter = (uint32_t)(op->operand[n->index].name[0] - 'a');
+            assert(letter < OPERANDS);
+            stack[top++] = (struct source){OPERAND, letter};
+        } else {
+            stack[top++] = (struct source){CONSTANT, (uint32_t)n->value};
+        }
+    }
+    assert(top == 1);
+    p->root = stack[0];
+    if (ready(p, p->root) > p->latency - 1) {
+        fprintf(stderr, "tessera-gen: row %s: latency %d, its primitives take %d\n", op->mnemonic,
+                p->latency, ready(p, p->root) + 1);
+        exit(1);
+    }
+    use(l, p, p->root, p->latency - 1);
+    if (l->stages < p->latency)
+        l->stages = p->latency;
+}
+
+/* ---- the lane as text ------------------------------------------------------------------------ */
+
+static void put_source(FILE *out, const struct lane *l, const struct plan *p, struct source s,
+                       int stage)
+{
+    if (s.kind == OPERAND) {
+        fprintf(out, "%c_s%d", 'a' + (int)s.value, stage);
+    } else if (s.kind == CONSTANT) {
+        fprintf(out, "32'h%08" PRIx32, s.value);
+    } else {
+        const struct instance *n = &l->instance[p->call[s.value].instance];
+        fprintf(out, "%s_s%d_q%d", n->primitive, n->stage, stage - n->stage);
+    }
+}
+
+/* x_s0 .. x_s<last>: a value and its delays. */
+static void put_delays(FILE *out, const char *type, const char *name, const char *suffix, int first,
+                       int last)
+{
+    fprintf(out, "  %s %s%s%d", type, name, suffix, first);
+    for (int s = first + 1; s <= last; s++)
+        fprintf(out, ", %s%s%d", name, suffix, s);
+    fprintf(out, ";\n");
+    if (last == first)
+        return;
+    fprintf(out, "  always_ff @(posedge clk_i) begin\n");
+    for (int s = first + 1; s <= last; s++)
+        fprintf(out, "    %s%s%d <= %s%s%d;\n", name, suffix, s, name, suffix, s - 1);
+    fprintf(out, "  end\n");
+}
+
+static void put_instance(FILE *out, const struct lane *l, int index)
+{
+    const struct instance *n = &l->instance[index];
+    char name[32], upper[32];
+    snprintf(name, sizeof name, "%s_s%d", n->primitive, n->stage);
+    fprintf(out, "\n  logic [31:0] ");
+    for (int i = 0; i < n->arity; i++)
+        fprintf(out, "%s_%c, ", name, 'a' + i);
+    fprintf(out, "%s_d;\n  always_comb begin\n", name);
+    for (int i = 0; i < n->arity; i++)
+        fprintf(out, "    %s_%c = 32'd0;\n", name, 'a' + i);
+    fprintf(out, "    case (op_s%d)\n", n->stage);
+    for (int i = 0; i < l->n_plans; i++)
+        for (int k = 0; k < l->plan[i].n_calls; k++) {
+            const struct plan *p = &l->plan[i];
+            if (p->call[k].instance != index)
+                continue;
+            fprintf(out, "      tsr_isa_pkg::TVP_%s: begin\n",
+                    tsr_gen_upper(p->op->mnemonic, upper, sizeof upper));
+            for (int o = 0; o < n->arity; o++) {
+                fprintf(out, "        %s_%c = ", name, 'a' + o);
+                put_source(out, l, p, p->call[k].source[o], n->stage);
+                fprintf(out, ";\n");
+            }
+            fprintf(out, "      end\n");
+        }
+    fprintf(out, "      default: ;\n    endcase\n  end\n  tsr_prim_%s u_%s (", n->primitive, name);
+    for (int i = 0; i < n->arity; i++)
+        fprintf(out, ".%c_i(%s_%c), ", 'a' + i, name, 'a' + i);
+    fprintf(out, ".d_o(%s_d));\n  logic [31:0] %s_q0;\n  assign %s_q0 = %s_d;\n", name, name, name,
+            name);
+    char q[36];
+    snprintf(q, sizeof q, "%s_q", name);
+    fprintf(out, "  logic [31:0] %s1", q);
+    for (int s = 2; s <= n->kept; s++)
+        fprintf(out, ", %s%d", q, s);
+    fprintf(out, ";\n  always_ff @(posedge clk_i) begin\n");
+    for (int s = 1; s <= n->kept; s++)
+        fprintf(out, "    %s%d <= %s%d;\n", q, s, q, s - 1);
+    fprintf(out, "  end\n");
+}
+
+static bool has_latency(const struct lane *l, int latency)
+{
+    for (int i = 0; i < l->n_plans; i++)
+        if (l->plan[i].latency == latency)
+            return true;
+    return false;
+}
+
+static void put_result(FILE *out, const struct lane *l, int latency)
+{
+    char upper[32];
+    fprintf(out, "\n  always_comb begin\n    d%d_o = 32'd0;\n    case (op_s%d)\n", latency,
+            latency - 1);
+    for (int i = 0; i < l->n_plans; i++) {
+        const struct plan *p = &l->plan[i];
+        if (p->latency != latency)
+            continue;
+        fprintf(out, "      tsr_isa_pkg::TVP_%s: d%d_o = ",
+                tsr_gen_upper(p->op->mnemonic, upper, sizeof upper), latency);
+        put_source(out, l, p, p->root, latency - 1);
+        fprintf(out, ";\n");
+    }
+    fprintf(out, "      default: ;\n    endcase\n  end\n");
+}
+
+static void put_lane(FILE *out, const struct lane *l)
+{
+    fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
+                 "// A vector lane: the rows of tile.yaml with a lane expression. Written by "
+                 "tessera-gen.\n"
+                 "// d<L>_o: the result of the instruction of latency L that issued L - 1 cycles "
+                 "ago.\n"
+                 "module tsr_lane (\n  input  logic clk_i,\n"
+                 "  input  tsr_isa_pkg::tvp_op_e op_i, // issued in this cycle; no lane row: none\n"
+                 "  input  logic [31:0] a_i,\n  input  logic [31:0] b_i,\n"
+                 "  input  logic [31:0] c_i");
+    for (int s = 1; s <= l->stages; s++)
+        if (has_latency(l, s))
+            fprintf(out, ",\n  output logic [31:0] d%d_o", s);
+    fprintf(out, "\n);\n");
+    put_delays(out, "tsr_isa_pkg::tvp_op_e", "op", "_s", 0, l->stages - 1);
+    fprintf(out, "  assign op_s0 = op_i;\n");
+    for (int i = 0; i < OPERANDS; i++) {
+        char name[2] = {(char)('a' + i), 0};
+        put_delays(out, "logic [31:0]", name, "_s", 0, l->operand_kept[i]);
+        fprintf(out, "  assign %s_s0 = %s_i;\n", name, name);
+    }
+    for (int i = 0; i < l->n_instances; i++)
+        put_instance(out, l, i);
+    for (int s = 1; s <= l->stages; s++)
+        if (has_latency(l, s))
+            put_result(out, l, s);
+    fprintf(out, "\nendmodule\n");
+}
+
+void tsr_gen_lane(FILE *out, const struct tsr_isa *isa)
+{
+    struct lane *l = calloc(1, sizeof *l);
+    if (l != NULL)
+        l->plan = calloc(isa->n_ops, sizeof *l->plan);
+    if (l == NULL || l->plan == NULL) {
+        fprintf(stderr, "tessera-gen: out of memory\n");
+        exit(1);
+    }
+    l->isa = isa;
+    for (int i = 0; i < isa->n_ops; i++)
+        if (isa->ops[i].stream == TSR_STREAM_TVP && isa->ops[i].lanes.n > 0)
+            plan_row(l, &isa->ops[i]);
+    put_lane(out, l);
+    free(l->plan);
+    free(l);
+}

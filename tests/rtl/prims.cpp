@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every lane primitive of the RTL against isa/num, then the whole lane: a random instruction in
+// every cycle, each result due after its row's latency.
+// usage: Vbench COUNT SEED; the lane runs for COUNT / 5 cycles
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "Vbench.h"
+#include "verilated.h"
+
+extern "C" {
+#include "isa/expr.h"
+#include "isa/num/num.h"
+#include "tessera/isa.h"
+}
+#include "bench.h" // prim_names, lane_latencies, lane_result()
+
+static uint64_t state;
+
+static uint64_t draw()
+{
+    state += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = state;
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+// Bits at random, bits near a power of two, the ends of every class, small integers; and often a
+// close relative of what stood before, for cancellation, ties and comparisons.
+static uint32_t operand(uint32_t before)
+{
+    static const uint32_t ends[] = {0,          1,          2,          0x7FFFFF,   0x800000,
+                                    0x800001,   0x7F7FFFFF, 0x7F800000, 0x7FC00000, 0x7F800001,
+                                    0x3F800000, 0x3F7FFFFF, 0x3F800001, 0x4B000000, 0x4AFFFFFF,
+                                    0x4F000000, 0x4EFFFFFF, 0x42FC0000, 0x42FC0001, 0x43000000,
+                                    0x3F000000, 0x3F000001, 0x3FC00000, 0x33800000, 0x7FFFFFFF};
+    uint64_t r = draw();
+    uint32_t x = static_cast<uint32_t>(r), sign = x & 0x80000000;
+    switch (r >> 32 & 15) {
+    case 0:
+    case 1:
+        return sign | ends[(r >> 40) % (sizeof ends / sizeof *ends)];
+    case 2:
+        return sign | ((x & 0x7F800000) + static_cast<uint32_t>(r >> 40 & 3) - 1);
+    case 3:
+        return before ^ static_cast<uint32_t>(r >> 40 & 7) ^ sign;
+    case 4:
+        return (before ^ sign) + (static_cast<uint32_t>(r >> 40 & 31) << 23);
+    case 5:
+        return static_cast<uint32_t>(r >> 40 & 63); // shifts, subnormals
+    case 6:
+        return 0 - static_cast<uint32_t>(r >> 40 & 255);
+    case 7:
+    case 8: // near 1: exponents 2^-16 .. 2^16
+        return sign | (x & 0x7FFFFF) | (static_cast<uint32_t>(111 + (r >> 40 & 31)) << 23);
+    case 9: // few bits, halves and integers
+        return sign | (static_cast<uint32_t>(120 + (r >> 40 & 31)) << 23) | (x & 0x7C0000);
+    default:
+        return x;
+    }
+}
+
+static bool same(const char *name, const uint32_t *x, uint32_t got, uint32_t want)
+{
+    if (got == want)
+        return true;
+    std::printf("%s(%08x, %08x, %08x): RTL %08x, isa/num %08x\n", name, x[0], x[1], x[2], got,
+                want);
+    return false;
+}
+
+static int primitives(Vbench &v, uint64_t count)
+{
+    int bad = 0;
+    for (size_t p = 0; p < sizeof prim_names / sizeof *prim_names; p++) {
+        int index = tsr_num_primitive_find(prim_names[p]);
+        uint32_t x[3] = {0, 0, 0};
+        int wrong = 0;
+        v.index_i = static_cast<uint8_t>(p);
+        for (uint64_t i = 0; i < count && wrong < 5; i++) {
+            x[0] = operand(x[2]);
+            x[1] = operand(x[0]);
+            x[2] = operand(x[1]);
+            v.pa_i = x[0];
+            v.pb_i = x[1];
+            v.pc_i = x[2];
+            v.eval();
+            wrong += !same(prim_names[p], x, v.d_o,
+                           tsr_num_primitive_apply(index, x[0], x[1], x[2]));
+        }
+        bad += wrong;
+    }
+    std::printf("%zu primitives x %" PRIu64 " inputs: %d differences\n",
+                sizeof prim_names / sizeof *prim_names, count, bad);
+    return bad;
+}
+
+// The row's expression by isa/num.
+static uint32_t expected(const struct tsr_op *op, const uint32_t *x)
+{
+    uint32_t stack[TSR_MAX_NODES + 3];
+    int top = 0;
+    for (int i = 0; i < op->lanes.n; i++) {
+        const struct tsr_node *n = &op->lanes.node[i];
+        if (n->kind == TSR_NODE_CONST)
+            stack[top++] = static_cast<uint32_t>(n->value);
+        else if (n->kind == TSR_NODE_OPERAND)
+            stack[top++] = x[op->operand[n->index].name[0] - 'a'];
+        else {
+            uint32_t *a = stack + top - n->arity;
+            uint32_t d = tsr_num_primitive_apply(n->index, a[0], n->arity > 1 ? a[1] : 0,
+                                                 n->arity > 2 ? a[2] : 0);
+            top -= n->arity;
+            stack[top++] = d;
+        }
+    }
+    return stack[0];
+}
+
+static int lane(Vbench &v, uint64_t count)
+{
+    struct issued {
+        const struct tsr_op *op;
+        uint32_t x[3];
+    };
+    struct tsr_isa *isa = nullptr;
+    struct tsr_error err = {};
+    if (tsr_isa_load(nullptr, 0, &isa, &err) != TSR_OK) {
+        std::printf("%s\n", err.message);
+        return 1;
+    }
+    std::vector<const struct tsr_op *> rows;
+    for (int i = 0; i < isa->n_ops; i++)
+        if (isa->ops[i].stream == TSR_STREAM_TVP && isa->ops[i].lanes.n > 0)
+            rows.push_back(&isa->ops[i]);
+    std::vector<issued> past(256);
+    int bad = 0;
+    uint32_t x = 0;
+    for (uint64_t t = 0; t < count && bad < 5; t++) {
+        issued &now = past[t % past.size()];
+        now.op = draw() % 8 ? rows[draw() % rows.size()] : nullptr;
+        for (uint32_t &o : now.x)
+            o = x = operand(x);
+        v.op_i = now.op ? now.op->opcode : 0;
+        v.a_i = now.x[0];
+        v.b_i = now.x[1];
+        v.c_i = now.x[2];
+        v.clk_i = 0;
+        v.eval();
+        for (int latency : lane_latencies) {
+            if (t + 1 < static_cast<uint64_t>(latency))
+                continue;
+            const issued &then = past[(t + 1 - static_cast<uint64_t>(latency)) % past.size()];
+            if (then.op == nullptr ||
+                tsr_expr_eval(&then.op->latency, TSR_EXPR_CYCLES, isa, nullptr, nullptr) != latency)
+                continue;
+            bad += !same(then.op->mnemonic, then.x, lane_result(v, latency),
+                         expected(then.op, then.x));
+        }
+        v.clk_i = 1;
+        v.eval();
+    }
+    std::printf("lane, %zu rows, %" PRIu64 " cycles: %d differences\n", rows.size(), count, bad);
+    tsr_isa_free(isa);
+    return bad;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 0) : 100000;
+    uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 0) : 1;
+    auto v = std::make_unique<Vbench>();
+    state = seed;
+    std::printf("seed %" PRIu64 "; repeat: TESSERA_SEED=%" PRIu64 " ctest -R rtl.prims -V\n", seed,
+                seed);
+    int bad = primitives(*v, count);
+    bad += lane(*v, count / 5);
+    return bad != 0;
+}
