@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One output of the tensor unit at a time, any elements: for rows of A and columns of B that hold a
- * NaN or an infinity (the vector loops know neither), and for the few pairs of formats whose step
- * sums exceed 64 bits. */
+ * NaN or an infinity: rare, and the loops of mma_steps.c know neither. */
 #include "isa/num/mma_steps.h"
 
 /* An element of a panel; its group's scale counts for zero and sign only. */
@@ -141,10 +140,9 @@ uint32_t num_chain(const struct tsr_num_plan *plan, const struct tsr_num_panel *
                    const struct tsr_num_panel *b, size_t i, size_t j, uint32_t c)
 {
     struct pair p = {plan, a, b, i, j};
-    bool special = a->special[i] != 0 || b->special[j] != 0;
     for (size_t k = 0; k < a->k_padded; k += plan->r) {
         int unit;
-        if (special && special_step(&p, k, &c))
+        if (special_step(&p, k, &c))
             continue;
         num_wide t = step_sum(&p, k, &unit);
         c = num_accumulate_wide(c, t, t == 0 ? 0 : unit);

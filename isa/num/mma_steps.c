@@ -107,39 +107,63 @@ INLINE void align_sums(const struct sums *in, uint32_t groups, struct sums *out)
         out->exponent[j] -= NUM_CUT;
 }
 
+/* The same for one column whose sum may exceed num_accumulate_far's 60 bits, brought into c: rare,
+ * so one at a time. */
+static uint32_t add_wide_sums(const struct sums *in, uint32_t groups, int j, uint32_t c)
+{
+    int32_t top = INT16_MIN;
+    num_wide sum = 0;
+    for (uint32_t g = 0; g < groups; g++)
+        if (in[g].sum[j] != 0 && in[g].exponent[j] > top)
+            top = in[g].exponent[j];
+    for (uint32_t g = 0; g < groups; g++) {
+        int64_t v = in[g].sum[j];
+        int32_t shift = top - in[g].exponent[j];
+        num_uwide cut = v < 0 ? 0 - (num_uwide)v : (num_uwide)v;
+        cut = shift >= 0 && shift < 100 ? (cut << NUM_CUT) >> shift : 0;
+        sum += v < 0 ? -(num_wide)cut : (num_wide)cut;
+    }
+    return num_accumulate_wide(c, sum, top - NUM_CUT);
+}
+
+/* Adds a step's groups to a row of C. */
+INLINE void add_groups(const struct tsr_num_plan *plan, const struct sums *parts, bool several,
+                       uint32_t *row, uint32_t width)
+{
+    const struct sums *s = parts;
+    struct sums total;
+    if (several && plan->sum_bits > 60) {
+        for (uint32_t j = 0; j < width; j++)
+            row[j] = add_wide_sums(parts, plan->groups, (int)j, row[j]);
+        return;
+    }
+    if (several) {
+        align_sums(parts, plan->groups, &total);
+        s = &total;
+    }
+    if (plan->sum_bits <= NUM_FAST_BITS)
+        for (uint32_t j = 0; j < width; j++)
+            row[j] = num_accumulate(row[j], s->sum[j], s->exponent[j]);
+    else
+        for (uint32_t j = 0; j < width; j++)
+            row[j] = num_accumulate_far(row[j], s->sum[j], s->exponent[j]);
+}
+
 INLINE void float_area(const struct tsr_num_plan *plan, enum how how, bool scaled, bool several,
                        const struct area *w)
 {
-    struct sums parts[NUM_MAX_STEP], total;
-    bool fast = plan->sum_bits <= NUM_FAST_BITS;
+    struct sums parts[NUM_MAX_STEP];
+    uint32_t groups = several ? plan->groups : 1;
     for (uint32_t k = 0; k < w->a->k_padded; k += plan->r) {
         for (uint32_t i = 0; i < w->rows; i++) {
-            uint32_t *row = w->c + i * w->c_stride, groups = several ? plan->groups : 1;
             for (uint32_t g = 0; g < groups; g++) {
                 group_sums(plan, how, w, i, k + g * plan->group, &parts[g]);
                 if (scaled)
                     scale_sums(plan, w, i, k / plan->r * groups + g, &parts[g]);
             }
-            if (several)
-                align_sums(parts, groups, &total);
-            const struct sums *s = several ? &total : parts;
-            for (uint32_t j = 0; j < w->width; j++) {
-                if (fast)
-                    row[j] = num_accumulate(row[j], s->sum[j], s->exponent[j]);
-                else
-                    row[j] = num_accumulate_far(row[j], s->sum[j], s->exponent[j]);
-            }
+            add_groups(plan, parts, several, w->c + i * w->c_stride, w->width);
         }
     }
-}
-
-/* One output at a time, where sums exceed num_accumulate_far's 60 bits. */
-INLINE void single_area(const struct tsr_num_plan *plan, const struct area *w)
-{
-    for (uint32_t i = 0; i < w->rows; i++)
-        for (uint32_t j = 0; j < w->width; j++)
-            w->c[i * w->c_stride + j] =
-                num_chain(plan, w->a, w->b, w->row + i, w->column + j, w->c[i * w->c_stride + j]);
 }
 
 /* No rounding: the steps are one sum. */
@@ -160,8 +184,6 @@ INLINE void any_area(const struct tsr_num_plan *plan, const struct area *w)
     int shape = (plan->scaled ? 1 : 0) + (plan->groups > 1 ? 1 : 0);
     if (plan->kind == TSR_NUM_INTEGER)
         integer_area(w);
-    else if (plan->sum_bits > 60)
-        single_area(plan, w);
     else if (how == SUM_WIDE && shape == 0)
         float_area(plan, SUM_WIDE, false, false, w);
     else if (how == SUM_WIDE && shape == 1)

@@ -115,7 +115,7 @@ static inline __attribute__((always_inline)) uint32_t num_accumulate(uint32_t c,
 }
 
 /* C[i,j] after the whole chain of A's row i and B's column j from c: any elements, any EXACT or
- * WIDE plan, one product at a time. */
+ * WIDE plan. */
 uint32_t num_chain(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
                    const struct tsr_num_panel *b, size_t i, size_t j, uint32_t c);
 

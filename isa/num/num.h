@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's arithmetic to the bit: the one definition that simulator, RTL and kernels share.
- * Values travel as bit patterns (f32 or int32 in uint32_t). isa/num/README.md gives the rules.
+ * Values travel as bit patterns (f32 or int32 in uint32_t). isa/num/README.md gives the rules,
+ * isa/MACHINE.md those of the tensor unit.
  * All functions are pure: no global state, safe from any thread, the same bits on every host. */
 #ifndef ISA_NUM_NUM_H
 #define ISA_NUM_NUM_H
@@ -143,7 +144,7 @@ void tsr_num_unpack(const struct tsr_num_plan *plan, enum tsr_num_side side,
 /* C[m,n] = (overwrite ? 0 : C) + A[m,k] x B[k,n], m = a->rows, n = b->rows.
  * Shapes: c[i * c_stride + j], f32 bits or int32; a and b of equal k.
  * Numerics: steps of r products in order of k, one chain; a K tail is padded with zeros. Within a
- *   step, a group's sum D (exact, or truncated as isa/num/README.md says for WIDE pairs) times its
+ *   step, a group's sum D (exact, or cut as isa/MACHINE.md says for WIDE pairs) times its
  *   two scales is exact; of several groups each is cut toward zero 16 bits below the largest's
  *   unit. Their sum is added to C with one rounding to nearest even. Splitting k at multiples of r
  *   and of the blocks into several calls gives the same bits.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensor unit's arithmetic once more, slowly, from the rules alone (isa/num/README.md): every
+/* The tensor unit's arithmetic once more, slowly, from the rules alone (isa/MACHINE.md): every
  * sum is kept in fixed point wide enough for all exponents and rounded from there. Shares no code
  * with isa/num. */
 #ifndef TESTS_NUM_MMA_SLOW_H
