@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_ARGS = 64 };
+enum {
+    MAX_ARGS = 64
+};
 
 bool tsr_test_nightly(void)
 {
@@ -103,16 +105,35 @@ void tsr_test_write(const char *path, const void *bytes, size_t size)
     assert_int_equal(fclose(f), 0);
 }
 
-void *tsr_test_guarded(size_t bytes)
+/* `body` bytes of pages between two that are unmapped. */
+static char *guarded_pages(size_t page, size_t body)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t body = (bytes + page - 1) / page * page;
     int zero = open("/dev/zero", O_RDWR);
-    char *p = mmap(NULL, body + page, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
+    char *p = mmap(NULL, body + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
     assert_true(p != MAP_FAILED);
     close(zero);
-    assert_int_equal(mprotect(p + body, page, PROT_NONE), 0);
-    return p + body - bytes;
+    assert_int_equal(mprotect(p, page, PROT_NONE), 0);
+    assert_int_equal(mprotect(p + page + body, page, PROT_NONE), 0);
+    return p + page;
+}
+
+void *tsr_test_guarded(size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
+    return guarded_pages(page, body) + body - bytes;
+}
+
+void *tsr_test_guarded_front(size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
+    return guarded_pages(page, body);
+}
+
+void tsr_test_unguard(void *p, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
+    char *first = (char *)p - (uintptr_t)p % page; /* either kind begins in the first page */
+    assert_int_equal(munmap(first - page, body + 2 * page), 0);
 }
 
 /* Fills argv with the emulator's words, if any, and the program; returns how many. */

@@ -46,6 +46,10 @@ void tsr_test_write(const char *path, const void *bytes, size_t size);
 /* `bytes` that end right before an unmapped page: reading or writing one beyond faults. Aligned
  * to 16 where bytes is a multiple of it. Freed at exit. */
 void *tsr_test_guarded(size_t bytes);
+/* `bytes` that begin right after an unmapped page: touching one before faults. */
+void *tsr_test_guarded_front(size_t bytes);
+/* Unmaps what either gave, for tests that ask for many. */
+void tsr_test_unguard(void *p, size_t bytes);
 
 struct tsr_test_run {
     int exit_code; /* 128 + signal when killed by one */
