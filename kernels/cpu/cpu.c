@@ -29,7 +29,9 @@ static const struct {
     {"native", 0, ~KNOWN},
     {"ref", 0, 0},
 };
-enum { WORDS = sizeof words / sizeof words[0] };
+enum {
+    WORDS = sizeof words / sizeof words[0]
+};
 
 static _Atomic uint32_t state;
 static const char *_Atomic complaint;

@@ -14,7 +14,7 @@
 
 const struct tsr_variant tsr_variants[] = {
 #define TSR_OP(op)
-#define TSR_VARIANT(op, variant, features, tolerance)                                             \
+#define TSR_VARIANT(op, variant, features, tolerance)                                              \
     {TSR_OP_##op, #variant, features, tolerance, (void (*)(void))tsr_##op##_##variant},
 #include "kernels/cpu/variants.def"
 };
@@ -56,6 +56,11 @@ const struct tsr_variant *tsr_variant_chosen(enum tsr_cpu_op op)
         atomic_store_explicit(&chosen[op], v, memory_order_release);
     }
     return v;
+}
+
+void tsr_variant_use(const struct tsr_variant *v)
+{
+    atomic_store(&chosen[v->op], v);
 }
 
 void tsr_variants_reset(void)

@@ -28,6 +28,13 @@ typedef void tsr_dequantize_row_fn(size_t n, size_t group, const void *elements,
     typedef tsr_dequantize_row_fn tsr_dequantize_##name##_f32_fn, tsr_dequantize_##name##_bf16_fn;
 TSR_QUANT_FORMATS(TSR_QUANT_TYPES)
 
+/* Products with packed weights: the variant's descriptor (kernels/matmul/packed.h). */
+struct tsr_matmul_kernel;
+typedef const struct tsr_matmul_kernel *tsr_matmul_kernel_fn(void);
+typedef tsr_matmul_kernel_fn tsr_matmul_packed_f32_fn, tsr_matmul_f16_fn, tsr_matmul_bf16_fn,
+    tsr_matmul_mxf4_fn, tsr_matmul_mxf8e4m3_fn, tsr_matmul_mxf8e5m2_fn, tsr_matmul_i8_fn,
+    tsr_matmul_i4_fn, tsr_matmul_q8_0_fn, tsr_matmul_q4_0_fn, tsr_matmul_q4_k_fn;
+
 enum tsr_cpu_op {
 #define TSR_OP(op) TSR_OP_##op,
 #define TSR_VARIANT(op, variant, features, tolerance)
@@ -53,6 +60,10 @@ const char *tsr_op_name(enum tsr_cpu_op op);
 /* The variant of `op` that runs: the last row whose features are all in use. Never null. Cached;
  * threads: any. */
 const struct tsr_variant *tsr_variant_chosen(enum tsr_cpu_op op);
+
+/* Makes `v` run from now on in place of the best: for tests and benchmarks of single rows. Its
+ * features must be in use. */
+void tsr_variant_use(const struct tsr_variant *v);
 
 /* Forgets the cached choices. */
 void tsr_variants_reset(void);

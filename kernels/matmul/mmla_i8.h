@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks by SMMLA. Contract: tessera/kernels.h; layouts: packed.h. Sums of integers are exact;
+ * scales follow once, after k. */
+#ifndef KERNELS_MATMUL_MMLA_I8_H
+#define KERNELS_MATMUL_MMLA_I8_H
+
+#include "kernels/matmul/mmla_sve.h"
+
+#define I8_A(i) const svint8_t a##i = svld1rq(svptrue_b8(), a + 16 * (i < pairs ? i : 0));
+#define I8_MMLA(v, i)                                                                              \
+    if (i < pairs)                                                                                 \
+        c##v##i = svmmla(c##v##i, a##i, w##v);
+
+/* One vector of a row from the column `at` on: raw integers, or scaled. */
+MMLA_INLINE void i8_store(const struct tsr_block *b, size_t row, uint64_t at, svint32_t x,
+                          size_t columns)
+{
+    if (b->raw != NULL) {
+        svst1(svptrue_b32(), b->raw + row * columns + at, x);
+        return;
+    }
+    const svbool_t p = svwhilelt_b32_u64(at, b->columns);
+    const svfloat32_t scaled = svmul_x(p, svcvt_f32_x(p, x), b->a_scale[row]);
+    svst1(p, b->c + row * b->ldc + at, svmul_x(p, scaled, svld1(p, b->b_scale + at)));
+}
+
+/* `pairs` is a constant, 1 to 4; packed A has as many. */
+MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
+{
+    const svbool_t all = svptrue_b8();
+    const uint64_t vl = svcntb();
+    const int8_t *a = b->a, *w = b->b;
+#define ZERO(v, i) svint32_t c##v##i = svdup_s32(0);
+#define ZEROS(v) MMLA_EACH_PAIR(ZERO, v)
+    MMLA_EACH_VECTOR(ZEROS)
+    for (size_t p = 0; p < b->k; p += 8, a += 16 * pairs, w += 6 * vl) {
+        I8_A(0)
+        I8_A(1)
+        I8_A(2) I8_A(3)
+#define STEP(v)                                                                                    \
+    const svint8_t w##v = svld1_vnum(all, w, v);                                                   \
+    MMLA_EACH_PAIR(I8_MMLA, v)
+            MMLA_EACH_VECTOR(STEP)
+    }
+#define ROW(uzp, row, i)                                                                           \
+    if (row < b->rows) {                                                                           \
+        MMLA_ROW(uzp, i, c, x)                                                                     \
+        i8_store(b, row, 0, svreinterpret_s32(x0), mmla_columns());                                \
+        i8_store(b, row, svcntw(), svreinterpret_s32(x1), mmla_columns());                         \
+        i8_store(b, row, 2 * svcntw(), svreinterpret_s32(x2), mmla_columns());                     \
+    }
+#define STORE(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
+    STORE(0) STORE(1) STORE(2) STORE(3)
+#undef ZERO
+#undef ZEROS
+#undef STEP
+#undef ROW
+#undef STORE
+}
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernels of packed weights share: the layouts and the descriptor of a kernel.
+ *
+ * C is made in blocks: `rows` rows of A times one panel of `columns` columns (weight rows). Both
+ * operands are packed in cells: a cell holds some consecutive k of one line (a row of A, a column
+ * of the panel), and the cells of one step of k lie together, line after line. Cells of bf16 and i8
+ * are 8 bytes, so two neighbours are the 128-bit segment that mmla instructions work on, and every
+ * vector length reads the same bytes: only the number of columns in a panel grows with it.
+ *   operand f32:  1 k, 4 bytes.   bf16: 4 k, 8 bytes.   i8: 8 k, 8 bytes.
+ * Weights are stored in such cells too, but of their own format (struct tsr_weights_layout); where
+ * that differs from the operand, `prepare` expands a panel right before it is used. */
+#ifndef KERNELS_MATMUL_PACKED_H
+#define KERNELS_MATMUL_PACKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/cpu/variants.h"
+#include "tessera/dtype.h"
+#include "tessera/kernels.h"
+
+enum {
+    TSR_GROUP = 32,        /* elements of the groups of q4_0, q8_0, q4_k and of MX blocks */
+    TSR_SUPER = 256,       /* elements of a q4_k super-block */
+    TSR_MAX_COLUMNS = 384, /* of a panel: 12 per 128 bits at 2048 bits, and room */
+    TSR_MAX_ROWS = 24,     /* of a block */
+    TSR_FEW = 8,           /* rows that a kernel's `few` takes */
+    TSR_INT_DEPTH = 65536, /* |products| of i8 over this many k stay below 2^31 */
+};
+
+/* How the weights of a format lie in a stored panel: elements, then scales, each plane padded to
+ * 64 bytes. Elements: k padded to `pad`, cut in cells of cell_k; [cell of k][column][cell_bytes].
+ * Scales: [k / group][column][group_bytes]; without groups [column], f32. */
+struct tsr_weights_layout {
+    enum tsr_dtype format;
+    enum tsr_cpu_op op;
+    uint16_t pad;   /* k is padded to a multiple of it */
+    uint16_t whole; /* k must be a multiple of it */
+    uint8_t cell_k, cell_bytes;
+    uint8_t lines;  /* columns that share a cell: 2 for i4, columns c and c + columns / 2 */
+    uint16_t group; /* elements that share a scale; 0: the whole column, or none */
+    uint8_t group_bytes;
+    bool column_scale; /* f32 per column */
+    uint8_t run;       /* groups over which the integer sum goes on; 0: no groups of integers */
+};
+
+/* Null for a format that has none. */
+const struct tsr_weights_layout *tsr_weights_layout(enum tsr_dtype format);
+
+static inline size_t tsr_round_up(size_t x, size_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+static inline size_t tsr_least(size_t x, size_t y)
+{
+    return x < y ? x : y;
+}
+
+/* Bytes of the planes of a stored panel; k is padded. */
+size_t tsr_panel_element_bytes(const struct tsr_weights_layout *l, size_t columns, size_t k);
+size_t tsr_panel_scale_bytes(const struct tsr_weights_layout *l, size_t columns, size_t k);
+
+/* A panel as stored, and as the kernel's block wants it. */
+struct tsr_panel {
+    size_t columns, k; /* k padded */
+    const void *elements;
+    const void *scales;
+};
+
+struct tsr_prepared {
+    void *space;          /* k x columns of the operand, in its cells */
+    const void *elements; /* what prepare leaves: space, or the stored elements as they are */
+    /* Groups of integers, [k / 32][columns / 2][4]: of columns c, c + 1 the floats c, c+1, c, c+1,
+     * as the 2 x 2 results of an mmla instruction lie.
+     * delta: scale of the group less that of the next, or the scale itself at a run's end.
+     * shift: what a group's sum of A is multiplied by and added (q4_k's minima); null: nothing. */
+    float *delta, *shift;
+};
+
+typedef void tsr_prepare_fn(const struct tsr_panel *from, struct tsr_prepared *to);
+
+/* The block: rows x columns of C from packed A and one panel. */
+struct tsr_block {
+    size_t rows, columns; /* of C that exist */
+    size_t k;             /* padded; may be 0 */
+    const void *a;        /* rows of the kernel's block, those that do not exist are zeros */
+    const void *b;
+    const float *delta, *shift;
+    const float *b_scale;  /* i8, i4: per column */
+    const float *a_scale;  /* i8: per row */
+    const int32_t *a_sum;  /* i4: per row, over k */
+    const float *a_groups; /* q4_k: [k / 32][rows of the block], sums of A over a group */
+    float *c;
+    size_t ldc;
+    size_t run;   /* groups of integers: see struct tsr_weights_layout */
+    int32_t *raw; /* i8, i4, else null: the sums of the whole block instead of c, row-major with the
+                   * panel's columns; i4: the low half's (columns / 2) without the correction */
+};
+
+/* C of at most TSR_FEW rows and the panels first..last (not included) of stored weights. */
+struct tsr_few {
+    size_t m, n, k;       /* k padded */
+    const void *a;        /* one packed block of 2 * ceil(m / 2) rows */
+    const uint8_t *panel; /* the first; others follow at panel_bytes */
+    size_t panel_bytes, scales_at, columns, first, last;
+    const float *a_scale;
+    const int32_t *a_sum;
+    const float *a_groups;
+    float *c;
+    size_t ldc, run;
+};
+
+struct tsr_matmul_kernel {
+    enum tsr_dtype operand; /* F32, BF16 or I8 */
+    uint8_t rows;           /* of a block of C */
+    size_t (*columns)(void);
+    tsr_prepare_fn *prepare; /* null: the stored panel is what the block wants */
+    void (*block)(const struct tsr_block *b);
+    void (*few)(const struct tsr_few *f); /* or null: block serves */
+};
+
+/* The kernel of one op's variant. */
+const struct tsr_matmul_kernel *tsr_matmul_kernel_of(const struct tsr_variant *v);
+
+/* k per cell and bytes per cell of an operand. */
+static inline size_t tsr_cell_k(enum tsr_dtype operand)
+{
+    return operand == TSR_F32 ? 1 : operand == TSR_BF16 ? 4 : 8;
+}
+static inline size_t tsr_cell_bytes(enum tsr_dtype operand)
+{
+    return operand == TSR_F32 ? 4 : 8;
+}
+
+/* Packs rows of A into one block (packed_rows.c). */
+struct tsr_rows {
+    enum tsr_dtype from, operand;
+    size_t rows, lines; /* that exist, of the block */
+    size_t k, padded;
+    const void *a;
+    size_t lda;          /* elements */
+    const float *scales; /* of rows given as i8; null: ones */
+    void *to;
+    float *a_scale;
+    int32_t *a_sum;
+    float *a_groups;
+    void *staging; /* padded elements of 4 bytes */
+};
+void tsr_pack_rows(const struct tsr_rows *r);
+
+/* Portable prepare functions (prepare.c). */
+tsr_prepare_fn tsr_prepare_f16, tsr_prepare_mxf4, tsr_prepare_mxf8e4m3, tsr_prepare_mxf8e5m2,
+    tsr_prepare_q8_0, tsr_prepare_q4_0, tsr_prepare_q4_k;
+
+/* delta and shift of integer groups: what their prepare functions share. */
+void tsr_prepare_groups(enum tsr_dtype format, const struct tsr_panel *from,
+                        struct tsr_prepared *to);
+
+/* Value of an IEEE half. */
+static inline float tsr_f16_value(uint16_t h)
+{
+    uint32_t u = (h & 0x7FFFu) << 13;
+    float x;
+    memcpy(&x, &u, sizeof x);
+    x *= 0x1p112f; /* exact, subnormals too */
+    if ((h & 0x7C00) == 0x7C00) {
+        u |= 0x7F800000;
+        memcpy(&x, &u, sizeof x);
+    }
+    return h & 0x8000 ? -x : x;
+}
+
+#endif

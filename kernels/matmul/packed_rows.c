@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing of the left operand: conversion to the kernel's operand, then cells. Bits are the same
+ * for every kernel. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/matmul/packed.h"
+
+static float from_bits(uint32_t u)
+{
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+static uint32_t bits_of(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+/* Nearest even; NaNs stay NaNs. */
+static void to_bf16(const float *x, size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t u = bits_of(x[i]);
+        uint32_t rounded = u + 0x7FFF + (u >> 16 & 1);
+        out[i] = (uint16_t)((u & 0x7FFFFFFF) > 0x7F800000 ? u >> 16 | 0x40 : rounded >> 16);
+    }
+}
+
+static void widen_f16(const uint16_t *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = tsr_f16_value(x[i]);
+}
+
+/* Codes round(x / scale) and the scale, as isa/num/quant.h has it for i8: scale = max / 127, at
+ * least 2^-126, codes x * (1 / scale) to nearest even. A NaN or infinity: scale NaN, codes 0. */
+static float quantize(const float *x, size_t n, int8_t *out)
+{
+    uint32_t max = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t magnitude = bits_of(x[i]) & 0x7FFFFFFF;
+        max = magnitude > max ? magnitude : max;
+    }
+    memset(out, 0, n);
+    if (max == 0)
+        return 0;
+    if (max >= 0x7F800000)
+        return from_bits(0x7FC00000);
+    float scale = from_bits(max) / 127.0f;
+    scale = scale < 0x1p-126f ? 0x1p-126f : scale;
+    const float r = 1.0f / scale;
+    /* Adding and taking away 1.5 * 2^23 rounds to nearest even below 2^22. */
+    for (size_t i = 0; i < n; i++) {
+        int32_t code = (int32_t)bits_of(x[i] * r + 0x1.8p23f) - 0x4B400000;
+        code = code > 127 ? 127 : code;
+        out[i] = (int8_t)(code < -127 ? -127 : code);
+    }
+    return scale;
+}
+
+/* One row's cells into every `stride`-th place. */
+static void scatter8(const uint8_t *row, size_t bytes, uint8_t *to, size_t stride, size_t padded)
+{
+    size_t at = 0;
+    for (; at + 8 <= bytes; at += 8, to += stride)
+        memcpy(to, row + at, 8);
+    for (; at < padded; at += 8, to += stride) {
+        uint8_t cell[8] = {0};
+        if (at < bytes)
+            memcpy(cell, row + at, bytes - at);
+        memcpy(to, cell, 8);
+    }
+}
+
+static void scatter4(const float *row, size_t n, float *to, size_t stride)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i * stride] = row[i];
+}
+
+static void clear(uint8_t *to, size_t stride, size_t cells, size_t bytes)
+{
+    for (size_t i = 0; i < cells; i++)
+        memset(to + i * stride, 0, bytes);
+}
+
+/* The row's codes, converted in the staging space where it is not what is asked for. */
+static const void *row_of(const struct tsr_rows *r, size_t i)
+{
+    const size_t at = i * r->lda;
+    const float *f = (const float *)r->a + at;
+    const uint16_t *h = (const uint16_t *)r->a + at;
+    if (r->operand == TSR_I8 && r->from == TSR_F32) {
+        r->a_scale[i] = quantize(f, r->k, r->staging);
+        return r->staging;
+    }
+    if (r->operand == TSR_I8) {
+        r->a_scale[i] = r->scales != NULL ? r->scales[i] : 1.0f;
+        return (const int8_t *)r->a + at;
+    }
+    if (r->operand == TSR_BF16 && r->from == TSR_F32) {
+        to_bf16(f, r->k, r->staging);
+        return r->staging;
+    }
+    if (r->operand == TSR_F32 && r->from == TSR_F16) {
+        widen_f16(h, r->k, r->staging);
+        return r->staging;
+    }
+    if (r->operand == TSR_F32 && r->from == TSR_BF16) {
+        uint32_t *out = r->staging;
+        for (size_t p = 0; p < r->k; p++)
+            out[p] = (uint32_t)h[p] << 16;
+        return out;
+    }
+    return r->operand == TSR_F32 ? (const void *)f : h;
+}
+
+/* Sums of the codes: of all, and of each group. */
+static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
+{
+    int32_t all = 0;
+    for (size_t p = 0; p < r->k; p += TSR_GROUP) {
+        int32_t sum = 0;
+        const size_t n = tsr_least(TSR_GROUP, r->k - p);
+        for (size_t j = 0; j < n; j++)
+            sum += row[p + j];
+        if (r->a_groups != NULL)
+            r->a_groups[p / TSR_GROUP * r->lines + i] = (float)sum;
+        all += sum;
+    }
+    r->a_sum[i] = all;
+}
+
+void tsr_pack_rows(const struct tsr_rows *r)
+{
+    const size_t cell = tsr_cell_bytes(r->operand), stride = cell * r->lines;
+    const size_t elem = r->operand == TSR_F32 ? 4 : r->operand == TSR_BF16 ? 2 : 1;
+    for (size_t i = 0; i < r->lines; i++) {
+        uint8_t *to = (uint8_t *)r->to + i * cell;
+        if (i >= r->rows) {
+            clear(to, stride, r->padded * elem / cell, cell);
+            if (r->operand == TSR_I8) {
+                r->a_scale[i] = 0;
+                r->a_sum[i] = 0;
+                for (size_t g = 0; r->a_groups != NULL && g < r->padded / TSR_GROUP; g++)
+                    r->a_groups[g * r->lines + i] = 0;
+            }
+            continue;
+        }
+        const void *row = row_of(r, i);
+        if (r->operand == TSR_F32)
+            scatter4(row, r->k, (float *)(void *)to, r->lines);
+        else
+            scatter8(row, r->k * elem, to, stride, r->padded * elem);
+        if (r->operand == TSR_I8)
+            sums(r, row, i);
+    }
+}
