@@ -4,8 +4,11 @@
  * An instruction issues any cycle, whatever ran before it, and its result is due after its latency;
  * so a primitive that instructions use at different distances from their issue stands there once
  * for each distance. An instance is (primitive, stage): the stage counts cycles from issue. All
- * instructions that need that primitive at that stage share it. A primitive takes one cycle less
- * than the latency parameter of its kind: the last one writes the register. */
+ * instructions that need that primitive at that stage share it. Primitives that take less than two
+ * cycles are not worth the multiplexers of sharing: they stand where they are used. Registers
+ * follow the logic of an instance, for a synthesiser to move into it; what is checked here is that
+ * a row's latency, less the cycle that writes the register, is no less than its primitives take
+ * together. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -57,25 +60,40 @@ static const struct {
 } chains[] = {
     {"fma", "mul", "add"}, {"add3", "add", "add"}, {"min3", "min", "min"}, {"max3", "max", "max"}};
 
-/* Which parameter of the instruction set a primitive's time comes from. */
+/* Time of a primitive in eighths of a cycle of 25 to 30 FO4: assumed. */
+enum {
+    CYCLE = 8,
+    LOGIC = 1,
+    SHARED = 2 * CYCLE /* from here on */
+};
 static const struct {
-    const char *parameter, *primitives;
-} kinds[] = {
-    {"lat_add", " add sub min max floor ceil rint cvt_f32_i32 cvt_i32_f32 scale2 "},
-    {"lat_mul", " mul imul "},
-    {"lat_table", " exp2 log2 rcp rsqrt "},
+    int time;
+    const char *primitives;
+} times[] = {
+    {2, " ieq ine shl shr sra "},
+    {3, " iadd isub exponent lt le eq ne gt ge ilt ile igt ige maxmag "},
+    {4, " min max imin imax "},
+    {8, " scale2_odd "},
+    {9, " scale2 "},
+    {16, " floor ceil rint cvt_f32_i32 cvt_i32_f32 scale_e4m3 scale_f16 scale_bf16 scale_f32 "},
+    {20, " add sub mul imul "},
+    {36, " exp2 log2 rcp rsqrt "},
+    {104, " div "},
 };
 
-static int depth_of(const struct tsr_isa *isa, const char *primitive)
+static int time_of(const char *primitive)
 {
-    const char *parameter = "lat_logic";
     char word[24];
     snprintf(word, sizeof word, " %s ", primitive);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strstr(kinds[i].primitives, word) != NULL)
-            parameter = kinds[i].parameter;
-    int64_t cycles = tsr_isa_param(isa, parameter, 2) - 1;
-    return cycles < 1 ? 1 : (int)cycles;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (strstr(times[i].primitives, word) != NULL)
+            return times[i].time;
+    return LOGIC;
+}
+
+static int stage_of(int time)
+{
+    return (time + CYCLE - 1) / CYCLE;
 }
 
 static int arity_of(const char *primitive)
@@ -119,9 +137,11 @@ struct source {
 };
 
 struct call {
-    int instance;
+    int instance; /* -1: its logic stands where its value is used */
+    char primitive[16];
     struct source source[OPERANDS];
-    int done; /* stage from which its value is there */
+    int sources;
+    int done; /* when its value is there, in eighths of a cycle from issue */
 };
 
 struct plan {
@@ -133,7 +153,7 @@ struct plan {
 
 struct instance {
     char primitive[16];
-    int stage, depth, arity;
+    int stage, arity;
     int kept; /* longest time its value is used after its start */
 };
 
@@ -160,9 +180,8 @@ static int find_instance(struct lane *l, const char *primitive, int stage)
         return -1;
     snprintf(n->primitive, sizeof n->primitive, "%s", primitive);
     n->stage = stage;
-    n->depth = depth_of(l->isa, primitive);
     n->arity = arity_of(primitive);
-    n->kept = n->depth;
+    n->kept = 1;
     return l->n_instances++;
 }
 
@@ -171,8 +190,13 @@ static void use(struct lane *l, const struct plan *p, struct source s, int stage
 {
     if (s.kind == OPERAND && l->operand_kept[s.value] < stage)
         l->operand_kept[s.value] = stage;
-    if (s.kind == CALL) {
-        struct instance *n = &l->instance[p->call[s.value].instance];
+    if (s.kind != CALL)
+        return;
+    const struct call *c = &p->call[s.value];
+    for (int i = 0; c->instance < 0 && i < c->sources; i++)
+        use(l, p, c->source[i], stage);
+    if (c->instance >= 0) {
+        struct instance *n = &l->instance[c->instance];
         if (n->kept < stage - n->stage)
             n->kept = stage - n->stage;
     }
@@ -182,19 +206,24 @@ static struct source add_call(struct lane *l, struct plan *p, const char *primit
                               const struct source *s, int n)
 {
     struct call *c = &p->call[p->n_calls];
-    int stage = 0;
+    int start = 0;
+    bool shared = time_of(primitive) >= SHARED;
     for (int i = 0; i < n; i++) {
         c->source[i] = s[i];
-        stage = ready(p, s[i]) > stage ? ready(p, s[i]) : stage;
+        start = ready(p, s[i]) > start ? ready(p, s[i]) : start;
     }
-    c->instance = find_instance(l, primitive, stage);
-    if (c->instance < 0 || p->n_calls + 1 == MAX_CALLS) {
+    snprintf(c->primitive, sizeof c->primitive, "%s", primitive);
+    c->sources = n;
+    if (shared)
+        start = CYCLE * stage_of(start);
+    c->instance = shared ? find_instance(l, primitive, start / CYCLE) : -1;
+    if ((shared && c->instance < 0) || p->n_calls + 1 == MAX_CALLS) {
         fprintf(stderr, "tessera-gen: row %s: too many primitives\n", p->op->mnemonic);
         exit(1);
     }
-    c->done = stage + l->instance[c->instance].depth;
-    for (int i = 0; i < n; i++)
-        use(l, p, s[i], stage);
+    c->done = start + time_of(primitive);
+    for (int i = 0; shared && i < n; i++)
+        use(l, p, s[i], start / CYCLE);
     return (struct source){CALL, (uint32_t)p->n_calls++};
 }
 
@@ -234,9 +263,9 @@ static void plan_row(struct lane *l, const struct tsr_op *op)
     }
     assert(top == 1);
     p->root = stack[0];
-    if (ready(p, p->root) > p->latency - 1) {
+    if (ready(p, p->root) > CYCLE * (p->latency - 1)) {
         fprintf(stderr, "tessera-gen: row %s: latency %d, its primitives take %d\n", op->mnemonic,
-                p->latency, ready(p, p->root) + 1);
+                p->latency, stage_of(ready(p, p->root)) + 1);
         exit(1);
     }
     use(l, p, p->root, p->latency - 1);
@@ -251,12 +280,24 @@ static void put_source(FILE *out, const struct lane *l, const struct plan *p, st
 {
     if (s.kind == OPERAND) {
         fprintf(out, "%c_s%d", 'a' + (int)s.value, stage);
-    } else if (s.kind == CONSTANT) {
-        fprintf(out, "32'h%08" PRIx32, s.value);
-    } else {
-        const struct instance *n = &l->instance[p->call[s.value].instance];
-        fprintf(out, "%s_s%d_q%d", n->primitive, n->stage, stage - n->stage);
+        return;
     }
+    if (s.kind == CONSTANT) {
+        fprintf(out, "32'h%08" PRIx32, s.value);
+        return;
+    }
+    const struct call *c = &p->call[s.value];
+    if (c->instance >= 0) {
+        const struct instance *n = &l->instance[c->instance];
+        fprintf(out, "%s_s%d_q%d", n->primitive, n->stage, stage - n->stage);
+        return;
+    }
+    fprintf(out, "tsr_prim_pkg::prim_%s(", c->primitive);
+    for (int i = 0; i < c->sources; i++) {
+        fprintf(out, "%s", i ? ", " : "");
+        put_source(out, l, p, c->source[i], stage);
+    }
+    fprintf(out, ")");
 }
 
 /* x_s0 .. x_s<last>: a value and its delays. */

@@ -193,4 +193,76 @@ package tsr_f32_pkg;
     else scale2 = round48(a[31], {24'd0, significand(a)}, low_exponent(a) + e);
   endfunction
 
+  // a * 2^by; what falls below the normal range is cut, its lowest bit set if anything was lost.
+  function automatic logic [31:0] scale2_odd(input logic [31:0] a, input logic [31:0] by);
+    logic signed [12:0] e;
+    logic [47:0] m;
+    logic [47:0] cut;
+    logic [5:0] lz;
+    logic signed [12:0] under;
+    if ($signed(by) > 32'sd400) e = 13'sd400;
+    else if ($signed(by) < -32'sd400) e = -13'sd400;
+    else e = by[12:0];
+    m = {significand(a), 24'd0};
+    lz = clz48(m);
+    // The exponent field of the normalised result.
+    e = e + 13'(low_exponent(a)) + 13'sd150 - $signed({7'd0, lz});
+    under = 13'sd1 - e;
+    m = {24'd0, 24'(significand(a) << lz)};
+    cut = shift_jam48(m, under > 13'sd48 ? 6'd48 : under[5:0]);
+    if (is_nan(a)) scale2_odd = NAN;
+    else if (a[30:0] == 31'd0 || a[30:0] == INF[30:0]) scale2_odd = a;
+    else if (e > 13'sd254) scale2_odd = {a[31], INF[30:0]};
+    else if (e > 13'sd0) scale2_odd = {a[31], e[7:0], m[22:0]};
+    else scale2_odd = {a[31], 8'd0, cut[22:0]};
+  endfunction
+
+  function automatic logic [31:0] div(input logic [31:0] a, input logic [31:0] b);
+    logic sign;
+    logic [5:0] za;
+    logic [5:0] zb;
+    logic [49:0] ma;
+    logic [49:0] mb;
+    logic [49:0] quotient;
+    logic [49:0] rest;
+    sign = a[31] ^ b[31];
+    za = clz48({significand(a), 24'd0});
+    zb = clz48({significand(b), 24'd0});
+    ma = {24'(significand(a) << za), 26'd0};
+    mb = {26'd0, 24'(significand(b) << zb)};
+    quotient = b[30:0] == 31'd0 ? 50'd0 : ma / mb;
+    rest = ma - quotient * mb;
+    if (is_nan(a) || is_nan(b)) div = NAN;
+    else if (a[30:0] == INF[30:0]) div = b[30:0] == INF[30:0] ? NAN : {sign, INF[30:0]};
+    else if (b[30:0] == 31'd0) div = a[30:0] == 31'd0 ? NAN : {sign, INF[30:0]};
+    else if (a[30:0] == 31'd0 || b[30:0] == INF[30:0]) div = {sign, 31'd0};
+    else
+      div = round48(sign, {20'd0, quotient[26:0], rest != 50'd0},
+                    low_exponent(a) - low_exponent(b) - $signed({6'd0, za}) + $signed({6'd0, zb})
+                    - 12'sd27);
+  endfunction
+
+  // To nearest even with `kept` bits behind the leading one, fewer below the exponent field
+  // `normal`; the magnitude within [least, most].
+  function automatic logic [31:0] scale_round(input logic [31:0] a, input logic [4:0] kept,
+                                              input logic [7:0] normal, input logic [30:0] least,
+                                              input logic [30:0] most);
+    logic [8:0] drop;
+    logic [31:0] last;
+    logic [31:0] rest;
+    logic [31:0] m;
+    logic bump;
+    drop = 9'd23 - {4'd0, kept} + (a[30:23] < normal ? {1'b0, normal} - {1'b0, a[30:23]} : 9'd0);
+    last = 32'd1 << drop[4:0];
+    m = {9'd1, a[22:0]};
+    rest = m & (last - 32'd1);
+    m = m & ~(last - 32'd1);
+    bump = {rest[30:0], 1'b0} > last || ({rest[30:0], 1'b0} == last && (m & last) != 32'd0);
+    if (bump) m = m + last;
+    if (is_nan(a)) scale_round = NAN;
+    else if (a[30:0] <= least) scale_round = {a[31], least};
+    else if (a[30:0] >= most) scale_round = {a[31], most};
+    else scale_round = {a[31], {a[30:23] - 8'd1, 23'd0} + m[30:0]};
+  endfunction
+
 endpackage

@@ -183,4 +183,32 @@ package tsr_prim_pkg;
     prim_imax = $signed(a) > $signed(b) ? a : b;
   endfunction
 
+  function automatic logic [31:0] prim_scale2_odd(input logic [31:0] a, input logic [31:0] b);
+    prim_scale2_odd = tsr_f32_pkg::scale2_odd(a, b);
+  endfunction
+
+  function automatic logic [31:0] prim_maxmag(input logic [31:0] a, input logic [31:0] b);
+    prim_maxmag = b[30:0] > a[30:0] ? b : a;
+  endfunction
+
+  function automatic logic [31:0] prim_div(input logic [31:0] a, input logic [31:0] b);
+    prim_div = tsr_f32_pkg::div(a, b);
+  endfunction
+
+  function automatic logic [31:0] prim_scale_e4m3(input logic [31:0] a);
+    prim_scale_e4m3 = tsr_f32_pkg::scale_round(a, 5'd3, 8'd121, 31'h3B00_0000, 31'h43E0_0000);
+  endfunction
+
+  function automatic logic [31:0] prim_scale_f16(input logic [31:0] a);
+    prim_scale_f16 = tsr_f32_pkg::scale_round(a, 5'd10, 8'd113, 31'h3380_0000, 31'h477F_E000);
+  endfunction
+
+  function automatic logic [31:0] prim_scale_bf16(input logic [31:0] a);
+    prim_scale_bf16 = tsr_f32_pkg::scale_round(a, 5'd7, 8'd1, 31'h0080_0000, 31'h7F7F_0000);
+  endfunction
+
+  function automatic logic [31:0] prim_scale_f32(input logic [31:0] a);
+    prim_scale_f32 = tsr_f32_pkg::scale_round(a, 5'd23, 8'd1, 31'h0080_0000, 31'h7F7F_FFFF);
+  endfunction
+
 endpackage
