@@ -195,6 +195,65 @@ static void test_mma_faults(void **state)
                    TSR_FAULT_ILLEGAL, 0, TSR_Q_TTU, 8, at);
 }
 
+/* A row of 16 elements of mx9: 16 bytes, 2 of shifts together, the scale behind them: 18 of a
+ * line's 32 bytes. */
+#define MX9 "mma a=x1, as=x2, b=x3, bs=x4, m=x5, n=x6, k=x7, c=x8, asc=x9, bsc=x10, af=mx9, bf=mx9"
+#define SCALES(a, b) "li x9, " #a "\nli x10, " #b "\n"
+
+static void test_block_scales_lie_in_the_line_of_their_row(void **state)
+{
+    (void)state;
+    int64_t at = LAUNCH + 11;
+    sim_do(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(17, 8209) MX9 "\nhalt\n");
+    uint64_t plain = operands(LAUNCH + 11, 0, 32, 4, 8192, 32, 4);
+    /* no cycle for scales; R = 8 */
+    assert_int_equal(sim_unit(&r, 0, 10)->end, plain + 2 * 4 - 1 + 4);
+    sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(32, 8209) MX9 "\nhalt\n",
+                   TSR_FAULT_OPERAND_LINE, 0, TSR_Q_TTU, 10, at); /* the line after */
+    sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(17, 17) MX9 "\nhalt\n",
+                   TSR_FAULT_OPERAND_LINE, 0, TSR_Q_TTU, 10, at); /* A's for B */
+    sim_want_fault(&r, REGS(0, 16, 1, 4, 32, 0) SCALES(31, 8209) MX9 "\nhalt\n",
+                   TSR_FAULT_OPERAND_LINE, 0, TSR_Q_TTU, 10, at); /* two blocks do not fit */
+    sim_want_fault(&r, REGS(0, 24, 2, 4, 16, 0) SCALES(17, 8209) MX9 "\nhalt\n",
+                   TSR_FAULT_OPERAND_LINE, 0, TSR_Q_TTU, 10, at); /* row 1 crosses */
+    sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(65536, 8209) MX9 "\nhalt\n",
+                   TSR_FAULT_ADDRESS, 0, TSR_Q_TTU, 10, at);
+    sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(17, 8209) MX9 ", at=1\nhalt\n",
+                   TSR_FAULT_ILLEGAL, 0, TSR_Q_TTU, 10, at); /* K-strided */
+    sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(17, 8209) MX9 ", bt=1\nhalt\n",
+                   TSR_FAULT_ILLEGAL, 0, TSR_Q_TTU, 10, at);
+}
+
+static void test_block_scales_count(void **state)
+{
+    (void)state;
+    uint8_t a[4 * 32] = {0}, b[4 * 32] = {0};
+    float got[16];
+    for (int i = 0; i < 4; i++) {
+        memset(a + 32 * i, 0x40, 16); /* 64 x 2 in units of 2^(X - 7) */
+        memset(b + 32 * i, 0x40, 16);
+        a[32 * i + 17] = (uint8_t)(127 + i); /* 2^i */
+        b[32 * i + 17] = (uint8_t)(127 - 4 * i);
+    }
+    sim_fresh(&r);
+    sim_put(&r, TSR_HBM(0), a, sizeof a);
+    sim_put(&r, TSR_HBM(4096), b, sizeof b);
+    sim_load(&r, ".sem 1 ttu\n.sem 2 acc\n.sem 3 dma0\n.equ HB hbm:4096\n" REGS(0, 32, 4, 4, 16, 0)
+                     SCALES(17, 8209) "li x11, hbm:0\nli x12, HB\nli x13, 128\nli x14, 16384\n"
+                                      "li x15, 16\nli x16, hbm:65536\nli x17, 64\n"
+                                      "copy ch=0, dst=x1, src=x11, len=x13, p0=s1\n"
+                                      "copy ch=0, dst=x3, src=x12, len=x13, p0=s1\n"
+                                      "tsync wait(s1*2)\n" MX9 ", p0=s2\n"
+                                      "drain dst=x14, ds=x15, m=x5, n=x6, c=x8, fmt=f32, w0=s2, "
+                                      "p0=s3\ncopy ch=0, dst=x16, src=x14, len=x17, w0=s3\nhalt\n");
+    if (sim_run(&r, TSR_MODE_FULL) != TSR_OK)
+        fail_msg("%s", r.err.message);
+    sim_get(&r, TSR_HBM(HBM_C), got, sizeof got);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            assert_true(got[4 * i + j] == 16.0f * (float)(1 << i) / (float)(1 << 4 * j));
+}
+
 static void test_rectangles_beyond_four_banks_are_a_shape_fault(void **state)
 {
     (void)state;
@@ -373,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_tsync_posts_with_the_last_mma_and_lets_the_next_pass),
         cmocka_unit_test(test_exponents_are_fetched_before_a),
         cmocka_unit_test(test_mma_faults),
+        cmocka_unit_test(test_block_scales_lie_in_the_line_of_their_row),
+        cmocka_unit_test(test_block_scales_count),
         cmocka_unit_test(test_rectangles_beyond_four_banks_are_a_shape_fault),
         cmocka_unit_test(test_touching_a_bank_in_flight_is_a_conflict),
         cmocka_unit_test(test_banks_are_owned_up_to_the_post),
