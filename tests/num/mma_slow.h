@@ -37,9 +37,12 @@ static inline void slow_add(struct slow_fixed *x, bool negative, uint64_t mag, i
 {
     int at = e + SLOW_POINT;
     struct slow_fixed y = {{0}};
-    for (int i = 0; mag != 0 && i < 64; i++)
-        if (mag >> i & 1)
-            y.limb[(at + i) / 32] |= 1u << (at + i) % 32;
+    if (mag == 0)
+        return;
+    uint64_t low = (mag & 0xFFFFFFFF) << at % 32, high = (mag >> 32) << at % 32;
+    y.limb[at / 32] = (uint32_t)low;
+    y.limb[at / 32 + 1] = (uint32_t)(low >> 32) | (uint32_t)high;
+    y.limb[at / 32 + 2] = (uint32_t)(high >> 32);
     if (negative)
         slow_negate(&y);
     uint64_t carry = 0;
@@ -62,6 +65,8 @@ static inline uint32_t slow_round(struct slow_fixed x)
     int top = SLOW_LIMBS * 32 - 1, low;
     if (sign != 0)
         slow_negate(&x);
+    while (top >= 0 && x.limb[top / 32] == 0)
+        top -= 32;
     while (top >= 0 && !slow_bit(&x, top))
         top--;
     if (top < 0)
@@ -73,8 +78,8 @@ static inline uint32_t slow_round(struct slow_fixed x)
     for (int i = 23; i >= 0; i--)
         m = m << 1 | (uint32_t)slow_bit(&x, low + i);
     bool half = slow_bit(&x, low - 1), rest = false;
-    for (int i = 0; i < low - 1; i++)
-        rest |= slow_bit(&x, i);
+    for (int i = 0; i < low - 1; i += i % 32 == 0 && i + 32 <= low - 1 ? 32 : 1)
+        rest |= i % 32 == 0 && i + 32 <= low - 1 ? x.limb[i / 32] != 0 : slow_bit(&x, i);
     if (half && (rest || (m & 1)))
         m++;
     if (m == 1u << 24) {
