@@ -107,6 +107,8 @@ static void test_codec_all_codes_come_back(void **state)
             if (got != want)
                 fail_msg("%s code %x: %08x, not %08x", f->name, c, got, want);
             assert_int_equal(tsr_num_decode_f32(f, c | 1u << f->bits), want);
+            double exact = tsr_num_value(f, c); /* test_values: the zeros' signs, too */
+            assert_true(isnan(v) ? isnan(exact) : exact == v);
             uint32_t back = isnan(v)                   ? nan_code(f)
                             : isinf(v) && f->bits == 8 ? (c & sign_bit(f)) | largest(f)
                                                        : c;
