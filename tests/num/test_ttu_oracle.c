@@ -175,6 +175,81 @@ static void test_ttu_oracle_every_pair_agrees(void **state)
                 one_case(&tsr_oracle_formats[i], &tsr_oracle_formats[j], n, &s);
 }
 
+/* ---- the two roundings by themselves -------------------------------------------------------- */
+
+/* c and t 2^unit: of any size, alike, cancelling, or with a sum at a tie or one off it. */
+static int64_t random_term(uint64_t *s, uint32_t c, int32_t *unit)
+{
+    int64_t t = (int64_t)tsr_test_random(s) >> (5 + below(s, 58)); /* |t| < 2^60 */
+    int top = (int)(c >> 23 & 0xFF) - 150;                         /* of c's lowest bit */
+    unsigned kind = below(s, 4);
+    *unit = (int32_t)below(s, 500) - 300;
+    if (kind == 1)
+        *unit = top - 30 + (int32_t)below(s, 60);
+    if (kind == 2) { /* half an ULP of c, shifted, and one more or less */
+        unsigned low = below(s, 58);
+        *unit = top - 1 - (int32_t)low;
+        t = (INT64_C(1) << low) + (int64_t)below(s, 3) - 1;
+        t = below(s, 2) ? -t : t;
+    }
+    if (kind == 3) { /* -c but for the last bits */
+        unsigned low = below(s, 30);
+        int64_t m = (int64_t)((c & 0x7FFFFF) | 0x800000) << low;
+        *unit = top - (int32_t)low;
+        t = (c >> 31 ? m : -m) + (int64_t)below(s, 3) - 1;
+    }
+    return t;
+}
+
+static void test_ttu_oracle_accumulating_equals_mpfr(void **state)
+{
+    uint64_t s = tsr_test_seed("accumulate: TESSERA_SEED=N ctest -R num.ttu_oracle", 22);
+    mpfr_t x, y;
+    (void)state;
+    mpfr_inits2(1200, x, y, (mpfr_ptr)NULL);
+    for (int n = 0; n < 200000; n++) {
+        uint32_t c = (uint32_t)tsr_test_random(&s);
+        int32_t unit;
+        if (below(&s, 16) == 0)
+            c &= 0x807FFFFF; /* subnormals */
+        int64_t t = random_term(&s, c, &unit);
+        if ((c & 0x7F800000) == 0x7F800000)
+            continue;
+        int lost = mpfr_set_flt(x, num_float(c), MPFR_RNDN);
+        lost |= mpfr_set_si_2exp(y, (long)t, unit, MPFR_RNDN);
+        lost |= mpfr_add(x, x, y, MPFR_RNDN);
+        assert_int_equal(lost, 0);
+        uint32_t got = tsr_num_accumulate(c, t, unit), want = tsr_oracle_round(x);
+        if (got != want)
+            fail_msg("%08x + %lld 2^%d: %08x, not %08x", c, (long long)t, unit, got, want);
+    }
+    mpfr_clears(x, y, (mpfr_ptr)NULL);
+}
+
+/* Zeros keep their sign here: nothing is added. */
+static void test_ttu_oracle_scaling_equals_mpfr(void **state)
+{
+    uint64_t s = tsr_test_seed("scale: TESSERA_SEED=N ctest -R num.ttu_oracle", 23);
+    mpfr_t x;
+    (void)state;
+    mpfr_init2(x, 24);
+    for (int n = 0; n < 200000; n++) {
+        uint32_t c = (uint32_t)tsr_test_random(&s) & (below(&s, 8) ? 0xFFFFFFFF : 0x807FFFFF);
+        int32_t e = (int32_t)below(&s, n & 1 ? 700 : 60) - (n & 1 ? 350 : 30);
+        if ((c & 0x7F800000) == 0x7F800000)
+            continue;
+        mpfr_set_flt(x, num_float(c), MPFR_RNDN);
+        mpfr_div_2si(x, x, e, MPFR_RNDN);
+        uint32_t got = tsr_num_scale_pow2(c, e);
+        uint32_t want = mpfr_zero_p(x) ? c & 0x80000000u : tsr_oracle_round(x);
+        if (got != want)
+            fail_msg("%08x * 2^%d: %08x, not %08x", c, -e, got, want);
+    }
+    mpfr_clear(x);
+}
+
+/* ---- by name -------------------------------------------------------------------------------- */
+
 static const struct tsr_oracle_format *format_of(enum tsr_dtype dtype)
 {
     const struct tsr_oracle_format *f = tsr_oracle_formats;
@@ -271,6 +346,8 @@ int main(void)
         cmocka_unit_test(test_ttu_oracle_pairs_and_rates_are_taken_by_rule),
         cmocka_unit_test(test_ttu_oracle_a_tie_and_a_last_bit_of_64),
         cmocka_unit_test(test_ttu_oracle_groups_that_cancel_cut_nothing),
+        cmocka_unit_test(test_ttu_oracle_accumulating_equals_mpfr),
+        cmocka_unit_test(test_ttu_oracle_scaling_equals_mpfr),
         cmocka_unit_test(test_ttu_oracle_every_pair_agrees),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
