@@ -73,21 +73,25 @@ static void step_flags(struct emit *e)
 static void scores_variant(struct emit *e, int flags)
 {
     const struct attention_plan *p = e->p;
-    char waits[32], posts[32];
+    char waits[32], posts[32], scales[16] = "";
+    if (p->narrow)
+        snprintf(scales, sizeof scales, ", asc=x%d", T5);
     for (uint32_t s = 0; s < p->slabs; s++) {
         bool last = s + 1 == p->slabs;
         if (s) {
             L("  addi x%d, x%d, %" PRIu64, T0, s == 1 ? X_KV : T0, (uint64_t)p->kb * p->line);
             L("  addi x%d, x%d, %" PRIu64, T1, T1, (uint64_t)p->lanes * p->line);
         }
+        if (p->narrow)
+            L("  addi x%d, x%d, %u", T5, s ? T0 : X_KV, p->cache.scales_at);
         attn_clause(waits, sizeof waits, "wait", s == 0 && flags & FRESH ? S_K : -1,
                     s == 0 && flags & FIRST ? S_Q : -1);
         attn_clause(posts, sizeof posts, "post", last ? S_SCORES : -1,
                     last && flags & LAST ? S_QUERY_FREE : -1);
         L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, "
-          "acc=%d%s%s",
-          s ? T0 : X_KV, T2, T1, T2, X_NK, X_ROWS, T3, T4, p->kv_format, p->format, s != 0, waits,
-          posts);
+          "acc=%d%s%s%s",
+          s ? T0 : X_KV, T2, T1, T2, X_NK, X_ROWS, T3, T4, p->kv_format, p->format, s != 0, scales,
+          waits, posts);
     }
 }
 
@@ -192,6 +196,26 @@ static void hand_back(struct emit *e, const char *where)
     L("back_%s:", where);
 }
 
+/* V of the slot, once it is here, for the sums that use it: before the softmax that the first of
+ * them waits for, so that what the tensor unit waits for stands before in the TVP's queue. */
+static void expand(struct emit *e)
+{
+    const struct attention_plan *p = e->p;
+    L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, p->k_bytes);
+    L("  addi x%d, x%d, %" PRIu64, T1, X_SLOT, p->narrow_at);
+    L("  vcall expand, x%d, x%d wait(s%d) post(s%d)", T1, T0, S_NARROW, S_V);
+}
+
+static void expand_fresh(struct emit *e)
+{
+    if (!e->p->narrow)
+        return;
+    L("  andi x%d, x%d, %d", T0, X_CF, FRESH);
+    L("  beq x%d, x0, expanded", T0);
+    expand(e);
+    L("expanded:");
+}
+
 /* In PASS: a key block that only others use arrives and is released, by an mma of nothing into the
  * free score buffer. */
 static void pass(struct emit *e)
@@ -201,6 +225,8 @@ static void pass(struct emit *e)
         return;
     L("  andi x%d, x%d, %d", T0, X_CF, PASS);
     L("  beq x%d, x0, no_pass", T0);
+    if (p->narrow)
+        expand(e);
     attn_li(e, T0, (int64_t)p->zero);
     attn_li(e, T1, 1);
     attn_buffer(e, T2, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks << 8);
@@ -234,8 +260,8 @@ static void sum_variant(struct emit *e, int flags)
                     last && flags & RELEASE ? released(p) : -1);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, "
           "bf=%s, across=%d%s%s%s",
-          T0, T3, s ? T2 : X_DV, T3, X_DR, T4, X_DK, T5, p->format, p->kv_format, p->v_banks == 2,
-          scale, waits, posts);
+          T0, T3, s ? T2 : X_DV, T3, X_DR, T4, X_DK, T5, p->format,
+          p->narrow ? p->format : p->kv_format, p->v_banks == 2, scale, waits, posts);
     }
     if (flags & RELEASE)
         L("  addi x%d, x%d, 1", X_CR, X_CR);
@@ -304,7 +330,7 @@ static void advance(struct emit *e)
     const struct attention_plan *p = e->p;
     if (p->window) /* mask_counts has used it */
         first_key(e);
-    L("  addi x%d, x%d, %" PRIu64, X_DV, X_KV, (uint64_t)p->slabs * p->kb * p->line);
+    L("  addi x%d, x%d, %" PRIu64, X_DV, X_KV, p->k_bytes);
     L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_DK, X_NK, X_DF, X_CF, X_DR,
       X_ROWS);
     attn_next_slot(e, X_SLOT, T0, "step");
@@ -329,10 +355,11 @@ static void post_times(struct emit *e, enum sem s, uint32_t n)
 
 static void begin(struct emit *e)
 {
-    static const char *const consumer[] = {"ttu",  "ttu",  "ttu",  "ttu", "tvp",  "tvp",  "tvp",
-                                           "dma3", "dma0", "dma2", "tvp", "dma3", "dma1", "dma1"};
+    static const char *const consumer[] = {"ttu", "ttu",  "ttu",  "ttu",  "tvp",
+                                           "tvp", "tvp",  "dma3", "dma0", "dma2",
+                                           "tvp", "dma3", "dma1", "dma1", "tvp"};
     const struct attention_plan *p = e->p;
-    for (int s = 0; s <= S_FOLLOWERS; s++)
+    for (int s = 0; s <= (p->narrow ? S_NARROW : S_FOLLOWERS); s++)
         L(".sem s%d %s", s, consumer[s]);
     attn_li(e, T0, p->units);
     L("  bge x%d, x%d, end", X_XU, T0);
@@ -365,6 +392,7 @@ static void write_text(struct emit *e, const char *sink_format)
     pass(e);
     step_flags(e);
     scores(e);
+    expand_fresh(e);
     if (e->p->o_buffers == 2)
         weights(e);
     sum(e);

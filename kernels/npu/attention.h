@@ -3,6 +3,7 @@
 #ifndef KERNELS_NPU_ATTENTION_H
 #define KERNELS_NPU_ATTENTION_H
 
+#include "kernels/npu/slab.h"
 #include "tessera/chip.h"
 #include "tessera/isa.h"
 
@@ -13,6 +14,15 @@ struct tsr_npu_rows {
     uint64_t address;
     uint64_t batch_stride, token_stride, head_stride;
 };
+
+/* How a row of K or V in `kv_format` lies in HBM beside queries in `format`: rows 1, k head_dim,
+ * its units one after another; strides of such a cache are at least slabs * unit_bytes. A plain row
+ * is head_dim elements. Errors: TSR_BAD_INPUT a format that is not served, a head_dim that its
+ * blocks do not divide. */
+enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                        uint64_t head_dim, enum tsr_dtype format,
+                                        enum tsr_dtype kv_format, struct tsr_npu_slab *out,
+                                        struct tsr_error *err);
 
 /* O = softmax(scale Q K^T, masked) V for every sequence and head; head h reads key head
  * h / (heads / kv_heads).
@@ -27,6 +37,8 @@ struct tsr_npu_rows {
  *   P V, but summed unrounded in f32; O in f32, times 1 / sum, rounded once to `format`. So
  *   |error| <= (half an ULP of the format at 1 + what u's error gives) * sum |p v| / sum p
  *   + half an ULP of the result: derived in sim/suite/suite_attention.c.
+ *   Block formats: K enters the tensor unit as it lies; V is expanded by the vector unit, element
+ *   times scale, and rounded to `format`.
  *   u below -2^30 counts as -infinity. A sum of zero (no key and no sink) gives zeros.
  * Errors: TSR_BAD_INPUT a shape, format or scale that is not served (message says which);
  *   TSR_INTERNAL out of memory. Deterministic; the program runs on all tiles.
@@ -36,10 +48,11 @@ struct tsr_npu_attention {
     uint64_t batch, heads, kv_heads, head_dim, q_len, kv_len;
     bool causal;
     uint64_t window;
-    double scale;             /* > 0; 1 / sqrt(head_dim) for most */
-    double softcap;           /* 0: none */
-    enum tsr_dtype format;    /* of Q and O, and inside: bf16 or f16 */
-    enum tsr_dtype kv_format; /* of K and V: f8e4m3, f8e5m2, or as `format`; 0: as that */
+    double scale;          /* > 0; 1 / sqrt(head_dim) for most */
+    double softcap;        /* 0: none */
+    enum tsr_dtype format; /* of Q and O, and inside: bf16 or f16 */
+    enum tsr_dtype
+        kv_format; /* of K and V: as `format`, an 8-bit float, a block format; 0: as that */
     struct tsr_npu_rows q, k, v, o;
     bool has_sinks;
     enum tsr_dtype sink_format; /* f32, bf16, f16 */

@@ -109,7 +109,7 @@ void attn_begin_block(struct emit *e)
     L("  muli x%d, x%d, %u", X_ROWS, T1, p->group);
     L("  sd x%d, x0, %d", T1, C_TOKENS);
     attn_unit_address(e, T3, T5, T4, T6, X_KV, p->o.address,
-                      attn_query_steps(p, &p->o, attn_part_bytes(p, p->element)));
+                      attn_query_steps(p, &p->o, attn_part_bytes(p)));
     attn_add_product(e, T3, T0, p->tokens * p->o.token_stride, T4);
     L("  sd x%d, x0, %d", T3, C_OUT);
     first_slot(e);

@@ -23,6 +23,7 @@ enum sem {
     S_SINK_FREE,  /* channel 3 */
     S_RELEASED,   /* in a team: a slot of this tile is free: channel 1 */
     S_FOLLOWERS,  /* and that of all later members of the team: channel 1 */
+    S_NARROW,     /* of a cache in blocks: a key block's V is here, to be expanded: TVP */
 };
 
 enum reg {
@@ -134,8 +135,8 @@ void attn_unit_address(struct emit *e, int d, int u, int q, int r, int t, uint64
 struct steps attn_key_steps(const struct tsr_npu_rows *r, uint64_t part);
 struct steps attn_query_steps(const struct attention_plan *p, const struct tsr_npu_rows *r,
                               uint64_t part);
-/* Of a part of V's columns, in K's and V's format or in O's: bytes of an element. */
-uint64_t attn_part_bytes(const struct attention_plan *p, uint32_t element);
+/* Of a part of O's columns. */
+uint64_t attn_part_bytes(const struct attention_plan *p);
 /* d = base + step if the flag `bit` (PAR_ITEM, PAR_STEP) is set. */
 void attn_buffer(struct emit *e, int d, int flags, int bit, uint64_t base, uint64_t step);
 /* x = next slot of the ring. */

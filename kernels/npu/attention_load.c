@@ -18,7 +18,7 @@ static void open_segment(struct emit *e)
     attn_unit_address(e, X_LK, X_LU, T0, T1, T2, p->k.address, attn_key_steps(&p->k, 0));
     attn_add_product(e, X_LK, T3, p->k.token_stride, T0);
     attn_unit_address(e, X_LV, X_LU, T0, T1, T2, p->v.address,
-                      attn_key_steps(&p->v, attn_part_bytes(p, p->kv_element)));
+                      attn_key_steps(&p->v, attention_v_bytes(p)));
     attn_add_product(e, X_LV, T3, p->v.token_stride, T0);
     if (!p->retain) {
         attn_li(e, T0, p->rounds);
@@ -30,8 +30,8 @@ static void open_segment(struct emit *e)
     L("  addi x%d, x%d, %u", X_LU, X_LU, p->unit_stride);
 }
 
-/* X_LS <- rows (T5) from `src`, by slabs of `cols` columns, a line per row and slab. */
-static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, uint32_t cols,
+/* X_LS <- rows (T5) from `src`, by slabs of `bytes`, a line per row and slab. */
+static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, uint64_t bytes,
                       const char *wait, enum sem arrived)
 {
     const struct attention_plan *p = e->p;
@@ -40,7 +40,7 @@ static void load_rows(struct emit *e, int src, uint64_t stride, uint32_t slabs, 
         snprintf(sems, sizeof sems, ", mask=x%d, mc=1, p1=s%d%s", T6, arrived, wait);
     else
         snprintf(sems, sizeof sems, ", p1=s%d%s", arrived, wait);
-    attn_li(e, T0, (int64_t)cols * p->kv_element);
+    attn_li(e, T0, (int64_t)bytes);
     attn_li(e, T1, (int64_t)stride);
     attn_li(e, T2, p->line);
     if (slabs == 1) {
@@ -60,7 +60,10 @@ void attn_loads(struct emit *e)
 {
     const struct attention_plan *p = e->p;
     char wait[24];
-    uint64_t k_bytes = (uint64_t)p->slabs * p->kb * p->line;
+    const struct tsr_npu_slab *c = &p->cache;
+    uint64_t k_unit = c->slabs * c->unit_bytes / p->slabs,
+             v_unit = attention_v_bytes(p) / p->v_slabs;
+    uint64_t v_at = p->narrow ? p->narrow_at : p->k_bytes;
     if (p->team > 1) { /* the first member's work */
         L("  ld x%d, x0, %d", T0, C_MEMBER);
         L("  bne x%d, x0, loaded", T0);
@@ -76,10 +79,10 @@ void attn_loads(struct emit *e)
     if (p->team > 1)
         L("  ld x%d, x0, %d", T6, C_MASK);
     snprintf(wait, sizeof wait, " wait(s%d)", S_SLOT_FREE);
-    load_rows(e, X_LK, p->k.token_stride, p->slabs, p->slab_cols, wait, S_K);
-    L("  addi x%d, x%d, %" PRIu64, X_LS, X_LS, k_bytes);
-    load_rows(e, X_LV, p->v.token_stride, p->v_slabs, p->v_cols, "", S_V);
-    L("  addi x%d, x%d, -%" PRIu64, X_LS, X_LS, k_bytes);
+    load_rows(e, X_LK, p->k.token_stride, p->slabs, k_unit, wait, S_K);
+    L("  addi x%d, x%d, %" PRIu64, X_LS, X_LS, v_at);
+    load_rows(e, X_LV, p->v.token_stride, p->v_slabs, v_unit, "", p->narrow ? S_NARROW : S_V);
+    L("  addi x%d, x%d, -%" PRIu64, X_LS, X_LS, v_at);
     L("  addi x%d, x%d, %" PRIu64, X_LK, X_LK, p->kb * p->k.token_stride);
     L("  addi x%d, x%d, %" PRIu64, X_LV, X_LV, p->kb * p->v.token_stride);
     L("  addi x%d, x%d, -%u", X_LN, X_LN, p->kb);

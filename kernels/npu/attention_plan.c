@@ -13,15 +13,6 @@ static uint64_t most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* The fewest equal parts of x that are at most `limit` long. */
-static uint32_t equal_parts(uint64_t x, uint64_t limit)
-{
-    uint64_t n = (x + limit - 1) / limit;
-    while (x % n)
-        n++;
-    return (uint32_t)n;
-}
-
 static enum tsr_status bad(struct tsr_error *err, const char *what)
 {
     return tsr_error_set(err, TSR_BAD_INPUT, "attention: %s", what);
@@ -49,9 +40,6 @@ static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_erro
         return bad(err, "scale is positive, softcap 0 to 2^20");
     if (op->format != TSR_BF16 && op->format != TSR_F16)
         return bad(err, "format is bf16 or f16");
-    if (op->kv_format != TSR_F32 && op->kv_format != op->format && op->kv_format != TSR_F8E4M3 &&
-        op->kv_format != TSR_F8E5M2)
-        return bad(err, "kv_format is that of the queries, f8e4m3 or f8e5m2");
     if (op->has_sinks && op->sink_format != TSR_F32 && op->sink_format != TSR_BF16 &&
         op->sink_format != TSR_F16)
         return bad(err, "sink_format is f32, bf16 or f16");
@@ -139,7 +127,7 @@ static void choose_team(struct attention_plan *p)
     uint64_t pins =
         (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
     uint64_t window = p->chip->tile.tdma.window_bytes / LATENCY;
-    uint64_t key_bytes = (uint64_t)(p->op->head_dim + p->part_cols) * p->kv_element,
+    uint64_t key_bytes = (uint64_t)(p->cache.slabs * p->cache.unit_bytes + attention_v_bytes(p)),
              best = UINT64_MAX;
     p->team = 1;
     for (uint32_t team = 1; team <= least(tiles, p->blocks) && (team == 1 || tiles <= 64); team++) {
@@ -213,7 +201,13 @@ static void place(struct attention_plan *p)
     p->stage_bytes = lanes * p->stage_row;
     at += 2 * p->stage_bytes;
     p->ring = at;
-    p->slot_bytes = (uint64_t)(p->slabs + p->v_slabs) * p->kb * line;
+    p->k_bytes = (uint64_t)p->slabs * p->kb * line;
+    p->v_bytes = (uint64_t)p->v_slabs * p->kb * line;
+    p->slot_bytes = p->k_bytes + p->v_bytes;
+    if (p->narrow) {
+        p->narrow_at = p->slot_bytes + EXPAND_GAP * line;
+        p->slot_bytes = p->narrow_at + p->v_bytes + line; /* whole turns of the ports */
+    }
     uint64_t size = p->chip->tile.tsram_bytes;
     p->slots =
         at < size ? (uint32_t)least((size - at) / p->slot_bytes, p->chip->tile.semaphore_max) : 0;
@@ -223,13 +217,13 @@ static void cut_columns(struct attention_plan *p)
 {
     uint32_t side = 4 * p->chip->tile.ttu.dim, per_line = p->line / p->element;
     uint64_t d = p->op->head_dim;
-    p->slabs = equal_parts(d, per_line);
+    p->slabs = attention_parts(d, per_line);
     p->slab_cols = (uint32_t)d / p->slabs;
     for (p->parts = 1;; p->parts++) {
         if (d % p->parts)
             continue;
         p->part_cols = (uint32_t)d / p->parts;
-        p->v_slabs = equal_parts(p->part_cols, per_line);
+        p->v_slabs = attention_parts(p->part_cols, per_line);
         p->v_cols = p->part_cols / p->v_slabs;
         p->v_banks = (p->v_cols + side - 1) / side;
         p->o_banks = p->v_slabs * p->v_banks;
@@ -258,9 +252,12 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->window = op->window < op->kv_len ? op->window : 0;
     p->format = isa->formats[op->format].name;
     p->element = isa->formats[op->format].bits / 8;
-    const struct tsr_format *kv = &isa->formats[op->kv_format ? op->kv_format : op->format];
-    p->kv_format = kv->name;
-    p->kv_element = kv->bits / 8;
+    st =
+        tsr_npu_attention_cache(isa, chip, op->head_dim, op->format, op->kv_format, &p->cache, err);
+    if (st != TSR_OK)
+        return st;
+    p->kv_format = p->cache.format->name;
+    p->narrow = p->cache.blocked;
     p->lanes = t->tvp.lanes;
     p->line = t->line_bytes;
     while ((uint32_t)1 << p->line_shift < p->line)
@@ -270,14 +267,16 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     uint64_t row = op->head_dim * p->element, heads = op->heads / op->kv_heads;
     p->q = dense(op->q, op->q_len, op->heads, row);
     p->o = dense(op->o, op->q_len, op->heads, row);
-    uint64_t kv_row = op->head_dim * p->kv_element;
+    uint64_t kv_row = p->cache.slabs * p->cache.unit_bytes;
     p->k = dense(op->k, op->kv_len, op->kv_heads, kv_row);
     p->v = dense(op->v, op->kv_len, op->kv_heads, kv_row);
-    p->chunks = equal_parts(heads, p->lanes);
+    p->chunks = attention_parts(heads, p->lanes);
     p->group = (uint32_t)heads / p->chunks;
     p->tokens = (uint32_t)least(p->lanes / p->group, op->q_len);
     p->blocks = (uint32_t)((op->q_len + p->tokens - 1) / p->tokens);
     cut_columns(p);
+    if (p->narrow && p->v_cols != p->slab_cols)
+        return bad(err, "a cache in blocks needs a head_dim that is cut for V as for K");
     p->units = (uint32_t)(op->batch * op->kv_heads * p->chunks * p->parts);
     for (p->kb = 2 * side;; p->kb /= 2) {
         place(p);

@@ -31,7 +31,9 @@ struct attention_plan {
     struct tsr_npu_rows q, k, v, o; /* strides filled in */
     uint64_t window;                /* 0 where it limits nothing */
     const char *format, *kv_format; /* names */
-    uint32_t element, kv_element;   /* bytes; of K and V, which keep their rows a line apart */
+    uint32_t element;               /* bytes */
+    struct tsr_npu_slab cache;      /* a row of K or V; in TSRAM its units lie a line apart */
+    bool narrow;                    /* the cache is in a block format: V is expanded */
     uint32_t lanes, line, line_shift;
     uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
     uint32_t group, chunks;    /* query heads of a block; blocks of heads in a key head's group */
@@ -50,21 +52,31 @@ struct attention_plan {
     uint64_t sinks; /* of all heads */
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
+    uint64_t k_bytes, v_bytes, narrow_at; /* slot: K, V, and of a block format V as loaded */
 };
 
 enum {
-    ATTENTION_SLACK = 8
-}; /* lines between the exponents and P: lines 0 and 9 need no wait */
+    ATTENTION_SLACK = 8, /* lines between the exponents and P: lines 0 and 9 need no wait */
+    EXPAND_GAP = 7       /* lines between V and V as loaded: see attention_cache.c */
+};
 
 enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                const struct tsr_npu_attention *op, struct attention_plan *p,
                                struct tsr_error *err);
 
+/* The fewest equal parts of x that are at most `limit` long. */
+uint32_t attention_parts(uint64_t x, uint64_t limit);
+
 /* Keys [lo, hi) that blocks first..last see. */
 void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo,
                     uint64_t *hi);
 
+/* Bytes of a part of V's columns in a row of the cache. */
+uint64_t attention_v_bytes(const struct attention_plan *p);
+
 struct tsr_text;
+/* The vector routine expand: V of a slot. */
+void attention_expand(const struct attention_plan *p, struct tsr_text *t);
 /* The vector routines setup, init, softmax, finish, output. */
 void attention_routines(const struct attention_plan *p, struct tsr_text *t,
                         const char *sink_format);

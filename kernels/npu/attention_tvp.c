@@ -363,4 +363,6 @@ void attention_routines(const struct attention_plan *p, struct tsr_text *t, cons
     softmax(p, t);
     finish(t);
     output(p, t);
+    if (p->narrow)
+        attention_expand(p, t);
 }

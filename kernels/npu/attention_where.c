@@ -94,9 +94,9 @@ struct steps attn_query_steps(const struct attention_plan *p, const struct tsr_n
     return (struct steps){part, chunk, chunk * p->chunks, r->batch_stride};
 }
 
-uint64_t attn_part_bytes(const struct attention_plan *p, uint32_t element)
+uint64_t attn_part_bytes(const struct attention_plan *p)
 {
-    return (uint64_t)p->part_cols * element;
+    return (uint64_t)p->part_cols * p->element;
 }
 
 /* d = base + (bit of flags) * step. */

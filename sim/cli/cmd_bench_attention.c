@@ -42,7 +42,8 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
     if (st == TSR_OK && b->kv->code == TSR_F32) /* which the kernel takes for "as the queries" */
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "attention: kv_format is that of the queries, f8e4m3 or f8e5m2");
+                             "attention: kv_format f32: allowed are that of the queries, f8e4m3, "
+                             "f8e5m2 and formats with block scales");
     if (st != TSR_OK)
         return st;
     b->op.format = (enum tsr_dtype)b->format->code;
@@ -59,7 +60,12 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
 static enum tsr_status lay_out(struct bench *b, struct tsr_error *err)
 {
     struct tsr_npu_attention *op = &b->op;
-    uint64_t row = op->head_dim * b->format->bits / 8, kv_row = op->head_dim * b->kv->bits / 8,
+    struct tsr_npu_slab cache;
+    enum tsr_status st = tsr_npu_attention_cache(b->isa, &b->chip, op->head_dim, op->format,
+                                                 op->kv_format, &cache, err);
+    if (st != TSR_OK)
+        return st;
+    uint64_t row = op->head_dim * b->format->bits / 8, kv_row = cache.slabs * cache.unit_bytes,
              queries = op->batch * op->q_len * op->heads,
              keys = op->batch * op->kv_len * op->kv_heads, at = 0;
     op->q.address = TSR_HBM(at);
@@ -196,7 +202,7 @@ static const struct cli_option options[] = {
     {.name = "kv",
      .argument = "FORMAT",
      .words = CLI_WORDS_FORMAT,
-     .doc = "of keys and values: that, f8e4m3 or f8e5m2"},
+     .doc = "of keys and values: that, an 8-bit float or a block format"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

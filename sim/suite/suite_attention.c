@@ -5,7 +5,7 @@
  * w_i = 2^u_i / (sum of them and of the sink): the chip's u'_i, m and p'_i = 2^(u'_i - m) err by
  *   score   mma cuts each product at 2^-30 of the step's largest (isa/num: 32 bits are kept) and
  *           rounds once a step of R: ds = d 2^-30 max|qk| + ceil(d / R) 2^-24 sum|qk|;
- *           2^-27 where K is in 8 bits, whose least significands have one bit of four
+ *           2^-(31 - b) where K's significands have b bits, of which the least has one
  *   u       log2(e) scale rounded, one product, one difference with m, |m| <= max|u| + 1:
  *           du = scale log2(e) ds + (4 max|u| + 2) 2^-24; a soft cap c: the same through a slope of
  *           at most 1, and c log2(e) 2^-20 for exp2, rcp and the cancellation of 1 - 2 / (1 + x)
@@ -47,6 +47,7 @@ struct problem {
     struct suite *s;
     const struct attention_case *c;
     const struct tsr_format *f, *kv; /* of Q and O; of K and V */
+    struct tsr_npu_slab cache;       /* a row of K or V */
     struct tsr_attention_shape shape;
     float *q, *k, *v, *sinks, *want;
     double *bound;
@@ -63,7 +64,9 @@ static void logit(const struct problem *p, const float *q, const float *k, doubl
 {
     const struct tsr_attention_shape *h = &p->shape;
     const double log2_e = 1.4426950408889634, r = p->s->chip->tile.ttu.r16;
-    double dot = 0, most = 0, magnitude = 0, cut = p->kv->bits < 16 ? 0x1p-27 : 0x1p-30;
+    double dot = 0, most = 0, magnitude = 0, cut = 0x1p-30;
+    if (p->kv != p->f)
+        cut = ldexp(1, (p->kv->ebits ? p->kv->mbits + 1 : p->kv->bits) - 31);
     for (size_t i = 0; i < h->head_dim; i++) {
         double x = (double)q[i] * k[i];
         dot += x;
@@ -134,7 +137,7 @@ static void bounds(const struct problem *p, size_t b)
 
 static size_t row_bytes(const struct problem *p, const struct tsr_format *f)
 {
-    return p->shape.head_dim * f->bits / 8;
+    return f == p->f ? p->shape.head_dim * f->bits / 8 : p->cache.slabs * p->cache.unit_bytes;
 }
 
 static struct tsr_npu_rows strides(const struct problem *p, const struct tsr_format *f,
@@ -164,6 +167,17 @@ static size_t row_at(const struct tsr_npu_rows *r, size_t row, size_t i, size_t 
            i % heads * r->head_stride;
 }
 
+/* A row into memory. */
+static enum tsr_status put(const struct problem *p, const struct tsr_format *f, const float *x,
+                           uint8_t *to, struct tsr_error *err)
+{
+    const uint32_t *bits = (const uint32_t *)(const void *)x;
+    if (f != p->f && p->cache.blocked)
+        return tsr_npu_slab_pack(&p->cache, 0, bits, to, err);
+    tsr_num_encode_array(f, to, bits, p->shape.head_dim, TSR_ROUND_EVEN);
+    return TSR_OK;
+}
+
 static enum tsr_status place(struct problem *p, const struct tsr_format *f, const float *x,
                              size_t tokens, size_t heads, struct tsr_npu_rows *out,
                              struct tsr_error *err)
@@ -171,14 +185,32 @@ static enum tsr_status place(struct problem *p, const struct tsr_format *f, cons
     size_t bytes, d = p->shape.head_dim;
     *out = strides(p, f, tokens, heads, &bytes);
     uint8_t *image = suite_alloc(p->s, bytes, err);
-    if (!image)
-        return TSR_INTERNAL;
-    for (size_t i = 0; i < bytes; i++) /* gaps: NaN and infinities among them */
+    enum tsr_status st = image ? TSR_OK : TSR_INTERNAL;
+    for (size_t i = 0; i < bytes && image; i++) /* gaps: NaN and infinities among them */
         image[i] = (uint8_t)(i % 3 ? 0xff : suite_random(p->s));
-    for (size_t i = 0; i < p->c->batch * tokens * heads; i++)
-        tsr_num_encode_array(f, image + row_at(out, row_bytes(p, f), i, tokens, heads),
-                             (const uint32_t *)(const void *)(x + i * d), d, TSR_ROUND_EVEN);
-    return suite_place_bytes(p->s, SUITE_IN, image, bytes, &out->address, err);
+    for (size_t i = 0; i < p->c->batch * tokens * heads && st == TSR_OK; i++)
+        st = put(p, f, x + i * d, image + row_at(out, row_bytes(p, f), i, tokens, heads), err);
+    return st == TSR_OK ? suite_place_bytes(p->s, SUITE_IN, image, bytes, &out->address, err) : st;
+}
+
+/* Blocks: n rows become what the cache holds of them; V is then rounded to the queries' format. */
+static enum tsr_status settle(struct problem *p, float *x, size_t n, bool value,
+                              struct tsr_error *err)
+{
+    size_t d = p->shape.head_dim;
+    uint8_t *row = suite_alloc(p->s, p->cache.slabs * p->cache.unit_bytes + 2 * d, err);
+    enum tsr_status st = row ? TSR_OK : TSR_INTERNAL;
+    for (size_t i = 0; i < n && st == TSR_OK && p->cache.blocked; i++) {
+        uint32_t *bits = (uint32_t *)(void *)(x + i * d);
+        st = tsr_npu_slab_pack(&p->cache, 0, bits, row, err);
+        if (st == TSR_OK)
+            st = tsr_npu_slab_unpack(&p->cache, 0, row, bits, err);
+        if (st == TSR_OK && value) {
+            tsr_num_encode_array(p->f, row, bits, d, TSR_ROUND_EVEN);
+            tsr_num_decode_array(p->f, bits, row, d);
+        }
+    }
+    return st;
 }
 
 static enum tsr_status make(struct problem *p, struct tsr_npu_attention *op, struct tsr_error *err)
@@ -195,13 +227,19 @@ static enum tsr_status make(struct problem *p, struct tsr_npu_attention *op, str
     if (!p->q || !p->k || !p->v || !p->want || !p->bound)
         return TSR_INTERNAL;
     suite_fill(s, p->f, SUITE_UNIT, p->q, nq);
-    suite_fill(s, p->kv, SUITE_UNIT, p->k, nk);
-    suite_fill(s, p->kv, c->layout == PADDED ? SUITE_EXTREMES : SUITE_UNIT, p->v, nk);
+    const struct tsr_format *drawn = p->cache.blocked ? p->f : p->kv;
+    suite_fill(s, drawn, SUITE_UNIT, p->k, nk);
+    suite_fill(s, drawn, c->layout == PADDED && drawn == p->kv ? SUITE_EXTREMES : SUITE_UNIT, p->v,
+               nk);
     enum tsr_status st = place(p, p->f, p->q, c->q, c->heads, &op->q, err);
     if (st == TSR_OK)
         st = place(p, p->kv, p->k, c->kv, c->kv_heads, &op->k, err);
     if (st == TSR_OK)
         st = place(p, p->kv, p->v, c->kv, c->kv_heads, &op->v, err);
+    if (st == TSR_OK)
+        st = settle(p, p->k, nk / c->d, false, err);
+    if (st == TSR_OK)
+        st = settle(p, p->v, nk / c->d, true, err);
     if (st != TSR_OK || !c->sinks)
         return st;
     p->sinks = suite_alloc(s, c->heads * 4, err);
@@ -265,6 +303,8 @@ static enum tsr_status one(struct suite *s, const struct attention_case *c, enum
              p.kv == p.f ? "" : " queries ", p.kv == p.f ? "" : p.f->name);
     enum tsr_status st = suite_begin(s, p.kv, c->q, c->kv, c->d, variant, err);
     if (st == TSR_OK)
+        st = tsr_npu_attention_cache(s->isa, s->chip, c->d, format, kv_format, &p.cache, err);
+    if (st == TSR_OK)
         st = make(&p, &op, err);
     op.o = strides(&p, p.f, c->q, c->heads, &bytes);
     if (st == TSR_OK)
@@ -302,12 +342,32 @@ static const struct attention_case large_cases[] = {
     {"parts", 1, 1, 1, 512, 65, 140, true, 0, 0, 0, false, TSR_F32, DENSE},
 };
 
+/* Queries' format, cache's. The first two run all cases (on large chips the first alone), the
+ * others some each. */
+static const struct {
+    enum tsr_dtype queries, cache;
+} formats[] = {{TSR_BF16, TSR_BF16},     {TSR_F16, TSR_F16},       {TSR_BF16, TSR_F8E4M3},
+               {TSR_F16, TSR_F8E5M2},    {TSR_BF16, TSR_MX9},      {TSR_F16, TSR_MX6},
+               {TSR_BF16, TSR_MX4},      {TSR_BF16, TSR_MXF8E4M3}, {TSR_F16, TSR_MXF8E5M2},
+               {TSR_BF16, TSR_MXF6E3M2}, {TSR_BF16, TSR_MXF6E2M3}, {TSR_BF16, TSR_MXF4},
+               {TSR_F16, TSR_MXI8},      {TSR_BF16, TSR_NVF4},     {TSR_BF16, TSR_Q8_0},
+               {TSR_F16, TSR_Q4_0}};
+
+/* Whether case i is one of format f's. */
+static bool chosen(const struct suite *s, const struct attention_case *c, size_t f, size_t i)
+{
+    bool large = tsr_chip_tiles(s->chip) > 16, all = s->thorough || s->format;
+    struct tsr_npu_slab ignored;
+    if (!suite_wants(s, formats[f].cache))
+        return false;
+    if (s->shape.m == 0 && tsr_npu_attention_cache(s->isa, s->chip, c->d, formats[f].queries,
+                                                   formats[f].cache, &ignored, NULL) != TSR_OK)
+        return false;
+    return all || f == 0 || (f == 1 && (!large || i < 3)) || (f > 1 && i % 4 == f % 4);
+}
+
 enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
 {
-    static const struct {
-        enum tsr_dtype queries, cache;
-    } formats[] = {
-        {TSR_BF16, TSR_BF16}, {TSR_F16, TSR_F16}, {TSR_BF16, TSR_F8E4M3}, {TSR_F16, TSR_F8E5M2}};
     bool large = tsr_chip_tiles(s->chip) > 16;
     const struct attention_case *own = large ? large_cases : small_cases;
     size_t n = large ? sizeof large_cases / sizeof *own : sizeof small_cases / sizeof *own;
@@ -326,9 +386,7 @@ enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
     }
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++)
         for (size_t i = 0; i < n && st == TSR_OK; i++)
-            if (suite_wants(s, formats[f].cache) &&
-                (f == 0 || (f == 1 && !large) || (f == 1 ? i < 3 : i % 3 == (f == 2)) ||
-                 s->thorough || s->format))
+            if (chosen(s, &own[i], f, i))
                 st = one(s, &own[i], formats[f].queries, formats[f].cache, err);
     return st;
 }
