@@ -36,7 +36,8 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const struct tsr_block *b)
     for (size_t p = 0; p < b->k; p += 4, a += 8 * pairs, w += 6 * vl) {
         BF16_A(0)
         BF16_A(1)
-        BF16_A(2) BF16_A(3)
+        BF16_A(2)
+        BF16_A(3)
 #define STEP(v)                                                                                    \
     const svbfloat16_t w##v = svreinterpret_bf16(svld1_vnum(all, w, v));                           \
     MMLA_EACH_PAIR(BF16_MMLA, v)

@@ -36,7 +36,8 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
     for (size_t p = 0; p < b->k; p += 8, a += 16 * pairs, w += 6 * vl) {
         I8_A(0)
         I8_A(1)
-        I8_A(2) I8_A(3)
+        I8_A(2)
+        I8_A(3)
 #define STEP(v)                                                                                    \
     const svint8_t w##v = svld1_vnum(all, w, v);                                                   \
     MMLA_EACH_PAIR(I8_MMLA, v)

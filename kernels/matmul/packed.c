@@ -66,7 +66,7 @@ static void lay_out(struct plan *p, size_t m, size_t threads, uint8_t *scratch)
     p->a = carve(scratch, &at, blocks * p->block_bytes);
     p->a_scale = carve(scratch, &at, lines * sizeof(float));
     p->a_sum = carve(scratch, &at, lines * sizeof(int32_t));
-    p->a_groups = carve(scratch, &at, lines * p->groups * sizeof(float));
+    p->a_groups = carve(scratch, &at, lines * p->groups * 2 * sizeof(float));
     p->staging = carve(scratch, &at, p->tasks * p->staging_bytes);
     p->space = carve(scratch, &at, p->tasks * p->space_bytes);
     p->delta = carve(scratch, &at, p->tasks * p->delta_bytes);
@@ -116,7 +116,8 @@ static void pack_task(void *arg, size_t t)
                                    .to = p->a + b * p->block_bytes,
                                    .a_scale = p->a_scale + row,
                                    .a_sum = p->a_sum + row,
-                                   .a_groups = p->groups > 0 ? p->a_groups + row * p->groups : NULL,
+                                   .a_groups =
+                                       p->groups > 0 ? p->a_groups + row * p->groups * 2 : NULL,
                                    .staging = p->staging + t * p->staging_bytes};
         tsr_pack_rows(&r);
     }
@@ -175,7 +176,7 @@ static void run_panel(const struct plan *p, size_t panel, size_t t)
                                     .a_scale = p->a_scale + row,
                                     .a_sum = p->a_sum + row,
                                     .a_groups =
-                                        p->groups > 0 ? p->a_groups + row * p->groups : NULL,
+                                        p->groups > 0 ? p->a_groups + row * p->groups * 2 : NULL,
                                     .c = op->c + (p->first_row + row) * op->ldc + first,
                                     .ldc = op->ldc,
                                     .run = p->layout->run};

@@ -92,7 +92,8 @@ struct tsr_block {
     const float *b_scale;  /* i8, i4: per column */
     const float *a_scale;  /* i8: per row */
     const int32_t *a_sum;  /* i4: per row, over k */
-    const float *a_groups; /* q4_k: [k / 32][rows of the block], sums of A over a group */
+    const float *a_groups; /* q4_k: [k / 32][rows of the block / 2][4], sums of A over a group of
+                            * rows r, r + 1 as r, r, r + 1, r + 1 */
     float *c;
     size_t ldc;
     size_t run;   /* groups of integers: see struct tsr_weights_layout */

@@ -110,7 +110,7 @@ static void block_groups(const struct tsr_block *b)
             const size_t at = j / 2 * 4 + j % 2;
             float f = 0;
             for (size_t g = 0; b->shift != NULL && g < groups; g++)
-                f = fmaf(b->a_groups[g * ROWS + i], b->shift[g * PAIRED * 2 + at], f);
+                f = fmaf(b->a_groups[g * ROWS * 2 + i * 2], b->shift[g * PAIRED * 2 + at], f);
             int32_t sum = 0;
             for (size_t g = 0; g < groups; g++) {
                 if (g % b->run == 0)

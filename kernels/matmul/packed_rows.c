@@ -119,6 +119,13 @@ static const void *row_of(const struct tsr_rows *r, size_t i)
     return r->operand == TSR_F32 ? (const void *)f : h;
 }
 
+/* As struct tsr_block has them. */
+static void put_group(const struct tsr_rows *r, size_t g, size_t i, float sum)
+{
+    float *to = r->a_groups + g * r->lines * 2 + i * 2;
+    to[0] = to[1] = sum;
+}
+
 /* Sums of the codes: of all, and of each group. */
 static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
 {
@@ -129,7 +136,7 @@ static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
         for (size_t j = 0; j < n; j++)
             sum += row[p + j];
         if (r->a_groups != NULL)
-            r->a_groups[p / TSR_GROUP * r->lines + i] = (float)sum;
+            put_group(r, p / TSR_GROUP, i, (float)sum);
         all += sum;
     }
     r->a_sum[i] = all;
@@ -147,7 +154,7 @@ void tsr_pack_rows(const struct tsr_rows *r)
                 r->a_scale[i] = 0;
                 r->a_sum[i] = 0;
                 for (size_t g = 0; r->a_groups != NULL && g < r->padded / TSR_GROUP; g++)
-                    r->a_groups[g * r->lines + i] = 0;
+                    put_group(r, g, i, 0);
             }
             continue;
         }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks of weights with a scale per group of 32, by SMMLA. Contract: tessera/kernels.h.
+ *
+ * The sums of integers are not converted and cleared after every group. They begin at the bits of
+ * 1.5 * 2^23 and go on: while |S| <= 2^22 those bits, read as a float, are 1.5 * 2^23 + S exactly,
+ * so one FSUB gives S and one FMLA adds S (scale_g - scale_{g+1}). A run ends before S can leave
+ * that range (packed_layout.c).
+ * A block is 12 rows x 2 vectors: 12 registers of integers, 12 of floats, 8 for everything else.
+ * A group is 48 mmla and 24 floating-point instructions: 2/3 of the mmla peak. */
+#ifndef KERNELS_MATMUL_GROUPS_I8MM_H
+#define KERNELS_MATMUL_GROUPS_I8MM_H
+
+#include "kernels/matmul/mmla_sve.h"
+
+#define GROUPS_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
+
+static inline size_t groups_columns(void)
+{
+    return 4 * (svcntb() / 16);
+}
+
+/* One row's vector of 2 x 2s: even or odd halves of the segments. */
+MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g)
+{
+    if (row >= b->rows)
+        return;
+    const svbool_t p = svwhilelt_b32_u64(0, b->columns);
+    const svuint64_t x = svreinterpret_u64(f), y = svreinterpret_u64(g);
+    const svfloat32_t z = svreinterpret_f32(row % 2 == 0 ? svuzp1(x, y) : svuzp2(x, y));
+    svst1(p, b->c + row * b->ldc, svmul_x(p, z, b->a_scale[row]));
+}
+
+MMLA_INLINE void groups_block(const struct tsr_block *b)
+{
+    const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
+    const uint64_t vb = svcntb(), vw = svcntw();
+    const int8_t *a = b->a, *w = b->b;
+    const float *delta = b->delta;
+    svfloat32_t magic = svdup_f32(0x1.8p23f);
+    TSR_OPAQUE_VECTOR(magic);
+#define FLOATS(i) svfloat32_t f##i = svdup_f32(0), g##i = f##i;
+    GROUPS_EACH(FLOATS)
+    const size_t groups = b->k / TSR_GROUP;
+    const float *shift = b->shift, *sums = b->a_groups;
+    for (size_t g = 0; shift != NULL && g < groups; g++, shift += 2 * vw, sums += 24) {
+        const svfloat32_t s0 = svld1(p32, shift), s1 = svld1_vnum(p32, shift, 1);
+#define SHIFT(i)                                                                                   \
+    {                                                                                              \
+        const svfloat32_t x = svld1rq(p32, sums + 4 * i);                                          \
+        f##i = svmla_x(p32, f##i, x, s0);                                                          \
+        g##i = svmla_x(p32, g##i, x, s1);                                                          \
+    }
+        GROUPS_EACH(SHIFT)
+    }
+    for (size_t left = groups; left > 0;) {
+        const size_t run = tsr_least(left, b->run);
+        left -= run;
+#define START(i) svint32_t x##i = svreinterpret_s32(magic), y##i = x##i;
+        GROUPS_EACH(START)
+        for (size_t g = 0; g < run; g++, delta += 2 * vw) {
+#define STEP(i)                                                                                    \
+    {                                                                                              \
+        const svint8_t rows = svld1rq(all, a + 16 * i);                                            \
+        x##i = svmmla(x##i, rows, w0);                                                             \
+        y##i = svmmla(y##i, rows, w1);                                                             \
+    }
+            for (int step = 0; step < 4; step++, a += 96, w += 2 * vb) {
+                const svint8_t w0 = svld1(all, w), w1 = svld1_vnum(all, w, 1);
+                GROUPS_EACH(STEP)
+            }
+            const svfloat32_t d0 = svld1(p32, delta), d1 = svld1_vnum(p32, delta, 1);
+#define FIX(i)                                                                                     \
+    f##i = svmla_x(p32, f##i, svsub_x(p32, svreinterpret_f32(x##i), magic), d0);                   \
+    g##i = svmla_x(p32, g##i, svsub_x(p32, svreinterpret_f32(y##i), magic), d1);
+            GROUPS_EACH(FIX)
+        }
+    }
+#define STORE(i)                                                                                   \
+    groups_store(b, 2 * i, f##i, g##i);                                                            \
+    groups_store(b, 2 * i + 1, f##i, g##i);
+    GROUPS_EACH(STORE)
+#undef FLOATS
+#undef SHIFT
+#undef START
+#undef STEP
+#undef FIX
+#undef STORE
+}
+
+/* Cells of nibbles, k low and k + 8 high, to two of i8. flip: whether codes are signed. */
+MMLA_INLINE void groups_expand(const struct tsr_panel *from, struct tsr_prepared *to,
+                               bool is_signed)
+{
+    const svbool_t all = svptrue_b8();
+    const size_t step = from->columns * 8; /* bytes of a step of cells: two vectors */
+    const int8_t *in = from->elements;
+    int8_t *out = to->space;
+    for (size_t p = 0; p < from->k; p += 16, in += step, out += 2 * step)
+        for (size_t v = 0; v < step; v += svcntb()) {
+            const svint8_t x = svld1(all, in + v);
+            const svuint8_t u = svreinterpret_u8(x);
+            svint8_t low = svreinterpret_s8(svand_x(all, u, 15));
+            svint8_t high = svreinterpret_s8(svlsr_x(all, u, 4));
+            if (is_signed) {
+                low = svasr_x(all, svlsl_x(all, x, 4), 4);
+                high = svasr_x(all, x, 4);
+            }
+            svst1(all, out + v, low);
+            svst1(all, out + step + v, high);
+        }
+    to->elements = to->space;
+}
+
+/* delta of scales that are one f16 a group and column: what tsr_prepare_groups makes of them. */
+MMLA_INLINE void groups_deltas(const struct tsr_panel *from, struct tsr_prepared *to, size_t run)
+{
+    const svbool_t all = svptrue_b32();
+    const size_t groups = from->k / TSR_GROUP, columns = svcntw();
+    const uint16_t *scales = from->scales;
+    float *out = to->delta;
+    for (size_t g = 0; g < groups; g++, scales += columns, out += 2 * columns) {
+#define HALF(at) svcvt_f32_x(all, svreinterpret_f16(svld1uh_u32(all, scales + (at))))
+        svfloat32_t delta = HALF(0);
+        if ((g + 1) % run != 0 && g + 1 < groups)
+            delta = svsub_x(all, delta, HALF(columns));
+#undef HALF
+        const svuint64_t pairs = svreinterpret_u64(delta);
+        svst1(all, out, svreinterpret_f32(svzip1(pairs, pairs)));
+        svst1_vnum(all, out, 1, svreinterpret_f32(svzip2(pairs, pairs)));
+    }
+}
+
+#endif
