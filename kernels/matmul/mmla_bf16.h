@@ -41,7 +41,7 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const struct tsr_block *b)
 #define STEP(v)                                                                                    \
     const svbfloat16_t w##v = svreinterpret_bf16(svld1_vnum(all, w, v));                           \
     MMLA_EACH_PAIR(BF16_MMLA, v)
-            MMLA_EACH_VECTOR(STEP)
+        MMLA_EACH_VECTOR(STEP)
     }
 #define STORE(i)                                                                                   \
     if (2 * i < b->rows) {                                                                         \

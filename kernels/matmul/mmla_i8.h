@@ -41,7 +41,7 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
 #define STEP(v)                                                                                    \
     const svint8_t w##v = svld1_vnum(all, w, v);                                                   \
     MMLA_EACH_PAIR(I8_MMLA, v)
-            MMLA_EACH_VECTOR(STEP)
+        MMLA_EACH_VECTOR(STEP)
     }
 #define ROW(uzp, row, i)                                                                           \
     if (row < b->rows) {                                                                           \

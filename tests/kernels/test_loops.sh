@@ -58,3 +58,6 @@ at_least matmul_f32_sve matmul armv8.2-a+sve a64fx 99
 at_least matmul_bf16_bf16 matmul armv8.2-a+sve+bf16 neoverse-n2 99
 at_least matmul_i8_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 99
 at_least matmul_i4_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 95
+for f in q8_0 q4_0 q4_k; do
+    at_least matmul_${f}_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 66
+done

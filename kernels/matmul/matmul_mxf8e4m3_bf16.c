@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mxf8e4m3 weights: normal elements are bf16 but for the exponent's bias, 127 - 7. */
+#include "kernels/matmul/mx_bf16.h"
+
+tsr_matmul_kernel_fn tsr_matmul_mxf8e4m3_bf16;
+
+static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
+{
+    /* Subnormals count 2^-9. */
+    static const struct mx_element element = {
+        .bits = 8,
+        .small = 8,
+        .shift = 4,
+        .bias = 120 << 7,
+        .special = 0x7F,
+        .table = {0x0000, 0x3B00, 0x3B80, 0x3BC0, 0x3C00, 0x3C20, 0x3C40, 0x3C60}};
+    mx_expand(&element, from, to);
+}
+
+static void block(const struct tsr_block *b)
+{
+    mmla_bf16(4, b);
+}
+
+const struct tsr_matmul_kernel *tsr_matmul_mxf8e4m3_bf16(void)
+{
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_BF16,
+                                                    .rows = 8,
+                                                    .columns = mmla_columns,
+                                                    .prepare = prepare,
+                                                    .block = block};
+    return &kernel;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mxf8e5m2 weights: normal elements are bf16 but for the exponent's bias, 127 - 15. */
+#include "kernels/matmul/mx_bf16.h"
+
+tsr_matmul_kernel_fn tsr_matmul_mxf8e5m2_bf16;
+
+static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
+{
+    /* Subnormals count 2^-16. */
+    static const struct mx_element element = {.bits = 8,
+                                              .small = 4,
+                                              .shift = 5,
+                                              .bias = 112 << 7,
+                                              .special = 0x7C,
+                                              .infinity = 0x7C,
+                                              .table = {0x0000, 0x3780, 0x3800, 0x3840}};
+    mx_expand(&element, from, to);
+}
+
+static void block(const struct tsr_block *b)
+{
+    mmla_bf16(4, b);
+}
+
+const struct tsr_matmul_kernel *tsr_matmul_mxf8e5m2_bf16(void)
+{
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_BF16,
+                                                    .rows = 8,
+                                                    .columns = mmla_columns,
+                                                    .prepare = prepare,
+                                                    .block = block};
+    return &kernel;
+}
