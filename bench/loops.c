@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `loops [--json] OBJECT...`: finds in each Arm object file the innermost loop with the most
- * multiply-accumulates, lets llvm-mca run it on models of cores, and prints MAC per cycle and the
- * share of the core's peak. Modelled figures: memory is taken as always in L1. */
+/* `loops [--json] [--core=NAME] OBJECT...`: finds in each Arm object file the innermost loop with
+ * the most multiply-accumulates, lets llvm-mca run it on models of cores, and prints MAC per cycle
+ * and the share of the core's peak. Of matvec_* it is the loop with the fewest MACs per vector that
+ * is loaded, that of one row, and the share is of the larger of two bounds: the core's vector
+ * loads, one MAC instruction per vector of weights. Modelled figures: memory is taken as always in
+ * L1. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,10 +23,13 @@ struct core {
     const char *name;
     unsigned vector_bits;
     unsigned pipes; /* that take a MAC instruction each cycle */
+    unsigned loads; /* of a vector each cycle */
 };
 /* Pipes: Arm's software optimisation guides of N2, V2 and V1, Fujitsu's A64FX manual. */
-static const struct core cores[] = {
-    {"neoverse-n2", 128, 2}, {"neoverse-v2", 128, 4}, {"neoverse-v1", 256, 2}, {"a64fx", 512, 2}};
+static const struct core cores[] = {{"neoverse-n2", 128, 2, 3},
+                                    {"neoverse-v2", 128, 4, 3},
+                                    {"neoverse-v1", 256, 2, 2},
+                                    {"a64fx", 512, 2, 2}};
 enum {
     CORES = sizeof cores / sizeof cores[0]
 };
@@ -53,6 +59,7 @@ struct insn {
 struct loop {
     size_t first, last; /* indices of instructions */
     unsigned macs;      /* per 128 bits of vector */
+    unsigned loads;     /* of whole vectors */
 };
 
 static void die(const char *what, const char *which)
@@ -163,12 +170,38 @@ static unsigned long branch_target(const char *text)
     return hex != NULL ? strtoul(hex, NULL, 16) : 0;
 }
 
-/* The innermost loop with the most MACs; macs = 0 where there is none. Loops come out in the order
- * of their ends, so one that starts before the last found loop encloses it. */
-static struct loop hottest(const struct insn *insns, size_t n)
+/* Whether it loads a vector, not one value or segment into all of it. */
+static bool loads_vector(const char *text)
 {
-    struct loop best = {0, 0, 0};
+    return strncmp(text, "ld1", 3) == 0 && text[3] != 'r';
+}
+
+/* Whether `l` is the loop that is asked for, rather than `best`. */
+static bool is_better(struct loop l, struct loop best, bool few_rows)
+{
+    if (!few_rows)
+        return l.macs > best.macs;
+    if (l.macs == 0 || l.loads == 0)
+        return false;
+    return best.macs == 0 || l.macs * best.loads < best.macs * l.loads;
+}
+
+/* MACs of an object's widest instruction per 128 bits: the loops that hold it are the products. */
+static unsigned widest(const struct insn *insns, size_t n)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = macs_of(insns[i].text) > most ? macs_of(insns[i].text) : most;
+    return most;
+}
+
+/* The innermost loop with the most MACs, or of one row; macs = 0 where there is none. Loops come
+ * out in the order of their ends, so one that starts before the last found loop encloses it. */
+static struct loop hottest(const struct insn *insns, size_t n, bool few_rows)
+{
+    struct loop best = {0, 0, 0, 0};
     size_t covered = 0; /* no innermost loop starts before this */
+    const unsigned product = widest(insns, n);
     for (size_t last = 0; last < n; last++) {
         unsigned long target = branch_target(insns[last].text);
         if (target == 0 || target > insns[last].address)
@@ -179,10 +212,15 @@ static struct loop hottest(const struct insn *insns, size_t n)
             first--;
         if (insns[first].address != target || last - first >= MAX_LOOP)
             continue;
-        struct loop l = {first, last, 0};
-        for (size_t i = first; i <= last; i++)
-            l.macs += macs_of(insns[i].text);
-        if (l.macs > best.macs)
+        struct loop l = {first, last, 0, 0};
+        bool products = false;
+        for (size_t i = first; i <= last; i++) {
+            unsigned macs = macs_of(insns[i].text);
+            l.macs += macs;
+            l.loads += loads_vector(insns[i].text);
+            products = products || macs == product;
+        }
+        if ((products || !few_rows) && is_better(l, best, few_rows))
             best = l;
         covered = last + 1;
     }
@@ -233,17 +271,16 @@ static long model_cycles(const struct core *core, const char *iterations, const 
 
 /* MACs per 128 bits of the instruction that makes most of the loop's: the peak is its. *l keeps
  * those MACs alone: a scale's FMLA beside the products is a cost. */
-static unsigned main_op(const struct insn *insns, struct loop *loop)
+static unsigned main_op(const struct insn *insns, struct loop *l)
 {
-    const struct loop l = *loop;
     unsigned count[65] = {0}, best = 0;
-    for (size_t i = l.first; i <= l.last; i++) {
+    for (size_t i = l->first; i <= l->last; i++) {
         unsigned macs = macs_of(insns[i].text);
         count[macs] += macs;
         if (macs > 0 && count[macs] > count[best])
             best = macs;
     }
-    loop->macs = count[best];
+    l->macs = count[best];
     return best;
 }
 
@@ -265,40 +302,59 @@ static void print_mix(const struct insn *insns, struct loop l, double macs)
     printf("}");
 }
 
-/* One row per core of the loop in `object`; returns whether there was one. */
-static bool report(const char *object, const struct insn *insns, size_t n, bool json, bool first)
+/* One core's row. cycles: of 200 rounds. */
+static void print_row(const struct core *core, const char *name, int length,
+                      const struct insn *insns, struct loop l, double cycles, bool json)
 {
-    struct loop l = hottest(insns, n);
+    const bool few_rows = strncmp(name, "matvec", 6) == 0;
+    const unsigned main_macs = main_op(insns, &l);
+    const double vectors = core->vector_bits / 128, macs = l.macs * vectors;
+    const double rate = macs * 200 / cycles, bytes = l.loads * vectors * 16 * 200 / cycles;
+    double percent = 100 * rate / (main_macs * vectors * core->pipes);
+    if (few_rows) {
+        double by_load = (double)l.loads / core->loads, by_mac = (double)l.loads / core->pipes;
+        percent = 100 * 200 * (by_load > by_mac ? by_load : by_mac) / cycles;
+    }
+    if (json) {
+        printf("\n  {\"kernel\": \"%.*s\", \"target\": \"%s\", \"dim\": 0, \"unit\": \"%s\", "
+               "\"mac_per_cycle\": %.2f, \"percent_of_peak\": %.1f, \"cycles_per_elem\": %.5f, "
+               "\"bytes_per_cycle\": %.1f, \"insns_per_mac\": ",
+               length, name, core->name, few_rows ? "bandwidth" : "matmul", rate, percent, 1 / rate,
+               bytes);
+        print_mix(insns, l, macs);
+        printf("}");
+        return;
+    }
+    printf("%-26.*s %-12s %9.2f %7.1f %9zu %10.4f %12.1f\n", length, name, core->name, rate,
+           percent, l.last - l.first + 1, (double)(l.last - l.first + 1) / macs, bytes);
+}
+
+/* One row per core of the loop in `object`; returns whether there was one. `only`: null, or the one
+ * core. */
+static bool report(const char *object, const struct insn *insns, size_t n, bool json, bool first,
+                   const char *only)
+{
     const char *slash = strrchr(object, '/'), *base = slash != NULL ? slash + 1 : object;
     int length = (int)strcspn(base, ".");
+    struct loop l = hottest(insns, n, strncmp(base, "matvec", 6) == 0);
     if (l.macs == 0) {
         fprintf(stderr, "loops: %.*s: no loop with multiply-accumulates\n", length, base);
         return false;
     }
-    const unsigned main_macs = main_op(insns, &l);
     bool any = false;
     for (int c = 0; c < CORES; c++) {
+        if (only != NULL && strcmp(only, cores[c].name) != 0)
+            continue;
         /* The steady state: what 200 more rounds cost. */
         long few = model_cycles(&cores[c], "100", insns, l);
-        long many = model_cycles(&cores[c], "300", insns, l);
+        long many = few < 0 ? -1 : model_cycles(&cores[c], "300", insns, l);
         if (few < 0 || many <= few) {
             fprintf(stderr, "loops: %.*s: no model for %s\n", length, base, cores[c].name);
             continue;
         }
-        unsigned vectors = cores[c].vector_bits / 128;
-        double macs = (double)l.macs * vectors, rate = macs * 200 / (double)(many - few);
-        double peak = (double)(main_macs * vectors * cores[c].pipes);
-        if (json) {
-            printf("%s\n  {\"kernel\": \"%.*s\", \"target\": \"%s\", \"dim\": 0, "
-                   "\"unit\": \"matmul\", \"mac_per_cycle\": %.2f, "
-                   "\"percent_of_peak\": %.1f, \"insns_per_mac\": ",
-                   first && !any ? "" : ",", length, base, cores[c].name, rate, 100 * rate / peak);
-            print_mix(insns, l, macs);
-            printf("}");
-        } else {
-            printf("%-24.*s %-12s %9.2f %7.1f %9zu %10.4f\n", length, base, cores[c].name, rate,
-                   100 * rate / peak, l.last - l.first + 1, (double)(l.last - l.first + 1) / macs);
-        }
+        if (json && !(first && !any))
+            printf(",");
+        print_row(&cores[c], base, length, insns, l, (double)(many - few), json);
         any = true;
     }
     return any;
@@ -306,25 +362,34 @@ static bool report(const char *object, const struct insn *insns, size_t n, bool 
 
 int main(int argc, char **argv)
 {
-    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-    if (argc < 2 + json || argv[1 + json][0] == '-') {
-        fprintf(stderr, "usage: loops [--json] OBJECT...\n");
+    bool json = false;
+    const char *only = NULL;
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-'; at++) {
+        json = json || strcmp(argv[at], "--json") == 0;
+        if (strncmp(argv[at], "--core=", 7) == 0)
+            only = argv[at] + 7;
+        else if (strcmp(argv[at], "--json") != 0)
+            at = argc;
+    }
+    if (at >= argc) {
+        fprintf(stderr, "usage: loops [--json] [--core=NAME] OBJECT...\n");
         return 2;
     }
     struct insn *insns = malloc(MAX_INSNS * sizeof *insns);
     if (insns == NULL)
-        die("out of memory", argv[1 + json]);
+        die("out of memory", argv[at]);
     if (json)
         printf("[");
     else
         printf("Modelled by llvm-mca, the steady state of the hot loop, data in L1.\n"
-               "%-24s %-12s %9s %7s %9s %10s\n",
-               "kernel", "core", "MAC/cycle", "% peak", "loop insn", "insn/MAC");
+               "%-26s %-12s %9s %7s %9s %10s %12s\n",
+               "kernel", "core", "MAC/cycle", "% peak", "loop insn", "insn/MAC", "byte/cycle");
     fflush(stdout);
     bool first = true;
-    for (int i = 1 + json; i < argc; i++) {
-        size_t n = disassemble(argv[i], insns);
-        if (report(argv[i], insns, n, json, first))
+    for (; at < argc; at++) {
+        size_t n = disassemble(argv[at], insns);
+        if (report(argv[at], insns, n, json, first, only))
             first = false;
     }
     if (json)

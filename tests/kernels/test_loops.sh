@@ -39,8 +39,8 @@ at_least() {
     clang-19 --target=aarch64-linux-gnu -std=c11 -O2 -ffp-contract=off -march="$3" \
         -mtune=neoverse-n2 -I"$TESSERA_SOURCE_DIR" -I"$TESSERA_SOURCE_DIR/include" \
         -c -o "$1.o" "$TESSERA_SOURCE_DIR/kernels/$2/$1.c"
-    "$TESSERA_LOOPS" --json "$1.o" | awk -v target="\"$4\"" -v least="$5" -v kernel="$1" '
-        index($0, target) {
+    "$TESSERA_LOOPS" --json --core="$4" "$1.o" | awk -v target="$4" -v least="$5" -v kernel="$1" '
+        /percent_of_peak/ {
             sub(/.*"percent_of_peak": /, "")
             got = $0 + 0
         }
