@@ -18,11 +18,17 @@ enum {
     BLOCKS = QUANT_CHUNK / QUANT_BLOCK
 };
 
-/* Blocks of a chunk: largest positive value's bits (at most 0: none) and largest negative's; q8_0
- * has the largest magnitude in `positive`. Then the reciprocals of the scales. */
+/* A figure of each block: the bits of an f32, or of a bf16. */
+union tops {
+    uint32_t f32[BLOCKS];
+    uint16_t bf16[BLOCKS];
+};
+
+/* q8_0: largest magnitudes in `positive`. q4_0: the largest of the bits as signed integers, which
+ * is the largest positive value if there is one, and as unsigned ones, which is the largest
+ * negative if there is one. Then the reciprocals of the scales. */
 struct chunk {
-    int32_t positive[BLOCKS];
-    uint32_t negative[BLOCKS];
+    union tops positive, negative;
     float r[BLOCKS];
 };
 
@@ -35,15 +41,18 @@ struct chunk {
     case 8:                                                                                        \
         pass##_256(__VA_ARGS__);                                                                   \
         break;                                                                                     \
+    case 16:                                                                                       \
+        pass##_512(__VA_ARGS__);                                                                   \
+        break;                                                                                     \
     default:                                                                                       \
         pass##_any(__VA_ARGS__);                                                                   \
         break;                                                                                     \
     }
 
-/* Slots of a block and the predicate of slot i; 0: as many as the vector length asks for. */
-static QUANT_INLINE unsigned slots_of(unsigned slots)
+/* Slots of a block, `lanes` each, and the predicates; 0: as many as the vector length asks for. */
+static QUANT_INLINE unsigned slots_of(unsigned slots, uint64_t lanes)
 {
-    return slots > 0 ? slots : (unsigned)((QUANT_BLOCK + svcntw() - 1) / svcntw());
+    return slots > 0 ? slots : (unsigned)((QUANT_BLOCK + lanes - 1) / lanes);
 }
 
 static QUANT_INLINE svbool_t slot(unsigned slots, unsigned i)
@@ -51,40 +60,77 @@ static QUANT_INLINE svbool_t slot(unsigned slots, unsigned i)
     return slots > 0 ? svptrue_b32() : svwhilelt_b32_u64(i * svcntw(), QUANT_BLOCK);
 }
 
-static QUANT_INLINE svuint32_t bits(svbool_t p, bool bf16, const void *x, size_t i)
+static QUANT_INLINE svbool_t half_slot(unsigned slots, unsigned i)
 {
-    return svreinterpret_u32(quant_load(p, bf16, x, i));
+    return slots > 0 ? svptrue_b16() : svwhilelt_b16_u64(i * svcnth(), QUANT_BLOCK);
 }
 
-static QUANT_INLINE void max_8(unsigned slots, bool bf16, const void *x, size_t blocks,
-                               struct chunk *c)
+static QUANT_INLINE void max_8_f32(unsigned slots, const uint32_t *x, size_t blocks,
+                                   struct chunk *c)
 {
-    for (size_t b = 0; b < blocks; b++) {
-        svuint32_t most = svdup_u32(0);
-        for (unsigned i = 0; i < slots_of(slots); i++) {
-            svbool_t p = slot(slots, i);
-            svuint32_t v = bits(p, bf16, x, b * QUANT_BLOCK + i * svcntw());
-            most = svmax_x(svptrue_b32(), most, svand_x(svptrue_b32(), v, 0x7FFFFFFF));
-        }
-        c->positive[b] = (int32_t)svmaxv(svptrue_b32(), most);
+    const svbool_t all = svptrue_b32();
+    for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
+        svuint32_t most = svand_x(all, svld1(slot(slots, 0), x), 0x7FFFFFFF);
+        for (unsigned i = 1; i < slots_of(slots, svcntw()); i++)
+            most = svmax_x(all, most,
+                           svand_x(all, svld1(slot(slots, i), x + i * svcntw()), 0x7FFFFFFF));
+        c->positive.f32[b] = svmaxv(all, most);
     }
 }
 
-static QUANT_INLINE void max_4(unsigned slots, bool bf16, const void *x, size_t blocks,
-                               struct chunk *c)
+static QUANT_INLINE void max_8_bf16(unsigned slots, const uint16_t *x, size_t blocks,
+                                    struct chunk *c)
 {
-    for (size_t b = 0; b < blocks; b++) {
-        svint32_t most = svdup_s32(0);
-        svuint32_t least = svdup_u32(0);
-        for (unsigned i = 0; i < slots_of(slots); i++) {
-            svbool_t p = slot(slots, i);
-            svuint32_t v = bits(p, bf16, x, b * QUANT_BLOCK + i * svcntw());
-            most = svmax_x(svptrue_b32(), most, svreinterpret_s32(v));
-            least = svmax_x(svptrue_b32(), least, v);
-        }
-        c->positive[b] = svmaxv(svptrue_b32(), most);
-        c->negative[b] = svmaxv(svptrue_b32(), least);
+    const svbool_t all = svptrue_b16();
+    for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
+        svuint16_t most = svand_x(all, svld1(half_slot(slots, 0), x), 0x7FFF);
+        for (unsigned i = 1; i < slots_of(slots, svcnth()); i++)
+            most = svmax_x(all, most,
+                           svand_x(all, svld1(half_slot(slots, i), x + i * svcnth()), 0x7FFF));
+        c->positive.bf16[b] = svmaxv(all, most);
     }
+}
+
+static QUANT_INLINE void max_4_f32(unsigned slots, const uint32_t *x, size_t blocks,
+                                   struct chunk *c)
+{
+    const svbool_t all = svptrue_b32();
+    for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
+        svuint32_t least = svld1(slot(slots, 0), x);
+        svint32_t most = svreinterpret_s32(least);
+        for (unsigned i = 1; i < slots_of(slots, svcntw()); i++) {
+            svuint32_t v = svld1(slot(slots, i), x + i * svcntw());
+            most = svmax_x(all, most, svreinterpret_s32(v));
+            least = svmax_x(all, least, v);
+        }
+        c->positive.f32[b] = (uint32_t)svmaxv(all, most);
+        c->negative.f32[b] = svmaxv(all, least);
+    }
+}
+
+static QUANT_INLINE void max_4_bf16(unsigned slots, const uint16_t *x, size_t blocks,
+                                    struct chunk *c)
+{
+    const svbool_t all = svptrue_b16();
+    for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
+        svuint16_t least = svld1(half_slot(slots, 0), x);
+        svint16_t most = svreinterpret_s16(least);
+        for (unsigned i = 1; i < slots_of(slots, svcnth()); i++) {
+            svuint16_t v = svld1(half_slot(slots, i), x + i * svcnth());
+            most = svmax_x(all, most, svreinterpret_s16(v));
+            least = svmax_x(all, least, v);
+        }
+        c->positive.bf16[b] = (uint16_t)svmaxv(all, most);
+        c->negative.bf16[b] = svmaxv(all, least);
+    }
+}
+
+/* Figures of the blocks from b on as f32 bits. */
+static QUANT_INLINE svuint32_t load_tops(svbool_t p, bool bf16, const union tops *t, size_t b)
+{
+    if (bf16)
+        return svlsl_x(p, svld1uh_u32(p, t->bf16 + b), 16);
+    return svld1(p, t->f32 + b);
 }
 
 /* Scales from signed values v = s before f16, and reciprocals. False where a block is for the
@@ -103,12 +149,12 @@ static QUANT_INLINE bool scale(svbool_t p, svfloat32_t v, uint16_t *scales, floa
 }
 
 /* The chunk's scales lie at `scales`, two bytes each, in any alignment. */
-static QUANT_PASS bool q8_0_scales(size_t blocks, struct chunk *c, uint16_t *scales)
+static QUANT_PASS bool q8_0_scales(bool bf16, size_t blocks, struct chunk *c, uint16_t *scales)
 {
     bool good = true;
     for (size_t b = 0; b < blocks; b += svcntw()) {
         svbool_t p = svwhilelt_b32_u64(b, blocks);
-        svfloat32_t max = svreinterpret_f32(svld1(p, c->positive + b));
+        svfloat32_t max = svreinterpret_f32(load_tops(p, bf16, &c->positive, b));
         good &= scale(p, svdiv_x(p, max, svdup_f32(127)), scales + b, c->r + b);
     }
     return good;
@@ -117,47 +163,45 @@ static QUANT_PASS bool q8_0_scales(size_t blocks, struct chunk *c, uint16_t *sca
 /* Where +max and -max are both there the first one decides: the other is taken away. */
 static void settle(bool bf16, const char *x, size_t blocks, struct chunk *c)
 {
+    const uint32_t sign = bf16 ? 0x8000 : UINT32_C(0x80000000);
     for (size_t b = 0; b < blocks; b++) {
-        uint32_t max = (uint32_t)c->positive[b], top = 0;
-        if (max == 0 || c->negative[b] != (max | UINT32_C(0x80000000)))
+        uint32_t max = bf16 ? c->positive.bf16[b] : c->positive.f32[b], top = 0;
+        uint32_t min = bf16 ? c->negative.bf16[b] : c->negative.f32[b];
+        if (max == 0 || min != (max | sign))
             continue;
-        for (size_t i = b * QUANT_BLOCK; (top & UINT32_C(0x7FFFFFFF)) != max; i++) {
-            uint16_t half = 0;
-            if (bf16)
-                memcpy(&half, x + 2 * i, 2);
-            else
-                memcpy(&top, x + 4 * i, 4);
-            top = bf16 ? (uint32_t)half << 16 : top;
-        }
-        if (top == max)
-            c->negative[b] = max;
+        for (size_t i = b * QUANT_BLOCK; (top & ~sign) != max; i++)
+            memcpy(&top, x + (bf16 ? 2 : 4) * i, bf16 ? 2 : 4);
+        union tops *less = top == max ? &c->negative : &c->positive;
+        if (bf16)
+            less->bf16[b] = 0;
         else
-            c->positive[b] = 0;
+            less->f32[b] = 0;
     }
 }
 
-static QUANT_PASS bool q4_0_ties(size_t blocks, const struct chunk *c)
+static QUANT_PASS bool q4_0_ties(bool bf16, size_t blocks, const struct chunk *c)
 {
     svbool_t ties = svpfalse();
     for (size_t b = 0; b < blocks; b += svcntw()) {
         svbool_t p = svwhilelt_b32_u64(b, blocks);
-        svint32_t pos = svld1(p, c->positive + b);
-        svuint32_t neg = svld1(p, c->negative + b);
-        p = svcmpeq(p, sveor_x(p, svreinterpret_u32(pos), neg), UINT32_C(0x80000000));
-        ties = svorr_z(svptrue_b32(), ties, svcmpne(p, pos, 0));
+        svuint32_t pos = load_tops(p, bf16, &c->positive, b);
+        svuint32_t neg = load_tops(p, bf16, &c->negative, b);
+        p = svcmpeq(p, sveor_x(p, pos, neg), UINT32_C(0x80000000));
+        ties = svorr_z(svptrue_b32(), ties, svcmpgt(p, svreinterpret_s32(pos), 0));
     }
     return svptest_any(svptrue_b32(), ties);
 }
 
-static QUANT_PASS bool q4_0_scales(size_t blocks, struct chunk *c, uint16_t *scales)
+static QUANT_PASS bool q4_0_scales(bool bf16, size_t blocks, struct chunk *c, uint16_t *scales)
 {
     bool good = true;
     for (size_t b = 0; b < blocks; b += svcntw()) {
         svbool_t p = svwhilelt_b32_u64(b, blocks);
-        svuint32_t pos = svreinterpret_u32(svld1(p, c->positive + b));
-        svuint32_t neg = svld1(p, c->negative + b);
-        svbool_t minus = svcmpgt(p, svand_x(p, neg, 0x7FFFFFFF), pos);
-        svfloat32_t top = svreinterpret_f32(svsel(minus, neg, pos));
+        svint32_t pos = svreinterpret_s32(load_tops(p, bf16, &c->positive, b));
+        svuint32_t most = svreinterpret_u32(svmax_x(p, pos, 0)); /* none: all are negative */
+        svuint32_t neg = load_tops(p, bf16, &c->negative, b);
+        svbool_t minus = svcmpgt(p, svand_x(p, neg, 0x7FFFFFFF), most);
+        svfloat32_t top = svreinterpret_f32(svsel(minus, neg, most));
         /* / -8 but for the sign of zero, which a block of zeros has not. */
         svfloat32_t v = svadd_x(p, svmul_x(p, top, svdup_f32(-0.125f)), svdup_f32(0));
         good &= scale(p, v, scales + b, c->r + b);
@@ -172,7 +216,7 @@ static QUANT_INLINE void bytes(unsigned slots, bool bf16, const void *x, size_t 
     const svfloat32_t round = svdup_f32(QUANT_ROUND + offset);
     for (size_t b = 0; b < blocks; b++) {
         const svfloat32_t r = svdup_f32(c->r[b]);
-        for (unsigned i = 0; i < slots_of(slots); i++) {
+        for (unsigned i = 0; i < slots_of(slots, svcntw()); i++) {
             svbool_t p = slot(slots, i);
             size_t at = b * QUANT_BLOCK + i * svcntw();
             svfloat32_t v = svmul_x(p, quant_load(p, bf16, x, at), r);
@@ -196,19 +240,19 @@ static QUANT_PASS void q4_0_pack(size_t n, const uint8_t *codes, uint8_t *out)
 #define COPIES(bits, slots)                                                                        \
     static QUANT_PASS void q8_0_max_f32_##bits(const void *x, size_t blocks, struct chunk *c)      \
     {                                                                                              \
-        max_8(slots, false, x, blocks, c);                                                         \
+        max_8_f32(slots, x, blocks, c);                                                            \
     }                                                                                              \
     static QUANT_PASS void q8_0_max_bf16_##bits(const void *x, size_t blocks, struct chunk *c)     \
     {                                                                                              \
-        max_8(slots, true, x, blocks, c);                                                          \
+        max_8_bf16((slots) / 2, x, blocks, c);                                                     \
     }                                                                                              \
     static QUANT_PASS void q4_0_max_f32_##bits(const void *x, size_t blocks, struct chunk *c)      \
     {                                                                                              \
-        max_4(slots, false, x, blocks, c);                                                         \
+        max_4_f32(slots, x, blocks, c);                                                            \
     }                                                                                              \
     static QUANT_PASS void q4_0_max_bf16_##bits(const void *x, size_t blocks, struct chunk *c)     \
     {                                                                                              \
-        max_4(slots, true, x, blocks, c);                                                          \
+        max_4_bf16((slots) / 2, x, blocks, c);                                                     \
     }                                                                                              \
     static QUANT_PASS void gguf_bytes_f32_##bits(                                                  \
         const void *x, size_t blocks, const struct chunk *c, float offset, uint8_t *out)           \
@@ -222,6 +266,7 @@ static QUANT_PASS void q4_0_pack(size_t n, const uint8_t *codes, uint8_t *out)
     }
 COPIES(128, 8)
 COPIES(256, 4)
+COPIES(512, 2)
 COPIES(any, 0)
 
 static bool chunk_8(bool bf16, const void *x, size_t blocks, uint8_t *elements, void *scales)
@@ -231,7 +276,7 @@ static bool chunk_8(bool bf16, const void *x, size_t blocks, uint8_t *elements, 
         BY_SLOTS(q8_0_max_bf16, x, blocks, &c)
     else
         BY_SLOTS(q8_0_max_f32, x, blocks, &c)
-    if (!q8_0_scales(blocks, &c, scales))
+    if (!q8_0_scales(bf16, blocks, &c, scales))
         return false;
     if (bf16)
         BY_SLOTS(gguf_bytes_bf16, x, blocks, &c, 0, elements)
@@ -248,9 +293,9 @@ static bool chunk_4(bool bf16, const void *x, size_t blocks, uint8_t *elements, 
         BY_SLOTS(q4_0_max_bf16, x, blocks, &c)
     else
         BY_SLOTS(q4_0_max_f32, x, blocks, &c)
-    if (q4_0_ties(blocks, &c))
+    if (q4_0_ties(bf16, blocks, &c))
         settle(bf16, x, blocks, &c);
-    if (!q4_0_scales(blocks, &c, scales))
+    if (!q4_0_scales(bf16, blocks, &c, scales))
         return false;
     if (bf16)
         BY_SLOTS(gguf_bytes_bf16, x, blocks, &c, 8, codes)
