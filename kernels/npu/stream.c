@@ -84,7 +84,7 @@ static uint64_t place(const struct tsr_chip *chip, struct npu_stream *s, uint64_
             c = s->out_cols;
         s->at[i] = at;
         uint64_t vectors = s->short_rows ? npu_ceil_div(c, lanes) : c / lanes + 1;
-        s->pitch_bytes[i] = vectors * lanes * x->size;
+        s->pitch_bytes[i] = x->pitch ? x->pitch : vectors * lanes * x->size;
         at += used ? npu_round_up(rows * s->parts * s->pitch_bytes[i], chip->tile.line_bytes) : 0;
     }
     return s->slot_bytes = at;
@@ -186,7 +186,7 @@ static void start(struct tsr_text *t, const struct npu_stream *s)
     }
     L("  li x24, %u", s->slots);
     L("  loop x24, rings_free");
-    L("  wait post(s%d, s%d)", NPU_IN_FREE, NPU_OUT_FREE);
+    L("  %s post(s%d, s%d)", s->setup_first ? "vcall nothing" : "wait", NPU_IN_FREE, NPU_OUT_FREE);
     if (s->indexed == NPU_INDEX_MEMORY)
         L("  wait post(s%d)", NPU_INDEX_FREE);
     L("rings_free:");
@@ -230,11 +230,52 @@ static void load_indexed(struct tsr_text *t, const struct npu_stream *s, bool la
     }
 }
 
+/* Rows in runs. Rows outside, where their runs lie side by side in HBM (slab-major), else runs
+ * outside (row-major): the inner dimension then is one run of bytes there. */
+static void load_runs(struct tsr_text *t, const struct npu_stream *s, uint32_t i, const char *wait,
+                      const char *post)
+{
+    const struct npu_tensor *x = &s->in[i];
+    L("  li x25, %llu", (ull)x->stride);
+    L("  li x26, %llu", (ull)s->pitch_bytes[i]);
+    L("  li x27, %llu", (ull)x->runs);
+    L("  li x28, %llu", (ull)x->part_stride);
+    L("  li x29, %llu", (ull)x->run_pitch);
+    if (x->runs) {
+        L("  li x24, %llu", (ull)x->run_bytes);
+        const char *then = x->rest_bytes ? "" : post;
+        if (x->stride == x->run_bytes)
+            L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x11, ss1=x25, ds1=x26, n2=x27, ss2=x28, "
+              "ds2=x29 %s %s",
+              20 + i, 14 + i, wait, then);
+        else
+            L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x27, ss1=x28, ds1=x29, n2=x11, ss2=x25, "
+              "ds2=x26 %s %s",
+              20 + i, 14 + i, wait, then);
+        wait = "";
+    }
+    if (!x->rest_bytes)
+        return;
+    L("  li x24, %llu", (ull)x->rest_bytes);
+    L("  addi x27, x%u, %llu", 14 + i, (ull)(x->runs * x->part_stride));
+    L("  addi x28, x%u, %llu", 20 + i, (ull)(x->runs * x->run_pitch));
+    L("  copy ch=0, dst=x28, src=x27, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", wait, post);
+}
+
 static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, bool last)
 {
     const struct npu_tensor *x = &s->in[i];
     if (i == 0 && s->indexed) {
         load_indexed(t, s, last);
+        return;
+    }
+    char wait[16] = "", post[16] = "";
+    if (i == 0)
+        snprintf(wait, sizeof wait, "wait(s%d)", NPU_IN_FREE);
+    if (last)
+        snprintf(post, sizeof post, "post(s%d)", NPU_IN_FULL);
+    if (x->run_pitch) {
+        load_runs(t, s, i, wait, post);
         return;
     }
     if (x->cols)
@@ -243,11 +284,6 @@ static void load(struct tsr_text *t, const struct npu_stream *s, uint32_t i, boo
         L("  muli x24, x13, %u", x->size);
     L("  li x25, %llu", (ull)x->stride);
     L("  li x26, %llu", (ull)s->pitch_bytes[i]);
-    char wait[16] = "", post[16] = "";
-    if (i == 0)
-        snprintf(wait, sizeof wait, "wait(s%d)", NPU_IN_FREE);
-    if (last)
-        snprintf(post, sizeof post, "post(s%d)", NPU_IN_FULL);
     if (s->parts == 1) {
         L("  copy ch=0, dst=x%u, src=x%u, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", 20 + i, 14 + i,
           wait, post);
@@ -287,8 +323,9 @@ static void call(struct tsr_text *t, const struct tsr_chip *chip, const struct n
 static void store(struct tsr_text *t, const struct npu_stream *s, uint32_t i)
 {
     const struct npu_tensor *x = &s->out[i];
-    uint64_t n = x->runs ? x->runs : s->parts, pitch = s->pitch_bytes[NPU_STREAM_IN];
-    uint64_t run = x->runs ? x->cols / n : x->cols;
+    uint64_t n = x->runs ? x->runs : s->parts;
+    uint64_t pitch = i && x->pitch ? x->pitch : s->pitch_bytes[NPU_STREAM_IN];
+    uint64_t run = x->runs && !x->run_pitch ? x->cols / n : x->cols;
     char wait[16] = "", post[16] = "";
     if (i == 0)
         snprintf(wait, sizeof wait, "wait(s%d)", NPU_OUT_FULL);
@@ -301,6 +338,16 @@ static void store(struct tsr_text *t, const struct npu_stream *s, uint32_t i)
     L("  li x25, %llu", (ull)(pitch * s->parts));
     L("  li x26, %llu", (ull)x->stride);
     L("  addi x30, x23, %llu", (ull)(x->first * x->size));
+    if (x->run_pitch) {
+        L("  li x24, %llu", (ull)x->run_bytes);
+        L("  li x27, %llu", (ull)n);
+        L("  li x28, %llu", (ull)x->run_pitch);
+        L("  li x29, %llu", (ull)x->part_stride);
+        L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x11, ss1=x25, ds1=x26, n2=x27, ss2=x28, "
+          "ds2=x29 %s %s",
+          17 + i, wait, post);
+        return;
+    }
     if (n == 1) {
         L("  copy ch=1, dst=x%u, src=x30, len=x24, n1=x11, ss1=x25, ds1=x26 %s %s", 17 + i, wait,
           post);
@@ -377,7 +424,7 @@ void npu_stream_emit(struct tsr_text *t, const struct tsr_chip *chip, const stru
         L("  copy ch=1, dst=x3, src=x24, len=x25 wait(s%d)", NPU_OUT_FULL);
     }
     L("  halt");
-    if (s->constant_bytes && !s->setup) {
+    if ((s->constant_bytes && !s->setup) || s->setup_first) {
         L(".routine nothing");
         L("  vret");
         L(".end");

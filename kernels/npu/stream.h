@@ -51,6 +51,10 @@ struct npu_tensor {
     uint64_t first;           /* outputs: its first column in the output block */
     uint64_t runs;            /* outputs: a row goes to this many places; 0: one */
     uint64_t part_stride;     /* bytes from part to part, or (outputs) from run to run */
+    /* Rows that lie in runs, in TSRAM and in HBM (units of block formats): `runs` of run_bytes, in
+     * TSRAM run_pitch apart, in HBM part_stride. Inputs may have a last run of rest_bytes more.
+     * `pitch`: bytes from row to row in TSRAM, for these and any other; 0: as the kernel's. */
+    uint64_t run_bytes, rest_bytes, run_pitch, pitch;
 };
 
 struct npu_pass {
@@ -86,6 +90,7 @@ struct npu_stream {
     uint64_t index;        /* NPU_INDEX_MEMORY: address of the i32 indices in HBM */
     uint32_t control_id;   /* NPU_INDEX_MEMORY: of its to_control */
     uint64_t most_rows;    /* of a block; 0: no limit */
+    bool setup_first;      /* the setup writes to the slots: nothing is read before it is over */
 
     /* Set by npu_stream_plan. */
     uint32_t tiles, across, slots;

@@ -200,6 +200,7 @@ struct vop {
                              block of shared microexponents */
     uint8_t n_src;
     uint16_t group, group_bytes; /* lanes that fill whole bytes together */
+    uint16_t most;               /* lanes from here on count as inactive */
     uint16_t latency;
     int64_t imm;
     const struct xprog *expr;
@@ -208,10 +209,16 @@ struct vop {
     const struct tsr_op *op;
 };
 
-/* Bytes that a load or store of `active` lanes moves. */
+/* Lanes that a load or store takes of those active. */
+static inline int64_t vop_lanes(const struct vop *o, int64_t active)
+{
+    return o->exec == VX_LDB ? 1 : active < o->most ? active : o->most;
+}
+
+/* Bytes that it moves. */
 static inline uint64_t vop_bytes(const struct vop *o, int64_t active)
 {
-    uint64_t n = (uint64_t)active * o->regs;
+    uint64_t n = (uint64_t)vop_lanes(o, active) * o->regs;
     return (n + o->group - 1) / o->group * o->group_bytes;
 }
 

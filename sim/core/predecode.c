@@ -45,11 +45,11 @@ static const struct handler handlers[] = {
     {"aaddi", TSR_STREAM_TVP, VX_AADDI, "d a", "imm"},
     {"ali", TSR_STREAM_TVP, VX_ALI, "d", "imm"},
     {"vlen", TSR_STREAM_TVP, VX_LEN, "n", ""},
-    {"vld", TSR_STREAM_TVP, VX_LD, "d a", "inc fmt"},
+    {"vld", TSR_STREAM_TVP, VX_LD, "d a", "inc fmt n"},
     {"vldb", TSR_STREAM_TVP, VX_LDB, "d a", "inc fmt"},
-    {"vst", TSR_STREAM_TVP, VX_ST, "s a", "inc fmt"},
-    {"vlds", TSR_STREAM_TVP, VX_LDS, "d a", "inc fmt"},
-    {"vsts", TSR_STREAM_TVP, VX_STS, "s a", "inc fmt"},
+    {"vst", TSR_STREAM_TVP, VX_ST, "s a", "inc fmt n"},
+    {"vlds", TSR_STREAM_TVP, VX_LDS, "d a", "inc fmt n"},
+    {"vsts", TSR_STREAM_TVP, VX_STS, "s a", "inc fmt n"},
     {"vlda", TSR_STREAM_TVP, VX_LDA, "d a", "inc"},
     {"vsplat", TSR_STREAM_TVP, VX_SPLAT, "d a", ""},
     {"vimm", TSR_STREAM_TVP, VX_IMM, "d", "imm"},
@@ -353,8 +353,10 @@ static bool tvp_word(struct tsr_sim *s, const struct tsr_insn *in, struct vop *v
         v->primitive = (uint16_t)k;
         return k >= 0;
     }
-    if (in->op->memory && h->exec != VX_LDA)
+    if (in->op->memory && h->exec != VX_LDA) {
+        v->most = (uint16_t)(im[2] ? im[2] : TSR_NUM_MAX_LANES);
         return bind_memory(s, v, (uint8_t)im[1]);
+    }
     return true;
 }
 

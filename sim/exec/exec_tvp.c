@@ -58,7 +58,7 @@ static void lanes_op(struct vrun *v, const struct vop *o)
 static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint64_t *bytes)
 {
     *address = (uint64_t)v->t->tvp.fa[o->a];
-    *bytes = vop_bytes(o, o->exec == VX_LDB ? 1 : v->active);
+    *bytes = vop_bytes(o, v->active);
     uint64_t size = v->s->chip->tile.tsram_bytes;
     if (*address % o->size || *address > size || *bytes > size - *address) {
         raise_fault(v->s, TSR_FAULT_ADDRESS, v->s->cal.now, v->t->id, TSR_Q_TVP, v->pc,
@@ -74,10 +74,11 @@ static bool access(struct vrun *v, const struct vop *o, uint64_t *address, uint6
  * inactive ones are 0. Returns how many groups of `group` are begun. */
 static uint64_t gather(const struct vrun *v, const struct vop *o, uint32_t *x)
 {
-    uint64_t n = (uint64_t)v->active * o->regs, groups = (n + o->group - 1) / o->group;
+    uint64_t active = (uint64_t)vop_lanes(o, v->active);
+    uint64_t groups = (active * o->regs + o->group - 1) / o->group;
     memset(x, 0, 4 * (groups * o->group));
     for (unsigned r = 0; r < o->regs; r++)
-        memcpy(x + r * v->lanes, vreg(v, (o->d + r) % VREGS), 4 * (size_t)v->active);
+        memcpy(x + r * v->lanes, vreg(v, (o->d + r) % VREGS), 4 * (size_t)active);
     return groups;
 }
 
@@ -86,7 +87,7 @@ static void spread(const struct vrun *v, const struct vop *o, const uint32_t *x)
     for (unsigned r = 0; r < o->regs; r++) {
         uint32_t *d = vreg(v, (o->d + r) % VREGS);
         memset(d, 0, 4 * v->lanes);
-        memcpy(d, x + r * v->lanes, 4 * (size_t)v->active);
+        memcpy(d, x + r * v->lanes, 4 * (size_t)vop_lanes(o, v->active));
     }
 }
 
@@ -96,7 +97,7 @@ static void load_scales(const struct vrun *v, const struct vop *o, const uint8_t
     const struct tsr_format *f = &v->s->isa->formats[o->format];
     uint32_t *d = vreg(v, o->d);
     memset(d, 0, 4 * v->lanes);
-    for (int64_t at = 0; at < v->active; at += o->group, p += o->group_bytes) {
+    for (int64_t at = 0; at < vop_lanes(o, v->active); at += o->group, p += o->group_bytes) {
         uint32_t x = tsr_num_load_scale(f, p);
         for (int64_t i = at; i < v->lanes && i < at + o->group; i++)
             d[i] = x;
@@ -140,7 +141,7 @@ static bool store(struct vrun *v, const struct vop *o)
     uint8_t *p = v->t->tsram + at;
     race_write(v->s, v->t, TSR_Q_TVP, v->in, at, bytes);
     if (o->exec == VX_STS) {
-        for (int64_t i = 0; i < v->active; i += o->group, p += o->group_bytes)
+        for (int64_t i = 0; i < vop_lanes(o, v->active); i += o->group, p += o->group_bytes)
             tsr_num_store_scale(f, p, vreg(v, o->d)[i]);
         return true;
     }

@@ -71,7 +71,7 @@ static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
 {
     bool store = !vop_loads(o);
     uint64_t address = (uint64_t)t->tvp.a[o->a], bytes;
-    bytes = vop_bytes(o, o->exec == VX_LDB ? 1 : v->active);
+    bytes = vop_bytes(o, v->active);
     uint64_t at = later(v->cycle, v->aready[o->a]);
     for (unsigned i = 0; i < o->regs; i++)
         at = vwait(v, at, (uint8_t)((o->d + i) % MAX_VREGS));

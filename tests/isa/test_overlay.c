@@ -113,8 +113,8 @@ static void test_overlay_adds_a_format(void **state)
         "- {mnemonic: vld, stream: tvp, unit: tvp, opcode: 0x10, exec: vld, memory: true,\n"
         "   occupancy: 1, latency: lat_load, operands: [{name: d, kind: vreg, at: 8},\n"
         "   {name: a, kind: areg, at: 13, width: 4}, {name: fmt, kind: fmt, at: 17, width: 5,\n"
-        "   formats: [f32, f24]}, {name: inc, kind: simm, at: 32, width: 32, default: 0}],\n"
-        "   doc: x}\n", NULL);
+        "   formats: [f32, f24]}, {name: inc, kind: simm, at: 32, width: 32, default: 0},\n"
+        "   {name: n, kind: uimm, at: 22, width: 9, max: 256, default: 0}], doc: x}\n", NULL);
     struct tsr_program p;
     struct tsr_error err = {0};
     const char source[] = ".routine r\nvld v1, a2, f24\nvret\n.end\n";
