@@ -3,36 +3,27 @@
  * the most multiply-accumulates, lets llvm-mca run it on models of cores, and prints MAC per cycle
  * and the share of the core's peak. Of matvec_* it is the loop with the fewest MACs per vector that
  * is loaded, that of one row, and the share is of the larger of two bounds: the core's vector
- * loads, one MAC instruction per vector of weights. Modelled figures: memory is taken as always in
- * L1. */
+ * loads, one MAC instruction per vector of weights. Kernels of several passes: passes.c. Modelled
+ * figures: memory is taken as always in L1. */
+#include "bench/loops.h"
+
 #include <ctype.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    TEXT = 96,
-    MAX_INSNS = 200000,
-    MAX_LOOP = 4000
-};
-
-struct core {
-    const char *name;
-    unsigned vector_bits;
-    unsigned pipes; /* that take a MAC instruction each cycle */
-    unsigned loads; /* of a vector each cycle */
-};
 /* Pipes: Arm's software optimisation guides of N2, V2 and V1, Fujitsu's A64FX manual. */
-static const struct core cores[] = {{"neoverse-n2", 128, 2, 3},
-                                    {"neoverse-v2", 128, 4, 3},
-                                    {"neoverse-v1", 256, 2, 2},
-                                    {"a64fx", 512, 2, 2}};
+const struct core cores[] = {{"neoverse-n2", 128, 2, 3, 2},
+                             {"neoverse-v2", 128, 4, 3, 2},
+                             {"neoverse-v1", 256, 2, 2, 2},
+                             {"a64fx", 512, 2, 2, 1}};
 enum {
     CORES = sizeof cores / sizeof cores[0]
 };
+const size_t core_count = CORES;
+
+char function_names[MAX_FUNCTIONS][TEXT];
 
 /* MACs of one instruction per 128 bits of vector, by element type of the destination. */
 static const struct mac_op {
@@ -50,26 +41,13 @@ enum {
     MAC_OPS = sizeof mac_ops / sizeof mac_ops[0]
 };
 
-struct insn {
-    unsigned long address;
-    unsigned function;
-    char text[TEXT]; /* opcode, a space, operands */
-};
-
-struct loop {
-    size_t first, last; /* indices of instructions */
-    unsigned macs;      /* per 128 bits of vector */
-    unsigned loads;     /* of whole vectors */
-};
-
-static void die(const char *what, const char *which)
+void die(const char *what, const char *which)
 {
     fprintf(stderr, "loops: %s: %s\n", what, which);
     exit(70);
 }
 
-/* Starts argv with `in` (may be null) as its input; returns its output. */
-static FILE *start(char *const argv[], FILE *in, pid_t *pid, bool quiet)
+FILE *start(char *const argv[], FILE *in, pid_t *pid, bool quiet)
 {
     int fd[2];
     if (pipe(fd) != 0 || (*pid = fork()) < 0)
@@ -89,8 +67,7 @@ static FILE *start(char *const argv[], FILE *in, pid_t *pid, bool quiet)
     return fdopen(fd[0], "r");
 }
 
-/* Whether it ended well. */
-static bool finish(FILE *out, pid_t pid)
+bool finish(FILE *out, pid_t pid)
 {
     int status = 0;
     fclose(out);
@@ -129,9 +106,12 @@ static size_t disassemble(const char *object, struct insn *insns)
     size_t n = 0;
     unsigned function = 0;
     while (fgets(line, sizeof line, out) != NULL) {
-        if (strstr(line, ">:\n") != NULL)
-            function++;
-        else if (n < MAX_INSNS && parse_insn(line, function, &insns[n]))
+        if (strstr(line, ">:\n") != NULL) {
+            const char *name = strchr(line, '<') + 1;
+            if (++function >= MAX_FUNCTIONS)
+                die("too many functions", object);
+            snprintf(function_names[function], TEXT, "%.*s", (int)strcspn(name, ">"), name);
+        } else if (n < MAX_INSNS && parse_insn(line, function, &insns[n]))
             n++;
     }
     if (!finish(out, pid))
@@ -139,7 +119,7 @@ static size_t disassemble(const char *object, struct insn *insns)
     return n;
 }
 
-static bool opcode_is(const char *text, const char *opcode)
+bool opcode_is(const char *text, const char *opcode)
 {
     size_t n = strlen(opcode);
     return strncmp(text, opcode, n) == 0 && (text[n] == ' ' || text[n] == '\0');
@@ -195,6 +175,19 @@ static unsigned widest(const struct insn *insns, size_t n)
     return most;
 }
 
+bool loop_at(const struct insn *insns, size_t last, size_t covered, struct loop *out)
+{
+    unsigned long target = branch_target(insns[last].text);
+    if (target == 0 || target > insns[last].address)
+        return false;
+    size_t first = last;
+    while (first > covered && insns[first].address > target &&
+           insns[first - 1].function == insns[last].function)
+        first--;
+    *out = (struct loop){first, last, 0, 0};
+    return insns[first].address == target && last - first < MAX_LOOP;
+}
+
 /* The innermost loop with the most MACs, or of one row; macs = 0 where there is none. Loops come
  * out in the order of their ends, so one that starts before the last found loop encloses it. */
 static struct loop hottest(const struct insn *insns, size_t n, bool few_rows)
@@ -203,18 +196,11 @@ static struct loop hottest(const struct insn *insns, size_t n, bool few_rows)
     size_t covered = 0; /* no innermost loop starts before this */
     const unsigned product = widest(insns, n);
     for (size_t last = 0; last < n; last++) {
-        unsigned long target = branch_target(insns[last].text);
-        if (target == 0 || target > insns[last].address)
+        struct loop l;
+        if (!loop_at(insns, last, covered, &l))
             continue;
-        size_t first = last;
-        while (first > covered && insns[first].address > target &&
-               insns[first - 1].function == insns[last].function)
-            first--;
-        if (insns[first].address != target || last - first >= MAX_LOOP)
-            continue;
-        struct loop l = {first, last, 0, 0};
         bool products = false;
-        for (size_t i = first; i <= last; i++) {
+        for (size_t i = l.first; i <= last; i++) {
             unsigned macs = macs_of(insns[i].text);
             l.macs += macs;
             l.loads += loads_vector(insns[i].text);
@@ -243,11 +229,10 @@ static void write_loop(FILE *f, const struct insn *insns, struct loop l)
     }
 }
 
-/* Total cycles of `iterations` rounds; negative where the model refuses an instruction. */
-static long model_cycles(const struct core *core, const char *iterations, const struct insn *insns,
-                         struct loop l)
+FILE *start_model(const struct core *core, const char *iterations, const struct insn *insns,
+                  struct loop l, pid_t *pid)
 {
-    char cpu[64], rounds[32], line[1024];
+    char cpu[64], rounds[32];
     snprintf(cpu, sizeof cpu, "-mcpu=%s", core->name);
     snprintf(rounds, sizeof rounds, "-iterations=%s", iterations);
     char *argv[] = {"llvm-mca-19", "-mtriple=aarch64", cpu, "-mattr=+sve2,+i8mm,+bf16", rounds,
@@ -258,15 +243,23 @@ static long model_cycles(const struct core *core, const char *iterations, const 
     write_loop(in, insns, l);
     fflush(in);
     rewind(in);
+    FILE *out = start(argv, in, pid, true);
+    fclose(in);
+    return out;
+}
+
+/* Total cycles of `iterations` rounds; negative where the model refuses an instruction. */
+static long model_cycles(const struct core *core, const char *iterations, const struct insn *insns,
+                         struct loop l)
+{
+    char line[1024];
     pid_t pid;
     long cycles = -1;
-    FILE *out = start(argv, in, &pid, true);
+    FILE *out = start_model(core, iterations, insns, l, &pid);
     while (fgets(line, sizeof line, out) != NULL)
         if (strncmp(line, "Total Cycles:", 13) == 0)
             cycles = strtol(line + 13, NULL, 10);
-    bool good = finish(out, pid);
-    fclose(in);
-    return good ? cycles : -1;
+    return finish(out, pid) ? cycles : -1;
 }
 
 /* MACs per 128 bits of the instruction that makes most of the loop's: the peak is its. *l keeps
@@ -389,7 +382,9 @@ int main(int argc, char **argv)
     bool first = true;
     for (; at < argc; at++) {
         size_t n = disassemble(argv[at], insns);
-        if (report(argv[at], insns, n, json, first, only))
+        bool (*rows)(const char *, const struct insn *, size_t, bool, bool, const char *) =
+            has_passes(argv[at]) ? report_passes : report;
+        if (rows(argv[at], insns, n, json, first, only))
             first = false;
     }
     if (json)

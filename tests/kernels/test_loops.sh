@@ -61,3 +61,24 @@ at_least matmul_i4_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 95
 for f in q8_0 q4_0 q4_k; do
     at_least matmul_${f}_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 66
 done
+
+# slowest FILE MARCH KERNELS PERCENT: every kernel of a file of several passes, on Neoverse N2.
+slowest() {
+    clang-19 --target=aarch64-linux-gnu -std=c11 -O2 -ffp-contract=off -march="$2" \
+        -mtune=neoverse-n2 -I"$TESSERA_SOURCE_DIR" -I"$TESSERA_SOURCE_DIR/include" \
+        -c -o "$1.o" "$TESSERA_SOURCE_DIR/kernels/quant/$1.c"
+    "$TESSERA_LOOPS" --json --core=neoverse-n2 "$1.o" | awk -v file="$1" -v kernels="$3" \
+        -v least="$4" '
+        sub(/.*"percent_of_peak": /, "") {
+            rows++
+            if ($0 + 0 < least || $0 + 0 > 100.5) {
+                print file ", row " rows ": " $0 + 0 " % of the bound, want " least > "/dev/stderr"
+                bad = 1
+            }
+        }
+        END { exit bad || rows != kernels }'
+}
+slowest quantize_i8_sve armv8.2-a+sve 2 97
+slowest quantize_f8_sve armv8.2-a+sve 6 97
+slowest quantize_f8_sve2 armv8.2-a+sve2 6 97
+slowest quantize_gguf_sve armv8.2-a+sve 4 94
