@@ -171,7 +171,7 @@ static bool multiplies(const struct tsr_format *f)
     return f->width_class != 0;
 }
 
-static enum tsr_status check_formats(const struct project_plan *p, struct tsr_error *err)
+static enum tsr_status check_formats(struct project_plan *p, struct tsr_error *err)
 {
     const struct project_options *o = p->options;
     const struct tsr_format *each[] = {p->weights, o->activations};
@@ -198,6 +198,10 @@ static enum tsr_status check_formats(const struct project_plan *p, struct tsr_er
         return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s: no kernel takes it, allowed:%s",
                              o->kv->name,
                              list_formats(o->isa, project_takes_cache, list, sizeof list));
+    if (tsr_npu_attention_cache(o->isa, o->chip, p->model->head_dim, p->heads_format,
+                                (enum tsr_dtype)o->kv->code, &p->cache, &why) != TSR_OK)
+        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s", why.message);
+    p->kv_row = p->cache.slabs * p->cache.unit_bytes;
     return TSR_OK;
 }
 
@@ -210,9 +214,12 @@ static void assume(struct project_plan *p)
     project_assume(p, "weights start in HBM; the host's part (tokenizer, sampling) takes no time");
     project_assume(p, "the residual stream is bf16, the cache %s; norms, rope, softmax: f32 inside",
                    o->kv->name);
-    if (o->activations->bits < 16)
+    if (o->activations->bits < 16 && o->activations->block == 1)
         project_assume(p, "%s has one scale per tensor, folded into the next step: takes no time",
                        o->activations->name);
+    if (p->weights != o->weights)
+        project_assume(p, "weights: %s is repacked to %s when they are loaded", o->weights->name,
+                       p->weights->name);
     if (o->seq > p->model->context)
         project_assume(p, "seq is beyond the %u positions that the model states",
                        p->model->context);

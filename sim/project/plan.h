@@ -8,7 +8,14 @@
 #include "kernels/npu/moe.h"
 #include "kernels/npu/npu.h"
 #include "kernels/npu/ops.h"
+#include "kernels/npu/quantize.h"
 #include "sim/project/project.h"
+
+/* A quantization with the layout that its descriptor borrows. */
+struct project_quantize {
+    struct tsr_npu_quantize op; /* slab: filled in when it is emitted */
+    struct tsr_npu_slab slab;   /* rows 0: none */
+};
 
 union project_op {
     struct tsr_npu_matmul matmul;
@@ -16,6 +23,7 @@ union project_op {
     struct tsr_npu_activation activation;
     struct tsr_npu_residual residual;
     struct tsr_npu_cast cast;
+    struct project_quantize quantize;
     struct tsr_npu_rope rope;
     struct tsr_npu_kv_append kv_append;
     struct tsr_npu_attention attention;
@@ -70,8 +78,9 @@ struct project_plan {
      * each other. Sliding layers keep the window only, but for a prompt all of it passes through.
      */
     uint64_t k_cache, v_cache, k_window, v_window;
-    uint64_t kv_row;  /* bytes of a position of a head in it */
-    uint64_t kv_rows; /* k and v of the new tokens in the cache's format */
+    struct tsr_npu_slab cache; /* how a position of a head lies in it */
+    uint64_t kv_row;           /* bytes of that */
+    uint64_t kv_rows;          /* k and v of the new tokens in the cache's format */
     /* Experts: the router's logits, what it chose, rows in order of experts, their results. */
     uint64_t router_logits, moe_ids, moe_weights, moe_counts, moe_rows, moe_out;
     uint32_t *routing; /* experts of each choice, [tokens][top_k]; null without experts */

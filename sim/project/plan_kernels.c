@@ -20,6 +20,16 @@ EMIT(activation)
 EMIT(residual)
 EMIT(cast)
 EMIT(rope)
+
+static enum tsr_status emit_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                     const union project_op *op, struct tsr_program *out,
+                                     struct tsr_error *err)
+{
+    struct tsr_npu_quantize q = op->quantize.op;
+    q.slab = op->quantize.slab.rows != 0 ? &op->quantize.slab : NULL;
+    return tsr_npu_quantize(isa, chip, &q, out, err);
+}
+
 EMIT(kv_append)
 EMIT(attention)
 EMIT(embedding)
@@ -60,6 +70,11 @@ static void describe_residual(const union project_op *op, char *out, size_t cap)
 static void describe_cast(const union project_op *op, char *out, size_t cap)
 {
     rows_by(out, cap, op->cast.rows, op->cast.cols);
+}
+
+static void describe_quantize(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->quantize.op.rows, op->quantize.op.k);
 }
 
 static void describe_rope(const union project_op *op, char *out, size_t cap)
@@ -132,6 +147,7 @@ ROW(rmsnorm, offsetof(union project_op, rmsnorm.w));
 ROW(activation, SIZE_MAX);
 ROW(residual, SIZE_MAX);
 ROW(cast, SIZE_MAX);
+ROW(quantize, SIZE_MAX);
 ROW(rope, SIZE_MAX);
 ROW(kv_append, SIZE_MAX);
 ROW(attention, offsetof(union project_op, attention.sinks));

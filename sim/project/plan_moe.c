@@ -81,7 +81,8 @@ enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph
 
     p->at = p->normed;
     p->at_format = project_plain(p);
-    project_cast_rows(p, op, op->m, m->hidden);
+    if (p->options->activations->block == 1) /* blocks lie by slabs, not by rows: after dispatch */
+        project_narrow_rows(p, op, op->m, m->hidden);
     s = project_step(p, &project_moe_dispatch, op, "_dispatch");
     struct tsr_npu_moe_dispatch *d = &s->op.moe_dispatch;
     d->tokens = op->m;
@@ -107,8 +108,7 @@ enum tsr_status project_plan_expert(struct project_plan *p, const struct tsr_gra
         project_operand_bytes(p, p->weights, o->activations, op->n, op->k), op->experts);
     bool bias = op->flags & TSR_OPF_BIAS;
     (void)err;
-    if (!gate)
-        project_cast_rows(p, op, op->m * op->top_k, op->k);
+    project_narrow_rows(p, op, op->m * op->top_k, op->k);
     struct project_step *s = project_step(p, &project_moe_expert, op, "");
     struct tsr_npu_moe_expert *e = &s->op.moe_expert;
     e->tokens = op->m;

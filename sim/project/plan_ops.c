@@ -5,41 +5,6 @@
 #include "sim/project/model_priv.h"
 #include "sim/project/plan_ops.h"
 
-static bool narrow(const struct tsr_format *f)
-{
-    return f->bits < 16;
-}
-
-bool project_takes_cache(const struct tsr_format *f)
-{
-    return f->family == TSR_FAMILY_FLOAT && f->width_class != 0;
-}
-
-enum tsr_dtype project_plain(const struct project_plan *p)
-{
-    return (enum tsr_dtype)(narrow(p->options->activations) ? TSR_BF16
-                                                            : p->options->activations->code);
-}
-
-/* The rows that the next matmul reads, in the format of activations: a step of its own where the
- * step before could not write them so. */
-void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
-                       uint64_t cols)
-{
-    enum tsr_dtype want = (enum tsr_dtype)p->options->activations->code;
-    if (p->at_format == want || !narrow(p->options->activations))
-        return; /* 16-bit floats of two kinds multiply as they are */
-    struct project_step *s = project_step(p, &project_cast, op, "_cast");
-    s->op.cast.rows = rows;
-    s->op.cast.cols = cols;
-    s->op.cast.x_format = p->at_format;
-    s->op.cast.y_format = want;
-    s->op.cast.scale = 1.0;
-    s->op.cast.x = p->at;
-    s->op.cast.y = p->at = p->cast;
-    p->at_format = want;
-}
-
 /* ---- norms ---- */
 
 static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_op *op,
@@ -55,9 +20,9 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
     r->eps = p->model->norm_eps;
     r->x_format = r->w_format = TSR_BF16;
     r->y_format = after ? TSR_BF16
-                  : act->family == TSR_FAMILY_INT ||
+                  : act->family != TSR_FAMILY_FLOAT ||
                           (p->model->experts != 0 && strcmp(op->name, "ffn_norm") == 0)
-                      ? project_plain(p) /* integers need a cast; a router reads 16 bits */
+                      ? project_plain(p) /* others need a step; a router reads 16 bits */
                       : (enum tsr_dtype)act->code;
     r->x = after ? p->branch : p->stream;
     if (last && op->m != p->tokens) { /* the last token of each sequence */
@@ -93,7 +58,7 @@ static void plan_gate(struct project_plan *p, const struct tsr_graph_op *op, uin
     a->limit = p->model->act_limit;
     a->alpha = p->model->act_alpha;
     a->in_format = a->out_format = project_plain(p);
-    if (narrow(p->options->activations) && p->options->activations->family == TSR_FAMILY_FLOAT)
+    if (p->options->activations->family == TSR_FAMILY_FLOAT)
         a->out_format = (enum tsr_dtype)p->options->activations->code;
     a->gate = p->unfused;
     a->up = p->unfused + op->n / 2 * 2;
@@ -116,7 +81,7 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
         p->at = p->normed;
         p->at_format = project_plain(p);
     } else {
-        project_cast_rows(p, op, op->m, op->k);
+        project_narrow_rows(p, op, op->m, op->k);
     }
     struct project_step *s = project_step(p, &project_matmul, op, "");
     struct tsr_npu_matmul *m = &s->op.matmul;
@@ -190,11 +155,6 @@ static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph
 
 /* ---- attention ---- */
 
-static uint64_t row_bytes(const struct tsr_graph_op *op) /* of the fused q k v */
-{
-    return (op->heads + 2 * (uint64_t)op->kv_heads) * op->head_dim * 2;
-}
-
 /* Norm of each head of q or of k, in place. */
 static void plan_head_norm(struct project_plan *p, const struct tsr_graph_op *op,
                            const char *suffix, uint64_t first, uint64_t heads)
@@ -208,7 +168,7 @@ static void plan_head_norm(struct project_plan *p, const struct tsr_graph_op *op
     r->x_format = r->y_format = p->heads_format;
     r->w_format = TSR_BF16;
     r->x = r->y = p->wide + first * op->head_dim * 2;
-    r->x_stride = r->y_stride = row_bytes(op);
+    r->x_stride = r->y_stride = project_qkv_bytes(op);
     r->w = project_weights(p, 2 * (uint64_t)op->head_dim, op->repeat);
 }
 
@@ -217,7 +177,6 @@ static void place_cache(struct project_plan *p, const struct tsr_graph_op *op)
     const struct tsr_model *m = p->model;
     const struct project_options *o = p->options;
     uint32_t sliding = 0;
-    p->kv_row = (uint64_t)op->head_dim * o->kv->bits / 8;
     uint64_t row = op->kv_heads * p->kv_row * o->batch;
     for (uint32_t i = 0; i < m->layers; i++)
         sliding += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0 && m->window < o->seq;
@@ -252,7 +211,7 @@ static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_
     r->head_dim = op->head_dim;
     r->x_format = r->y_format = p->heads_format;
     r->x = r->y = p->wide;
-    r->x_stride = r->y_stride = row_bytes(op);
+    r->x_stride = r->y_stride = project_qkv_bytes(op);
     r->one_position = decode;
     r->cosine = project_region(p, decode ? table : table * op->m);
     r->sine = project_region(p, decode ? table : table * op->m);
@@ -265,49 +224,31 @@ static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_
     return TSR_OK;
 }
 
-/* k and v of the new tokens, narrow, in rows of their own: [token][k, v][head]. */
-static void plan_kv_cast(struct project_plan *p, const struct tsr_graph_op *op)
-{
-    struct project_step *s = project_step(p, &project_cast, op, "_cast");
-    struct tsr_npu_cast *c = &s->op.cast;
-    c->rows = op->m;
-    c->cols = 2 * (uint64_t)op->kv_heads * op->head_dim;
-    c->x_format = p->heads_format;
-    c->y_format = (enum tsr_dtype)p->options->kv->code;
-    c->scale = 1.0;
-    c->x = p->wide + (uint64_t)op->heads * op->head_dim * 2;
-    c->x_stride = row_bytes(op);
-    c->y = p->kv_rows;
-    project_assume(p, "k and v are rounded to %s without a scale before they go to the cache",
-                   p->options->kv->name);
-}
-
-/* v of the new tokens to the cache; k too where rope could not write it there. */
+/* v of the new tokens to the cache, which rope has given k; to one of another format both. */
 static enum tsr_status plan_kv_append(struct project_plan *p, const struct tsr_graph_op *op,
                                       struct tsr_error *err)
 {
     const struct project_options *o = p->options;
-    bool decode = o->phase == TSR_DECODE, both = !project_wide(o->kv);
-    uint64_t row = p->kv_row, at = decode ? row * (o->seq - 1) : 0;
+    bool decode = o->phase == TSR_DECODE;
+    uint64_t row = p->kv_row;
     (void)err;
-    if (both)
-        plan_kv_cast(p, op);
-    else
-        project_assume(p, "rope writes k to the cache, kv_append v");
+    if (!project_wide(o->kv)) {
+        project_narrow_append(p, op);
+        return TSR_OK;
+    }
     struct project_step *s = project_step(p, &project_kv_append, op, "");
     struct tsr_npu_kv_append *a = &s->op.kv_append;
     a->bytes = row;
-    a->src = both ? p->kv_rows : p->wide + (op->heads + (uint64_t)op->kv_heads) * row;
-    a->dst = (both ? p->k_cache : p->v_cache) + at;
+    a->src = p->wide + (op->heads + (uint64_t)op->kv_heads) * row;
+    a->dst = p->v_cache + (decode ? row * (o->seq - 1) : 0);
     a->n[0] = op->kv_heads;
     a->n[1] = op->m;
-    a->n[2] = both ? 2 : 1;
+    a->n[2] = 1;
     a->src_stride[0] = row;
-    a->src_stride[1] = both ? 2 * op->kv_heads * row : row_bytes(op);
-    a->src_stride[2] = both ? op->kv_heads * row : 0;
+    a->src_stride[1] = project_qkv_bytes(op);
     a->dst_stride[0] = row * o->seq * o->batch;
     a->dst_stride[1] = decode ? row * o->seq : row;
-    a->dst_stride[2] = both ? p->v_cache - p->k_cache : 0;
+    project_assume(p, "rope writes k to the cache, kv_append v");
     return TSR_OK;
 }
 
@@ -334,7 +275,8 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
     a->softcap = op->flags & TSR_OPF_SOFTCAP ? p->model->attn_softcap : 0;
     a->format = p->heads_format;
     a->kv_format = (enum tsr_dtype)o->kv->code;
-    a->q = (struct tsr_npu_rows){p->wide, row_bytes(op) * op->q_len, row_bytes(op), row};
+    a->q = (struct tsr_npu_rows){p->wide, project_qkv_bytes(op) * op->q_len, project_qkv_bytes(op),
+                                 row};
     a->k = (struct tsr_npu_rows){ring ? p->k_window : p->k_cache, kv_row * positions, kv_row,
                                  kv_row * positions * op->batch};
     a->v = a->k;

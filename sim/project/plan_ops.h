@@ -12,9 +12,9 @@ extern project_planner *const project_planners[TSR_OP_KIND_COUNT];
 
 /* The kernels (plan_kernels.c). */
 extern const struct project_kernel project_matmul, project_rmsnorm, project_activation,
-    project_residual, project_cast, project_rope, project_kv_append, project_attention,
-    project_embedding, project_moe_router, project_moe_dispatch, project_moe_expert,
-    project_moe_combine;
+    project_residual, project_cast, project_quantize, project_rope, project_kv_append,
+    project_attention, project_embedding, project_moe_router, project_moe_dispatch,
+    project_moe_expert, project_moe_combine;
 
 /* A new step of an operation, its descriptor zero. */
 struct project_step *project_step(struct project_plan *p, const struct project_kernel *kernel,
@@ -36,13 +36,17 @@ static inline bool project_wide(const struct tsr_format *f)
     return f->family == TSR_FAMILY_FLOAT && f->bits == 16;
 }
 
-
 project_planner project_plan_topk, project_plan_expert, project_plan_combine;
 
 /* The 16-bit format of activations: theirs, or bf16 where they are narrower. */
 enum tsr_dtype project_plain(const struct project_plan *p);
-/* Appends a cast of the rows at p->at to the format of activations, where they are not in it. */
-void project_cast_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
-                       uint64_t cols);
+/* The rows that the next matmul reads, in the format of activations: a step of its own where the
+ * step before could not write them so. */
+void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+                         uint64_t cols);
+/* Of a token: q k v side by side. */
+uint64_t project_qkv_bytes(const struct tsr_graph_op *op);
+/* k and v of the new tokens into a cache of fewer than 16 bits. */
+void project_narrow_append(struct project_plan *p, const struct tsr_graph_op *op);
 
 #endif

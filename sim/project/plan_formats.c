@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that change formats: what a matmul reads, what the cache holds. */
+#include "sim/project/model_priv.h"
+#include "sim/project/plan_ops.h"
+
+bool project_takes_cache(const struct tsr_format *f)
+{
+    return f->family != TSR_FAMILY_INT && f->width_class != 0;
+}
+
+enum tsr_dtype project_plain(const struct project_plan *p)
+{
+    const struct tsr_format *act = p->options->activations;
+    return project_wide(act) ? (enum tsr_dtype)act->code : TSR_BF16;
+}
+
+static void plan_cast(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+                      uint64_t cols)
+{
+    struct project_step *s = project_step(p, &project_cast, op, "_cast");
+    s->op.cast.rows = rows;
+    s->op.cast.cols = cols;
+    s->op.cast.x_format = p->at_format;
+    s->op.cast.y_format = (enum tsr_dtype)p->options->activations->code;
+    s->op.cast.scale = 1.0;
+    s->op.cast.x = p->at;
+    s->op.cast.y = p->cast;
+}
+
+/* Into the layout that the matmul with these weights reads. */
+static void plan_quantize(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+                          uint64_t cols)
+{
+    const struct project_options *o = p->options;
+    struct project_step *s = project_step(p, &project_quantize, op, "_quantize");
+    struct tsr_npu_quantize *q = &s->op.quantize.op;
+    q->rows = rows;
+    q->k = cols;
+    q->x_format = p->at_format;
+    q->y_format = (enum tsr_dtype)o->activations->code;
+    q->x = p->at;
+    q->y = p->cast;
+    /* check_formats knows that the pair is good */
+    tsr_npu_slab_plan(o->isa, o->chip, q->y_format, (enum tsr_dtype)p->weights->code, rows, cols,
+                      &s->op.quantize.slab, NULL);
+}
+
+void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
+                         uint64_t cols)
+{
+    const struct tsr_format *act = p->options->activations;
+    if (p->at_format == (enum tsr_dtype)act->code || project_wide(act))
+        return; /* 16-bit floats of two kinds multiply as they are */
+    if (act->block > 1)
+        plan_quantize(p, op, rows, cols);
+    else
+        plan_cast(p, op, rows, cols);
+    p->at = p->cast;
+    p->at_format = (enum tsr_dtype)act->code;
+}
+
+/* ---- the cache ---- */
+
+uint64_t project_qkv_bytes(const struct tsr_graph_op *op)
+{
+    return (op->heads + 2 * (uint64_t)op->kv_heads) * op->head_dim * 2;
+}
+
+/* k and v of the new tokens from the projected rows: 8-bit floats as [token][k, v][head], blocks as
+ * [k, v][head][unit][token], the layout of a matrix whose rows are the tokens. */
+static void narrow_new(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    const struct tsr_format *kv = p->options->kv;
+    uint64_t x = p->wide + (uint64_t)op->heads * op->head_dim * 2;
+    uint64_t cols = 2 * (uint64_t)op->kv_heads * op->head_dim;
+    if (kv->block == 1) {
+        struct tsr_npu_cast *c = &project_step(p, &project_cast, op, "_cast")->op.cast;
+        c->rows = op->m;
+        c->cols = cols;
+        c->x_format = p->heads_format;
+        c->y_format = (enum tsr_dtype)kv->code;
+        c->scale = 1.0;
+        c->x = x;
+        c->x_stride = project_qkv_bytes(op);
+        c->y = p->kv_rows;
+        return;
+    }
+    struct project_step *s = project_step(p, &project_quantize, op, "_quantize");
+    struct tsr_npu_quantize *q = &s->op.quantize.op;
+    q->rows = op->m;
+    q->k = cols;
+    q->x_format = p->heads_format;
+    q->y_format = (enum tsr_dtype)kv->code;
+    q->x = x;
+    q->x_stride = project_qkv_bytes(op);
+    q->y = p->kv_rows;
+    s->op.quantize.slab = p->cache;
+    s->op.quantize.slab.rows = op->m;
+    s->op.quantize.slab.k = cols;
+    s->op.quantize.slab.slabs = p->cache.slabs * 2 * op->kv_heads;
+}
+
+/* Heads by tokens by `third`, whose strides are the last. */
+static void append(struct project_plan *p, const struct tsr_graph_op *op, const char *suffix,
+                   uint64_t src, uint64_t dst, uint64_t third, uint64_t src_step, uint64_t dst_step)
+{
+    const struct project_options *o = p->options;
+    const bool decode = o->phase == TSR_DECODE, blocks = p->cache.blocked;
+    const uint64_t unit = p->cache.unit_bytes, row = p->kv_row;
+    struct tsr_npu_kv_append *a = &project_step(p, &project_kv_append, op, suffix)->op.kv_append;
+    a->bytes = unit;
+    a->src = src;
+    a->dst = dst + (decode ? row * (o->seq - 1) : 0);
+    a->n[0] = op->kv_heads;
+    a->n[1] = op->m;
+    a->n[2] = third;
+    a->src_stride[0] = blocks ? row * op->m : row;
+    a->src_stride[1] = blocks ? unit : 2 * op->kv_heads * row;
+    a->src_stride[2] = src_step;
+    a->dst_stride[0] = row * o->seq * o->batch;
+    a->dst_stride[1] = decode ? row * o->seq : row;
+    a->dst_stride[2] = dst_step;
+}
+
+void project_narrow_append(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    const uint64_t unit = p->cache.unit_bytes, row = p->kv_row;
+    const uint64_t all_k = p->cache.blocked ? op->kv_heads * row * op->m : op->kv_heads * row;
+    narrow_new(p, op);
+    if (p->cache.slabs == 1) { /* k, then v */
+        append(p, op, "", p->kv_rows, p->k_cache, 2, all_k, p->v_cache - p->k_cache);
+    } else {
+        append(p, op, "_k", p->kv_rows, p->k_cache, p->cache.slabs, unit * op->m, unit);
+        append(p, op, "_v", p->kv_rows + all_k, p->v_cache, p->cache.slabs, unit * op->m, unit);
+    }
+    if (p->cache.blocked)
+        project_assume(p,
+                       "cache %s: k and v are quantized per head and appended; k is multiplied "
+                       "as it lies, v expanded in the tile",
+                       p->options->kv->name);
+    else
+        project_assume(p, "cache %s: k and v are rounded without a scale and appended",
+                       p->options->kv->name);
+}
