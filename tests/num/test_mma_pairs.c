@@ -68,6 +68,71 @@ static void test_mma_pairs_equal_the_slow_ones(void **state)
     tsr_isa_free(isa);
 }
 
+/* Rows that nobody has written yet, of known families: blocks longer than what is unpacked at a
+ * time, or so short that a step has many groups; elements with NaN and infinity under scales with
+ * signs and zeros. */
+static void test_mma_pairs_of_uncommon_rows_equal_the_slow_ones(void **state)
+{
+    static const enum tsr_dtype partners[] = {TSR_BF16, TSR_F8E4M3, TSR_MX9, TSR_Q8_0, TSR_NVF4};
+    struct tsr_isa *isa = load_isa();
+    const struct tsr_format *built_in = isa->formats;
+    struct tsr_format odd[] = {built_in[TSR_MX6],  built_in[TSR_MX9],  built_in[TSR_MXI8],
+                               built_in[TSR_NVF4], built_in[TSR_NVF4], built_in[TSR_Q4_0]};
+    uint64_t s = tsr_test_seed("mma uncommon: TESSERA_SEED=N ctest -R num.mma_pairs", 33);
+    enum {
+        N = sizeof odd / sizeof *odd,
+        PARTNERS = sizeof partners / sizeof *partners
+    };
+    (void)state;
+    odd[0].block = 128, odd[1].block = 48, odd[2].block = 2, odd[5].block = 4;
+    odd[3].bits = 8, odd[3].ebits = 4, odd[3].mbits = 3, odd[3].bias = 7;
+    odd[3].specials = TSR_SPECIALS_FN;
+    odd[4].bits = 8, odd[4].ebits = 5, odd[4].mbits = 2, odd[4].bias = 15;
+    odd[4].specials = TSR_SPECIALS_IEEE;
+    for (int i = 0; i < N * (N + PARTNERS); i++) {
+        int j = i % (N + PARTNERS);
+        const struct tsr_format *a = &odd[i / (N + PARTNERS)];
+        const struct tsr_format *b = j < N ? &odd[j] : &built_in[partners[j - N]];
+        for (int x = 0; x < 5 * DRAWS; x++) {
+            struct tsr_num_plan plan;
+            uint32_t r = steps[x % 5];
+            if (tsr_num_plan(a, b, r, &plan, NULL) != TSR_OK)
+                continue; /* 48 does not suit every step */
+            one_case(a, b, r, (enum draw)(x / 5), &s);
+            one_case(b, a, r, (enum draw)(x / 5), &s);
+        }
+    }
+    tsr_isa_free(isa);
+}
+
+/* A finite sum that just overflows meets an infinity of the other sign in the next step; its step
+ * has a group of zeros under larger scales, which must not count. */
+static void test_mma_pairs_finite_overflow_meets_infinity(void **state)
+{
+    static struct mma_operand a, b;
+    struct tsr_isa *isa = load_isa();
+    const struct tsr_format *f = &isa->formats[TSR_MXF8E5M2];
+    const uint32_t one = 15u << 2, minus_infinity = 0x80u | 31u << 2;
+    (void)state;
+    for (int below = 0; below < 2; below++) {
+        uint32_t c = 0;
+        a.f = b.f = f, a.rows = b.rows = 1, a.k = b.k = 128, a.blocks = b.blocks = 4;
+        for (uint32_t l = 0; l < 128; l++) {
+            a.code[l] = l < 32 ? 0 : l < 64 ? one : l == 64 ? minus_infinity : 0;
+            b.code[l] = one;
+        }
+        for (uint32_t l = 0; l < 4; l++) {
+            a.scale[l] = l == 1 ? 127 + 123 - (uint32_t)below : 254; /* 32 times 2^123 is 2^128 */
+            b.scale[l] = l == 0 ? 254 : 127;
+        }
+        mma_lay_out(&a, false, false, 0);
+        mma_lay_out(&b, false, false, 0);
+        mma_fast(f, f, (struct mma_shape){1, 1, 128, 64}, &a.memory, &b.memory, &c, 1, true);
+        assert_int_equal(c, below ? 0xFF800000 : TSR_NUM_NAN);
+    }
+    tsr_isa_free(isa);
+}
+
 /* Where k is cut at multiples of r and of the blocks, the parts give the bits of the whole. */
 static void test_mma_pairs_may_be_split_at_steps_and_blocks(void **state)
 {
@@ -236,6 +301,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mma_pairs_equal_the_slow_ones),
+        cmocka_unit_test(test_mma_pairs_of_uncommon_rows_equal_the_slow_ones),
+        cmocka_unit_test(test_mma_pairs_finite_overflow_meets_infinity),
         cmocka_unit_test(test_mma_pairs_may_be_split_at_steps_and_blocks),
         cmocka_unit_test(test_mma_pairs_sums_stay_within_the_plan),
         cmocka_unit_test(test_mma_pairs_refused_are_named),
