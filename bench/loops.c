@@ -3,7 +3,7 @@
  * the most multiply-accumulates, lets llvm-mca run it on models of cores, and prints MAC per cycle
  * and the share of the core's peak. Of matvec_* it is the loop with the fewest MACs per vector that
  * is loaded, that of one row, and the share is of the larger of two bounds: the core's vector
- * loads, one MAC instruction per vector of weights. Kernels of several passes: passes.c. Modelled
+ * loads and its MAC instructions. Kernels of several passes: passes.c. Modelled
  * figures: memory is taken as always in L1. */
 #include "bench/loops.h"
 
@@ -150,10 +150,16 @@ static unsigned long branch_target(const char *text)
     return hex != NULL ? strtoul(hex, NULL, 16) : 0;
 }
 
-/* Whether it loads a vector, not one value or segment into all of it. */
-static bool loads_vector(const char *text)
+/* Bytes that it loads per 128 bits of vector; 0 for other instructions, and for loads of one value
+ * or segment into all of it. */
+static unsigned vector_bytes(const char *text)
 {
-    return strncmp(text, "ld1", 3) == 0 && text[3] != 'r';
+    if (strncmp(text, "ld1", 3) != 0 || text[3] == 'r')
+        return 0;
+    static const char sizes[] = "bhwd", types[] = "bhsd";
+    const char *type = strchr(text, '.'), *opcode = text + 3 + (text[3] == 's');
+    const char *memory = strchr(sizes, *opcode), *element = type ? strchr(types, type[1]) : NULL;
+    return memory != NULL && element != NULL ? 16u >> ((element - types) - (memory - sizes)) : 16;
 }
 
 /* Whether `l` is the loop that is asked for, rather than `best`. */
@@ -184,7 +190,7 @@ bool loop_at(const struct insn *insns, size_t last, size_t covered, struct loop 
     while (first > covered && insns[first].address > target &&
            insns[first - 1].function == insns[last].function)
         first--;
-    *out = (struct loop){first, last, 0, 0};
+    *out = (struct loop){first, last, 0, 0, 0};
     return insns[first].address == target && last - first < MAX_LOOP;
 }
 
@@ -192,7 +198,7 @@ bool loop_at(const struct insn *insns, size_t last, size_t covered, struct loop 
  * out in the order of their ends, so one that starts before the last found loop encloses it. */
 static struct loop hottest(const struct insn *insns, size_t n, bool few_rows)
 {
-    struct loop best = {0, 0, 0, 0};
+    struct loop best = {0, 0, 0, 0, 0};
     size_t covered = 0; /* no innermost loop starts before this */
     const unsigned product = widest(insns, n);
     for (size_t last = 0; last < n; last++) {
@@ -203,7 +209,8 @@ static struct loop hottest(const struct insn *insns, size_t n, bool few_rows)
         for (size_t i = l.first; i <= last; i++) {
             unsigned macs = macs_of(insns[i].text);
             l.macs += macs;
-            l.loads += loads_vector(insns[i].text);
+            l.loads += vector_bytes(insns[i].text) > 0;
+            l.bytes += vector_bytes(insns[i].text);
             products = products || macs == product;
         }
         if ((products || !few_rows) && is_better(l, best, few_rows))
@@ -302,10 +309,11 @@ static void print_row(const struct core *core, const char *name, int length,
     const bool few_rows = strncmp(name, "matvec", 6) == 0;
     const unsigned main_macs = main_op(insns, &l);
     const double vectors = core->vector_bits / 128, macs = l.macs * vectors;
-    const double rate = macs * 200 / cycles, bytes = l.loads * vectors * 16 * 200 / cycles;
+    const double rate = macs * 200 / cycles, bytes = l.bytes * vectors * 200 / cycles;
     double percent = 100 * rate / (main_macs * vectors * core->pipes);
     if (few_rows) {
-        double by_load = (double)l.loads / core->loads, by_mac = (double)l.loads / core->pipes;
+        double by_load = (double)l.loads / core->loads;
+        double by_mac = (double)l.macs / main_macs / core->pipes;
         percent = 100 * 200 * (by_load > by_mac ? by_load : by_mac) / cycles;
     }
     if (json) {

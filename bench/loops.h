@@ -35,7 +35,8 @@ struct insn {
 struct loop {
     size_t first, last; /* indices of instructions */
     unsigned macs;      /* per 128 bits of vector */
-    unsigned loads;     /* of whole vectors */
+    unsigned loads;     /* of vectors */
+    unsigned bytes;     /* that they load, per 128 bits of vector */
 };
 
 extern char function_names[MAX_FUNCTIONS][TEXT];

@@ -111,22 +111,61 @@ MMLA_INLINE void groups_expand(const struct tsr_panel *from, struct tsr_prepared
     to->elements = to->space;
 }
 
-/* delta of scales that are one f16 a group and column: what tsr_prepare_groups makes of them. */
-MMLA_INLINE void groups_deltas(const struct tsr_panel *from, struct tsr_prepared *to, size_t run)
+/* f16 of all columns of a panel. */
+MMLA_INLINE svfloat32_t groups_half(const uint8_t *at)
 {
     const svbool_t all = svptrue_b32();
-    const size_t groups = from->k / TSR_GROUP, columns = svcntw();
-    const uint16_t *scales = from->scales;
-    float *out = to->delta;
-    for (size_t g = 0; g < groups; g++, scales += columns, out += 2 * columns) {
-#define HALF(at) svcvt_f32_x(all, svreinterpret_f16(svld1uh_u32(all, scales + (at))))
-        svfloat32_t delta = HALF(0);
+    return svcvt_f32_x(all,
+                       svreinterpret_f16(svld1uh_u32(all, (const uint16_t *)(const void *)at)));
+}
+
+/* Scales of group g of all columns, as prepare.c has them; `minima`: q4_k's, negative, instead. */
+MMLA_INLINE svfloat32_t groups_scale(enum tsr_dtype format, const uint8_t *scales, size_t g,
+                                     bool minima)
+{
+    const svbool_t all = svptrue_b32();
+    const size_t columns = svcntw(), j = g % 8;
+    if (format != TSR_Q4_K)
+        return groups_half(scales + g * columns * 2);
+    const uint8_t *super = scales + g / 8 * columns * 16, *s = super + 4 * columns;
+#define BYTE(i) svld1ub_u32(all, s + (i)*columns)
+    /* Without a branch: groups 4..7 take nibbles and two bits more. */
+    const bool late = j >= 4;
+    const uint32_t top_mask = late ? 0x30 : 0, low_mask = late ? 15 : 63;
+    const svuint32_t top =
+        svand_x(all, svlsr_x(all, BYTE(minima || !late ? j : j - 4), 2), top_mask);
+    svuint32_t six = BYTE(minima || late ? j + 4 : j);
+    six = minima ? svlsr_x(all, six, late ? 4 : 0) : six;
+    six = svorr_x(all, svand_x(all, six, minima ? 63 : low_mask), top);
+#undef BYTE
+    const svfloat32_t f = svcvt_f32_x(all, six);
+    return minima ? svmul_x(all, groups_half(super + 2 * columns), svneg_x(all, f))
+                  : svmul_x(all, groups_half(super), f);
+}
+
+/* The two vectors of a block for columns' values: c, c + 1, c, c + 1 of each pair. */
+#define GROUPS_TWICE(zip, x) svreinterpret_f32(zip(svreinterpret_u64(x), svreinterpret_u64(x)))
+
+/* What tsr_prepare_groups makes. */
+MMLA_INLINE void groups_deltas(enum tsr_dtype format, const struct tsr_panel *from,
+                               struct tsr_prepared *to)
+{
+    const svbool_t all = svptrue_b32();
+    const size_t groups = from->k / TSR_GROUP, run = tsr_weights_layout(format)->run;
+    const uint8_t *scales = from->scales;
+    float *out = to->delta, *shifts = to->shift;
+    for (size_t g = 0; g < groups; g++, out += 2 * svcntw()) {
+        svfloat32_t delta = groups_scale(format, scales, g, false);
         if ((g + 1) % run != 0 && g + 1 < groups)
-            delta = svsub_x(all, delta, HALF(columns));
-#undef HALF
-        const svuint64_t pairs = svreinterpret_u64(delta);
-        svst1(all, out, svreinterpret_f32(svzip1(pairs, pairs)));
-        svst1_vnum(all, out, 1, svreinterpret_f32(svzip2(pairs, pairs)));
+            delta = svsub_x(all, delta, groups_scale(format, scales, g + 1, false));
+        svst1(all, out, GROUPS_TWICE(svzip1, delta));
+        svst1_vnum(all, out, 1, GROUPS_TWICE(svzip2, delta));
+        if (format != TSR_Q4_K)
+            continue;
+        const svfloat32_t shift = groups_scale(format, scales, g, true);
+        svst1(all, shifts, GROUPS_TWICE(svzip1, shift));
+        svst1_vnum(all, shifts, 1, GROUPS_TWICE(svzip2, shift));
+        shifts += 2 * svcntw();
     }
 }
 

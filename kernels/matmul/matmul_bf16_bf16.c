@@ -11,7 +11,10 @@ static void block(const struct tsr_block *b)
 
 const struct tsr_matmul_kernel *tsr_matmul_bf16_bf16(void)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_BF16, .rows = 8, .columns = mmla_columns, .block = block};
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_BF16,
+                                                    .rows = 8,
+                                                    .columns = mmla_columns,
+                                                    .block = block,
+                                                    .few = tsr_matvec_bf16_bf16};
     return &kernel;
 }

@@ -17,15 +17,6 @@ static size_t columns(void)
     return 4 * (svcntb() / 16);
 }
 
-/* A row: the lower half's columns, then the upper's. */
-MMLA_INLINE void store(const struct tsr_block *b, size_t row, svint32_t low, svint32_t high,
-                       bool odd)
-{
-    const svuint64_t l = svreinterpret_u64(low), h = svreinterpret_u64(high);
-    const svint32_t x = svreinterpret_s32(odd ? svuzp2(l, h) : svuzp1(l, h));
-    i8_store(b, row, 0, x, columns());
-}
-
 static void block(const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
@@ -51,10 +42,10 @@ static void block(const struct tsr_block *b)
     if (2 * i < b->rows) {                                                                         \
         const svint32_t high = svasr_x(p32, svsub_x(p32, x##i, y##i), 4);                          \
         const int32_t s0 = b->raw != NULL ? 0 : 8 * b->a_sum[2 * i];                               \
-        store(b, 2 * i, svsub_x(p32, y##i, s0), high, false);                                      \
+        i4_store(b, 2 * i, svsub_x(p32, y##i, s0), high, columns());                               \
         if (2 * i + 1 < b->rows) {                                                                 \
             const int32_t s1 = b->raw != NULL ? 0 : 8 * b->a_sum[2 * i + 1];                       \
-            store(b, 2 * i + 1, svsub_x(p32, y##i, s1), high, true);                               \
+            i4_store(b, 2 * i + 1, svsub_x(p32, y##i, s1), high, columns());                       \
         }                                                                                          \
     }
     EACH(STORE)
@@ -62,7 +53,10 @@ static void block(const struct tsr_block *b)
 
 const struct tsr_matmul_kernel *tsr_matmul_i4_i8mm(void)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_I8, .rows = 24, .columns = columns, .block = block};
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_I8,
+                                                    .rows = 24,
+                                                    .columns = columns,
+                                                    .block = block,
+                                                    .few = tsr_matvec_i4_i8mm};
     return &kernel;
 }

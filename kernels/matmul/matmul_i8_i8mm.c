@@ -11,7 +11,10 @@ static void block(const struct tsr_block *b)
 
 const struct tsr_matmul_kernel *tsr_matmul_i8_i8mm(void)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_I8, .rows = 8, .columns = mmla_columns, .block = block};
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_I8,
+                                                    .rows = 8,
+                                                    .columns = mmla_columns,
+                                                    .block = block,
+                                                    .few = tsr_matvec_i8_i8mm};
     return &kernel;
 }

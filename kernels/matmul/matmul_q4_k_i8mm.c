@@ -8,7 +8,7 @@ tsr_matmul_kernel_fn tsr_matmul_q4_k_i8mm;
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     groups_expand(from, to, false);
-    tsr_prepare_groups(TSR_Q4_K, from, to);
+    groups_deltas(TSR_Q4_K, from, to);
 }
 
 static void block(const struct tsr_block *b)
@@ -22,6 +22,7 @@ const struct tsr_matmul_kernel *tsr_matmul_q4_k_i8mm(void)
                                                     .rows = 12,
                                                     .columns = groups_columns,
                                                     .prepare = prepare,
-                                                    .block = block};
+                                                    .block = block,
+                                                    .few = tsr_matvec_q4_k_i8mm};
     return &kernel;
 }

@@ -7,7 +7,7 @@ tsr_matmul_kernel_fn tsr_matmul_q8_0_i8mm;
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     to->elements = from->elements;
-    groups_deltas(from, to, tsr_weights_layout(TSR_Q8_0)->run);
+    groups_deltas(TSR_Q8_0, from, to);
 }
 
 static void block(const struct tsr_block *b)
@@ -21,6 +21,7 @@ const struct tsr_matmul_kernel *tsr_matmul_q8_0_i8mm(void)
                                                     .rows = 12,
                                                     .columns = groups_columns,
                                                     .prepare = prepare,
-                                                    .block = block};
+                                                    .block = block,
+                                                    .few = tsr_matvec_q8_0_i8mm};
     return &kernel;
 }

@@ -24,6 +24,14 @@ MMLA_INLINE void i8_store(const struct tsr_block *b, size_t row, uint64_t at, sv
     svst1(p, b->c + row * b->ldc + at, svmul_x(p, scaled, svld1(p, b->b_scale + at)));
 }
 
+/* An i4 row of a 4-column panel: the lower half's columns, then the upper's. */
+MMLA_INLINE void i4_store(const struct tsr_block *b, size_t row, svint32_t low, svint32_t high,
+                          size_t columns)
+{
+    const svuint64_t l = svreinterpret_u64(low), h = svreinterpret_u64(high);
+    i8_store(b, row, 0, svreinterpret_s32(row % 2 == 0 ? svuzp1(l, h) : svuzp2(l, h)), columns);
+}
+
 /* `pairs` is a constant, 1 to 4; packed A has as many. */
 MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
 {

@@ -49,7 +49,7 @@ static void lay_out(struct plan *p, size_t m, size_t threads, uint8_t *scratch)
 {
     const struct tsr_matmul_kernel *kn = p->kernel;
     const size_t k = p->h.padded, columns = p->h.columns;
-    p->few = m <= TSR_FEW && kn->few != NULL;
+    p->few = m <= TSR_FEW && kn->few != NULL && !(p->layout->column_scale && k > TSR_INT_DEPTH);
     p->lines = p->few ? tsr_round_up(m, 2) : kn->rows;
     p->tasks = threads < 1 ? 1 : tsr_least(threads, MAX_TASKS);
     const size_t blocks = (tsr_least(m, ROWS_AT_ONCE) + p->lines - 1) / (m > 0 ? p->lines : 1);

@@ -32,7 +32,8 @@ enum {
 
 /* How the weights of a format lie in a stored panel: elements, then scales, each plane padded to
  * 64 bytes. Elements: k padded to `pad`, cut in cells of cell_k; [cell of k][column][cell_bytes].
- * Scales: [k / group][column][group_bytes]; without groups [column], f32. */
+ * Scales: [k / group][column][group_bytes], but of q4_k [k / 256] times f16 d, f16 dmin and 12
+ * bytes, each [column]; without groups [column], f32. */
 struct tsr_weights_layout {
     enum tsr_dtype format;
     enum tsr_cpu_op op;
@@ -103,7 +104,7 @@ struct tsr_block {
 
 /* C of at most TSR_FEW rows and the panels first..last (not included) of stored weights. */
 struct tsr_few {
-    size_t m, n, k;       /* k padded */
+    size_t m, n, k;       /* m > 0; k padded, below TSR_INT_DEPTH for i8 and i4 */
     const void *a;        /* one packed block of 2 * ceil(m / 2) rows */
     const uint8_t *panel; /* the first; others follow at panel_bytes */
     size_t panel_bytes, scales_at, columns, first, last;
@@ -114,6 +115,26 @@ struct tsr_few {
     size_t ldc, run;
 };
 
+/* The block of one of its panels, as stored. */
+static inline struct tsr_block tsr_few_block(const struct tsr_few *f, size_t panel)
+{
+    const uint8_t *at = f->panel + panel * f->panel_bytes;
+    const size_t first = panel * f->columns;
+    const struct tsr_block b = {.rows = f->m,
+                                .columns = tsr_least(f->columns, f->n - first),
+                                .k = f->k,
+                                .a = f->a,
+                                .b = at,
+                                .b_scale = (const float *)(const void *)(at + f->scales_at),
+                                .a_scale = f->a_scale,
+                                .a_sum = f->a_sum,
+                                .a_groups = f->a_groups,
+                                .c = f->c + first,
+                                .ldc = f->ldc,
+                                .run = f->run};
+    return b;
+}
+
 struct tsr_matmul_kernel {
     enum tsr_dtype operand; /* F32, BF16 or I8 */
     uint8_t rows;           /* of a block of C */
@@ -122,6 +143,11 @@ struct tsr_matmul_kernel {
     void (*block)(const struct tsr_block *b);
     void (*few)(const struct tsr_few *f); /* or null: block serves */
 };
+
+/* Kernels of few rows (matvec_*.c), which kernels of the same layout and level share. */
+typedef void tsr_few_fn(const struct tsr_few *f);
+tsr_few_fn tsr_matvec_bf16_bf16, tsr_matvec_i8_i8mm, tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm,
+    tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_i8mm;
 
 /* The kernel of one op's variant. */
 const struct tsr_matmul_kernel *tsr_matmul_kernel_of(const struct tsr_variant *v);

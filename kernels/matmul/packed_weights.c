@@ -104,12 +104,19 @@ static void pack_elements(const struct tsr_weights_layout *l, size_t columns, si
     }
 }
 
-/* The scales of column c: `row` is the weight row's, `scales` those that lie apart. */
-static void pack_scales(const struct tsr_weights_layout *l, size_t columns, size_t k, size_t n,
-                        size_t c, const uint8_t *row, const void *scales, size_t line,
-                        uint8_t *plane)
+/* A super-block's 16 bytes, each kind for all columns together: d, dmin (f16), 12 bytes. */
+static void pack_super(const uint8_t *from, size_t columns, size_t c, uint8_t *to)
 {
-    (void)n;
+    memcpy(to + 2 * c, from, 2);
+    memcpy(to + 2 * columns + 2 * c, from + 2, 2);
+    for (size_t i = 0; i < 12; i++)
+        to[(4 + i) * columns + c] = from[4 + i];
+}
+
+/* The scales of column c: `row` is the weight row's, `scales` those that lie apart. */
+static void pack_scales(const struct tsr_weights_layout *l, size_t columns, size_t k, size_t c,
+                        const uint8_t *row, const void *scales, size_t line, uint8_t *plane)
+{
     if (l->column_scale) {
         const float one = 1.0f;
         memcpy(plane + 4 * c, scales != NULL ? (const float *)scales + line : &one, 4);
@@ -122,7 +129,10 @@ static void pack_scales(const struct tsr_weights_layout *l, size_t columns, size
     for (size_t g = 0; g < groups; g++) {
         const uint8_t *from = l->group_bytes == 1 ? (const uint8_t *)scales + line * groups + g
                                                   : row + g * block_bytes;
-        memcpy(plane + (g * columns + c) * l->group_bytes, from, l->group_bytes);
+        if (l->format == TSR_Q4_K)
+            pack_super(from, columns, c, plane + g * columns * l->group_bytes);
+        else
+            memcpy(plane + (g * columns + c) * l->group_bytes, from, l->group_bytes);
     }
 }
 
@@ -195,7 +205,7 @@ enum tsr_status tsr_weights_pack(enum tsr_dtype format, size_t n, size_t k, cons
         for (size_t c = 0; c < tsr_least(columns, n - first); c++) {
             const uint8_t *row = (const uint8_t *)w + (first + c) * row_bytes;
             pack_elements(l, columns, k, padded, c, row, panel);
-            pack_scales(l, columns, k, n, c, row, scales, first + c, panel + h.scales_at);
+            pack_scales(l, columns, k, c, row, scales, first + c, panel + h.scales_at);
         }
     }
     return TSR_OK;

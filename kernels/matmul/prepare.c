@@ -107,13 +107,16 @@ static float scale_of(enum tsr_dtype format, const struct tsr_panel *from, size_
     if (format != TSR_Q4_K)
         return half_at(scales + (g * from->columns + c) * 2);
     /* f16 d, dmin; of groups 0..3 the low 6 bits of bytes j, j + 4; 4..7 take nibbles of byte
-     * j + 4 and two bits of the former. d * 6 bits is exact in f32. */
-    const uint8_t *super = scales + (g / 8 * from->columns + c) * 16, *s = super + 4;
-    const size_t j = g % 8;
-    const int scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | s[j - 4] >> 6 << 4;
-    const int min = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4;
-    *shift = half_at(super + 2) * (float)-min;
-    return half_at(super) * (float)scale;
+     * j + 4 and two bits of the former. d * 6 bits is exact in f32. Lies as packed_weights.c puts
+     * it: each kind for all columns together. */
+    const size_t columns = from->columns, j = g % 8;
+    const uint8_t *super = scales + g / 8 * columns * 16, *s = super + 4 * columns + c;
+#define BYTE(i) s[(i)*columns]
+    const int scale = j < 4 ? BYTE(j) & 63 : (BYTE(j + 4) & 15) | BYTE(j - 4) >> 6 << 4;
+    const int min = j < 4 ? BYTE(j + 4) & 63 : BYTE(j + 4) >> 4 | BYTE(j) >> 6 << 4;
+#undef BYTE
+    *shift = half_at(super + 2 * columns + 2 * c) * (float)-min;
+    return half_at(super + 2 * c) * (float)scale;
 }
 
 void tsr_prepare_groups(enum tsr_dtype format, const struct tsr_panel *from,
