@@ -288,8 +288,8 @@ static inline void mma_fast(const struct tsr_format *fa, const struct tsr_format
     size_t na = (tsr_num_panel_bytes(&plan, TSR_NUM_A, d.m, d.k) + 63) / 64 * 64;
     size_t nb = (tsr_num_panel_bytes(&plan, TSR_NUM_B, d.n, d.k) + 63) / 64 * 64;
     void *ma = aligned_alloc(64, na + 64), *mb = aligned_alloc(64, nb + 64);
-    memset(ma, 0xA5, na);
-    memset(mb, 0xA5, nb);
+    memset(ma, 0x01, na); /* what stale memory may hold: a mark of NaN */
+    memset(mb, 0x01, nb);
     tsr_num_unpack(&plan, TSR_NUM_A, a, d.m, d.k, ma, &pa);
     tsr_num_unpack(&plan, TSR_NUM_B, b, d.n, d.k, mb, &pb);
     tsr_num_mma(&plan, &pa, &pb, c, stride, overwrite);
