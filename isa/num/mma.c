@@ -110,10 +110,10 @@ enum tsr_status tsr_num_plan(const struct tsr_format *a, const struct tsr_format
         p.unit = num_lowest_exponent(a) + num_lowest_exponent(b);
         p.narrow = product + log2_up(p.group) <= 31;
     }
-    /* Of the built-in formats and r = 64 at most: plain 42 (e4m3 by e4m3, 18 + 18 + 6); powers of two
-     * as scales 58 (mxf8e4m3, NUM_CUT more), of wide pairs 54 (32 + 6 + 16); other scales 60 (q8_0 by
-     * q8_0, 8 + 8 + 6 + 22 + 16), of wide pairs 65 (by q8_0 or q4_0, 32 + 6 + 11 + 16). A group alone
-     * is below 2^49. Beyond 60, sums take 128 bits. */
+    /* Of the built-in formats and r = 64 at most: plain 42 (e4m3 by e4m3, 18 + 18 + 6); powers of
+     * two as scales 58 (mxf8e4m3, NUM_CUT more), of wide pairs 54 (32 + 6 + 16); other scales 60
+     * (q8_0 by q8_0, 8 + 8 + 6 + 22 + 16), of wide pairs 65 (by q8_0 or q4_0, 32 + 6 + 11 + 16). A
+     * group alone is below 2^49. Beyond 60, sums take 128 bits. */
     p.sum_bits = product + log2_up(r) + scale_bits + (p.groups > 1 ? NUM_CUT : 0);
     *plan = p;
     return TSR_OK;
