@@ -47,6 +47,20 @@ void npu_gate_body(struct tsr_text *t, const struct npu_gate *g, uint32_t n)
         L("  vgate v%u, v%u, v%u, v%d", 16 + i, i, 8 + i, V_SLOPE);
 }
 
+void npu_gate_words(struct npu_block *b, const struct npu_gate *g, unsigned x, unsigned up)
+{
+    if (g->activation != TSR_ACT_SWIGLU_CLAMP) {
+        const char *op = g->activation == TSR_ACT_SILU ? "vsilu_mul" : "vgelu_mul";
+        npu_block_op(b, op, x, x, up, NPU_NO_REG);
+        return;
+    }
+    npu_block_op(b, "vmin", x, x, V_LIMIT, NPU_NO_REG);
+    npu_block_op(b, "vmin", up, up, V_LIMIT, NPU_NO_REG);
+    npu_block_op(b, "vmax", up, up, V_LOW, NPU_NO_REG);
+    npu_block_op(b, "vadd", up, up, V_ONE, NPU_NO_REG);
+    npu_block_op(b, "vgate", x, x, up, V_SLOPE);
+}
+
 bool npu_gate_known(const struct npu_gate *g)
 {
     return g->activation == TSR_ACT_SILU || g->activation == TSR_ACT_GELU_TANH ||

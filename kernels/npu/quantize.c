@@ -164,6 +164,7 @@ static enum tsr_status blocks(const struct tsr_isa *isa, const struct tsr_chip *
                              .n_pass = 1,
                              .setup = "setup",
                              .setup_first = true, /* it clears parts of the slots */
+                             .eighths = true,
                              .pass = {{.routine = "quantize", .inputs = 1, .output = true}}}};
     struct npu_quant_place p = {.format = op->y_format,
                                 .rows = op->rows,

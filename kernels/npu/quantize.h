@@ -10,6 +10,7 @@
 #define KERNELS_NPU_QUANTIZE_H
 
 #include "kernels/npu/slab.h"
+#include "tessera/model.h"
 
 /* y = x in another format.
  * Block formats: `slab` (borrowed, of rows x k in y_format) for units at y, or null: planes at y
@@ -30,5 +31,41 @@ struct tsr_npu_quantize {
 enum tsr_status tsr_npu_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                  const struct tsr_npu_quantize *op, struct tsr_program *out,
                                  struct tsr_error *err);
+
+/* Where a fused kernel puts its blocks: as struct tsr_npu_quantize says, block formats only. */
+struct tsr_npu_quantized {
+    enum tsr_dtype format;
+    const struct tsr_npu_slab *slab;
+    double tensor_scale;
+    uint64_t y, y_stride, scales, scale_stride;
+};
+
+/* x / sqrt(mean of x^2 + eps) * w for each row, quantized.
+ * Numerics: the f32 values of tsr_npu_rmsnorm, never rounded to another format, but for the order
+ * of the sum: the vectors of a row's spans (slab or block, whichever is larger) in 8 chains. */
+struct tsr_npu_rmsnorm_quantize {
+    uint64_t rows, cols;
+    double eps;
+    enum tsr_dtype x_format, w_format;
+    uint64_t x, x_stride, w; /* w 0: none */
+    struct tsr_npu_quantized to;
+};
+enum tsr_status tsr_npu_rmsnorm_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                         const struct tsr_npu_rmsnorm_quantize *op,
+                                         struct tsr_program *out, struct tsr_error *err);
+
+/* act(gate) * up, quantized: the f32 values of tsr_npu_activation, never rounded to another format.
+ */
+struct tsr_npu_activation_quantize {
+    uint64_t rows, cols;
+    enum tsr_activation activation;
+    double limit, alpha; /* SWIGLU_CLAMP */
+    enum tsr_dtype in_format;
+    uint64_t gate, gate_stride, up, up_stride;
+    struct tsr_npu_quantized to;
+};
+enum tsr_status tsr_npu_activation_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                            const struct tsr_npu_activation_quantize *op,
+                                            struct tsr_program *out, struct tsr_error *err);
 
 #endif

@@ -116,41 +116,12 @@ void npu_quant_constants(struct tsr_text *t, const struct npu_quant *q)
 
 /* ---- one batch ------------------------------------------------------------------------------ */
 
-/* Accesses by one address register, as offsets from where it stands. */
-struct walk {
-    unsigned n;
-    struct npu_access at[NPU_BLOCK_WORDS / 2];
-    int64_t offset[NPU_BLOCK_WORDS / 2];
-};
-
-static struct npu_access *walk_add(struct walk *w, int64_t offset)
-{
-    assert(w->n < NPU_BLOCK_WORDS / 2);
-    w->offset[w->n] = offset;
-    w->at[w->n] = (struct npu_access){.regs = 1, .line = NPU_NO_LINE, .last = NPU_NO_LINE};
-    return &w->at[w->n++];
-}
-
-/* Fills in the increments; the last one takes the register to `end`. */
-static void walk_close(struct walk *w, int64_t end)
-{
-    for (unsigned i = 0; i < w->n; i++)
-        w->at[i].inc = (i + 1 < w->n ? w->offset[i + 1] : end) - w->offset[i];
-}
-
-static void lines_of(struct npu_access *a, const struct npu_quant *q, int64_t offset,
-                     uint32_t bytes)
-{
-    a->line = (int32_t)(offset / q->chip->tile.line_bytes);
-    a->last = (int32_t)((offset + bytes - 1) / q->chip->tile.line_bytes);
-}
-
 /* One batch: its spans' loads, elements' and scales' stores; what has been put down of them. */
 struct batch {
     const struct npu_quant *q;
     const struct npu_quant_source *s;
     uint32_t spans;
-    struct walk load[2], element, scale;
+    struct npu_path load[2], element, scale;
     struct npu_block b;
 };
 
@@ -168,15 +139,15 @@ static void plan_loads(struct batch *x, unsigned k)
             for (uint32_t s = from; s < least(from + q->group, x->spans); s++)
                 for (uint32_t i = first; i < q->vectors; i += per) {
                     int64_t offset = (int64_t)s * in->span_pitch + i * bytes;
-                    struct npu_access *a = walk_add(&x->load[k], offset);
+                    struct npu_access *a = npu_path_add(&x->load[k], offset);
                     a->op = "vld";
                     a->format = f->name;
                     a->areg = in->areg;
                     a->reg = (s * q->vectors + i) % q->values + (k ? q->values : 0);
                     if (in->aligned)
-                        lines_of(a, q, offset, bytes);
+                        npu_access_lines(a, q->chip, offset, bytes);
                 }
-    walk_close(&x->load[k], (int64_t)x->spans * in->span_pitch);
+    npu_path_close(&x->load[k], (int64_t)x->spans * in->span_pitch);
 }
 
 /* Unit after unit, its last vector only as far as it goes; a scale behind each store that begins a
@@ -192,20 +163,20 @@ static void plan_stores(struct batch *x)
             uint32_t i =
                 (u * q->ks + at) / q->span * q->vectors + (u * q->ks + at) % q->span / lanes;
             int64_t e = (int64_t)u * q->element_pitch + bytes_of(q, at);
-            struct npu_access *a = walk_add(&x->element, e);
+            struct npu_access *a = npu_path_add(&x->element, e);
             a->op = "vst";
             a->reg = i % q->values;
             a->regs = stored_together(q);
             a->n = n < step ? n : 0;
             if (q->aligned)
-                lines_of(a, q, e, bytes_of(q, n));
+                npu_access_lines(a, q->chip, e, bytes_of(q, n));
             int64_t s = (int64_t)u * q->scale_pitch + at / block * size;
-            a = walk_add(&x->scale, s);
+            a = npu_path_add(&x->scale, s);
             a->op = at % block == 0 ? "vsts" : NULL; /* within a block whose scale is stored */
             a->reg = q->first_scale + i / sharing(q) % q->scales;
             a->n = n < step ? n : 0;
             if (q->aligned) /* the unit's line */
-                lines_of(a, q, (int64_t)u * q->element_pitch, 1);
+                npu_access_lines(a, q->chip, (int64_t)u * q->element_pitch, 1);
         }
     for (unsigned i = 0; i < x->element.n; i++) {
         x->element.at[i].store = x->scale.at[i].store = true;
@@ -213,8 +184,8 @@ static void plan_stores(struct batch *x)
         x->element.at[i].areg = NPU_QUANT_ELEMENTS;
         x->scale.at[i].areg = NPU_QUANT_SCALES;
     }
-    walk_close(&x->element, (int64_t)units * q->element_pitch);
-    walk_close(&x->scale, (int64_t)units * q->scale_pitch);
+    npu_path_close(&x->element, (int64_t)units * q->element_pitch);
+    npu_path_close(&x->scale, (int64_t)units * q->scale_pitch);
     for (unsigned i = x->scale.n; i-- > 0;) /* what is not stored moves with the one before */
         if (!x->scale.at[i].op && i > 0)
             x->scale.at[i - 1].inc += x->scale.at[i].inc;

@@ -81,6 +81,27 @@ void npu_block_access(struct npu_block *b, const struct npu_access *a)
     }
 }
 
+struct npu_access *npu_path_add(struct npu_path *w, int64_t offset)
+{
+    assert(w->n < NPU_BLOCK_WORDS / 2);
+    w->offset[w->n] = offset;
+    w->at[w->n] = (struct npu_access){.regs = 1, .line = NPU_NO_LINE, .last = NPU_NO_LINE};
+    return &w->at[w->n++];
+}
+
+void npu_access_lines(struct npu_access *a, const struct tsr_chip *chip, int64_t offset,
+                      uint32_t bytes)
+{
+    a->line = (int32_t)(offset / chip->tile.line_bytes);
+    a->last = (int32_t)((offset + bytes - 1) / chip->tile.line_bytes);
+}
+
+void npu_path_close(struct npu_path *w, int64_t end)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        w->at[i].inc = (i + 1 < w->n ? w->offset[i + 1] : end) - w->offset[i];
+}
+
 /* ---- order ---------------------------------------------------------------------------------- */
 
 static bool reads(const struct npu_word *w, const struct npu_word *of)

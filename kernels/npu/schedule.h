@@ -57,6 +57,21 @@ struct npu_access {
 };
 void npu_block_access(struct npu_block *b, const struct npu_access *a);
 
+/* Accesses by one address register, as offsets from where it stands. */
+struct npu_path {
+    unsigned n;
+    struct npu_access at[NPU_BLOCK_WORDS / 2];
+    int64_t offset[NPU_BLOCK_WORDS / 2];
+};
+
+/* The next access: one register, all lanes, no lines. */
+struct npu_access *npu_path_add(struct npu_path *w, int64_t offset);
+/* The lines that `bytes` from the offset on touch. */
+void npu_access_lines(struct npu_access *a, const struct tsr_chip *chip, int64_t offset,
+                      uint32_t bytes);
+/* Fills in the increments; the last one takes the register to `end`. */
+void npu_path_close(struct npu_path *w, int64_t end);
+
 /* Appends the words in their best order; the block is empty afterwards. */
 void npu_block_emit(struct tsr_text *t, struct npu_block *b);
 

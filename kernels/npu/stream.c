@@ -128,8 +128,9 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
             s->out[i].cols = s->cols;
     }
     divide(chip, s);
-    s->scratch = npu_round_up(s->constant_bytes, chip->tile.line_bytes);
-    s->base = npu_round_up(s->scratch + s->scratch_bytes, chip->tile.line_bytes);
+    uint64_t unit_bytes = (s->eighths ? 8 : 1) * (uint64_t)chip->tile.line_bytes;
+    s->scratch = npu_round_up(s->constant_bytes, unit_bytes);
+    s->base = npu_round_up(s->scratch + s->scratch_bytes, unit_bytes);
     if (s->base >= chip->tile.tsram_bytes)
         return false;
     if (s->indexed ==
@@ -138,7 +139,8 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
         s->most_rows = least(s->most_rows ? s->most_rows : 64, chip->tile.control_bytes / 4 / RING);
         s->base += npu_round_up(4 * RING * s->most_rows, chip->tile.line_bytes);
     }
-    uint64_t left = chip->tile.tsram_bytes - s->base, room = least(left / RING, BLOCK_BYTES);
+    uint64_t left = chip->tile.tsram_bytes - s->base,
+             room = least(left / RING, s->eighths ? BLOCK_BYTES / 3 * 4 : BLOCK_BYTES);
     uint64_t rows = npu_ceil_div(s->rows, s->tiles / s->across);
     s->slots = RING;
     if (s->n_pass > 1 || (s->split && place(chip, s, 1, s->tile_cols) > room))

@@ -90,7 +90,8 @@ struct npu_stream {
     uint64_t index;        /* NPU_INDEX_MEMORY: address of the i32 indices in HBM */
     uint32_t control_id;   /* NPU_INDEX_MEMORY: of its to_control */
     uint64_t most_rows;    /* of a block; 0: no limit */
-    bool setup_first;      /* the setup writes to the slots: nothing is read before it is over */
+    bool eighths;     /* slots and scratch start at each eighth line (schedule.h); larger slots */
+    bool setup_first; /* the setup writes to the slots: nothing is read before it is over */
 
     /* Set by npu_stream_plan. */
     uint32_t tiles, across, slots;

@@ -7,6 +7,8 @@ const struct suite_kernel suite_kernels[] = {
     {"residual", "y = a + b; --shape is rows x cols x 1", suite_residual},
     {"cast", "y = x * scale in another format; --shape is rows x cols x 1", suite_cast},
     {"quantize", "rows into block formats and integers; --shape is rows x k x 1", suite_quantize},
+    {"quantize_fused", "norm and gate into block formats; --shape is rows x k x 1",
+     suite_quantize_fused},
     {"activation", "y = act(gate) * up; --shape is rows x cols x 1", suite_activation},
     {"rmsnorm", "y = x / rms(x) * w; --shape is rows x cols x 1", suite_rmsnorm},
     {"softmax", "over rows; --shape is rows x cols x 1", suite_softmax},
