@@ -3,7 +3,8 @@
  *   tessera-gen md FILE   the manual, isa/ISA.md
  *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, tsr_table_pkg.sv, tsr_prims.sv,
  *                         tsr_lane.sv, and CHIP/tsr_chip_pkg.sv: the package has the same name for
- *                         every chip, a build takes that of its chip */
+ *                         every chip, a build takes that of its chip; CHIP/tsr_figures.svh is the
+ *                         same for rtl/tsr_tile_pkg.sv */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,8 @@ static void write_packages(const struct tsr_isa *isa, const char *dir)
             fail(dir, "path too long");
         make_dir(sub);
         tsr_gen_chip_pkg(begin(&file, sub, "tsr_chip_pkg.sv"), &chip);
+        end(&file);
+        tsr_gen_figures(begin(&file, sub, "tsr_figures.svh"), isa, &chip);
         end(&file);
     }
 }

@@ -23,7 +23,9 @@ static void put_head(FILE *out, const char *what)
     fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
                  "// %s Written by tessera-gen from isa/*.yaml.\n"
                  "// A package is a list of constants: no design uses all of them.\n"
-                 "/* verilator lint_off UNUSEDPARAM */\n", what);
+                 "// Its functions read the fields they are about.\n"
+                 "/* verilator lint_off UNUSEDPARAM */\n"
+                 "/* verilator lint_off UNUSEDSIGNAL */\n", what);
 }
 
 static void put_enum(FILE *out, const struct tsr_isa *isa, enum tsr_stream s, const char *prefix,
@@ -157,6 +159,7 @@ void tsr_gen_isa_pkg(FILE *out, const struct tsr_isa *isa)
         put_fields(out, isa, &isa->ops[i], isa->ops[i].stream == TSR_STREAM_TCP ? "TCP" : "TVP");
     put_decoder(out, isa, TSR_STREAM_TCP, "TCP", "tcp");
     put_decoder(out, isa, TSR_STREAM_TVP, "TVP", "tvp");
+    tsr_gen_tcp_functions(out, isa);
     fprintf(out, "\nendpackage\n");
 }
 
@@ -197,10 +200,8 @@ static void put_figure(FILE *out, const char *name, size_t size, const char *fie
                 *(const uint32_t *)field);
 }
 
-void tsr_gen_chip_pkg(FILE *out, const struct tsr_chip *chip)
+static void put_figures(FILE *out, const struct tsr_chip *chip)
 {
-    put_head(out, "The figures of one chip.");
-    fprintf(out, "package tsr_chip_pkg;\n\n  // %s\n", chip->name);
     for (const struct tsr_chip_section *s = tsr_chip_sections; s->keys != NULL; s++) {
         const char *base = (const char *)chip + s->offset;
         for (const struct tsr_chip_key *k = s->keys; k->key != NULL; k++) {
@@ -219,5 +220,21 @@ void tsr_gen_chip_pkg(FILE *out, const struct tsr_chip *chip)
             }
         }
     }
+}
+
+void tsr_gen_chip_pkg(FILE *out, const struct tsr_chip *chip)
+{
+    put_head(out, "The figures of one chip.");
+    fprintf(out, "package tsr_chip_pkg;\n\n  // %s\n", chip->name);
+    put_figures(out, chip);
     fprintf(out, "\nendpackage\n");
+}
+
+void tsr_gen_figures(FILE *out, const struct tsr_isa *isa, const struct tsr_chip *chip)
+{
+    fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
+                 "// Included by rtl/tsr_tile_pkg.sv: in a package yosys knows no other one.\n"
+                 "  localparam int unsigned SLOTS = %d;\n",
+            tsr_gen_slots(isa));
+    put_figures(out, chip);
 }

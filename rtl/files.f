@@ -1,0 +1,17 @@
+rtl/tsr_tile_pkg.sv
+rtl/tsr_loops.sv
+rtl/tsr_control.sv
+rtl/tsr_wait.sv
+rtl/tsr_queue.sv
+rtl/tsr_semaphore.sv
+rtl/tsr_sync.sv
+rtl/tsr_bank.sv
+rtl/tsr_tsram.sv
+rtl/tsr_acc_row.sv
+rtl/tsr_acc_pool.sv
+rtl/tsr_tcp.sv
+rtl/tsr_ttu.sv
+rtl/tsr_acc.sv
+rtl/tsr_tvp.sv
+rtl/tsr_tdma.sv
+rtl/tsr_tile.sv
