@@ -31,25 +31,21 @@ static void out_place(struct matmul_emit *e, int reg, int temp)
     }
 }
 
-/* A group starts when its half of the staging has left; each block when its accumulators, and with
- * an epilogue its half of the drained blocks, are free. */
-void matmul_begin_block(struct matmul_emit *e)
+/* The blocks of columns leave in groups: at the first of one, how many it has and where its first
+ * row is staged; at others, back to that place. */
+void matmul_begin_columns(struct matmul_emit *e)
 {
-    if (e->p.epilogue)
-        L("  wait wait(s%d, s%d)", S_ACC_FREE, S_STAGE);
-    else
-        L("  wait wait(s%d)", S_ACC_FREE);
     L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
     L("  bne x%d, x0, in_group", T0);
-    L("  wait wait(s%d)", S_LEFT);
     L("  sd x%d, x0, %d", X_COL, C_GROUP_COL);
-    L("  ld x%d, x0, %d", T0, C_OUT); /* the other half */
-    L("  li x%d, %llu", T1, (unsigned long long)(2 * e->p.out_at + e->p.out_bytes));
-    L("  sub x%d, x%d, x%d", T0, T1, T0);
-    L("  sd x%d, x0, %d", T0, C_OUT);
+    L("  ld x%d, x0, %d", T0, C_OUT);
+    L("  sd x%d, x0, %d", T0, C_GROUP_OUT);
     L("  li x%d, %u", T0, e->p.group);
     if (e->p.group > 1) { /* near the end one by one: nothing hides a long last copy */
-        L("  add x%d, x%d, x%d", T1, X_ROW, X_BH);
+        if (shares_b(e))
+            L("  ld x%d, x0, %d", T1, C_PASS_END);
+        else
+            L("  add x%d, x%d, x%d", T1, X_ROW, X_BH);
         L("  blt x%d, x%d, in_group", T1, X_ROWS);
         L("  muli x%d, x%d, %u", T1, X_BW, 2 * e->p.group);
         L("  add x%d, x%d, x%d", T1, T1, X_COL);
@@ -58,7 +54,29 @@ void matmul_begin_block(struct matmul_emit *e)
     }
     L("in_group:");
     L("  addi x%d, x%d, -1", T0, T0);
+    if (e->p.ncb % e->p.group) { /* the last columns leave whatever is there */
+        L("  add x%d, x%d, x%d", T1, X_COL, X_BW);
+        L("  blt x%d, x%d, not_last", T1, X_COLS);
+        L("  li x%d, 0", T0);
+        L("not_last:");
+    }
     L("  sd x%d, x0, %d", T0, C_GROUP_LEFT);
+    L("  ld x%d, x0, %d", T0, C_GROUP_OUT);
+    L("  sd x%d, x0, %d", T0, C_OUT);
+}
+
+/* A block starts when its accumulators are free, with an epilogue its half of the drained blocks,
+ * and in the first columns of a group its place of the staging. */
+void matmul_begin_block(struct matmul_emit *e)
+{
+    if (e->p.epilogue)
+        L("  wait wait(s%d, s%d)", S_ACC_FREE, S_STAGE);
+    else
+        L("  wait wait(s%d)", S_ACC_FREE);
+    L("  ld x%d, x0, %d", T0, C_GROUP_COL);
+    L("  bne x%d, x%d, has_place", T0, X_COL);
+    L("  wait wait(s%d)", S_LEFT);
+    L("has_place:");
 }
 
 /* Bias and residual of the block, on channel 3. */
@@ -142,12 +160,9 @@ void matmul_store_block(struct matmul_emit *e)
         run_epilogue(e);
     L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
     L("  beq x%d, x0, leave", T0);
-    L("  add x%d, x%d, x%d", T0, X_COL, X_BW);
-    L("  bge x%d, x%d, leave", T0, X_COLS);
     L("  copy ch=2, dst=x0, src=x0, len=x0 wait(s%d)", ready);
     L("  jmp stored");
     L("leave:");
-    L("  sd x0, x0, %d", C_GROUP_LEFT);
     L("  ld x%d, x0, %d", T0, C_OUT);
     L("  ld x%d, x0, %d", T5, C_GROUP_COL);
     L("  ld x%d, x0, %d", T1, C_C);
@@ -163,6 +178,13 @@ void matmul_store_block(struct matmul_emit *e)
     L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T1,
       T0, T2, X_M, T3, T4, ready, S_LEFT);
     L("stored:");
+    L("  ld x%d, x0, %d", T0, C_OUT); /* the next row's place */
+    L("  addi x%d, x%d, %llu", T0, T0, (unsigned long long)e->p.out_bytes);
+    L("  li x%d, %llu", T1, (unsigned long long)(e->p.out_at + e->p.outs * e->p.out_bytes));
+    L("  blt x%d, x%d, out_place", T0, T1);
+    L("  li x%d, %llu", T0, (unsigned long long)e->p.out_at);
+    L("out_place:");
+    L("  sd x%d, x0, %d", T0, C_OUT);
 }
 
 /* a0 first operand (gate, or the block), a1 second (up, or the residual), a2 result, a3 rows, a4

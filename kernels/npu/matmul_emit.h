@@ -32,11 +32,11 @@ enum reg {
     X_B,
     X_COLS,
     X_BW,
-    X_LINE,
+    X_AS, /* from row to row of A (of B) in TSRAM */
+    X_BS,
     X_LA_LEFT,
     X_LA_PTR,
-    X_LA_ROW,
-    X_LA_K,
+    X_LA_K, /* in slabs */
     X_LA_SLOT,
     X_LB_LEFT,
     X_LB_COL,
@@ -92,9 +92,28 @@ enum {
     C_B_CREDITS = 72,
     C_A_PASS = 80,
     C_ROLES = 88,
-    C_GROUP_LEFT = 96,
-    C_GROUP_COL = 104,
-    C_OUT = 112
+    C_GROUP_LEFT = 96, /* of blocks of columns that leave together: how many are to come, */
+    C_GROUP_COL = 104, /* the first one's column, where the first row's results are staged, */
+    C_GROUP_OUT = 112,
+    C_OUT = 120, /* and those of the row in hand */
+    C_LA_ROW = 128,
+    C_PASS_ROW = 136, /* group of rows that share B: its first row, the row behind it, */
+    C_PASS_END = 144,
+    C_B_PANEL = 152,   /* where the columns' B begins */
+    C_FLAGS = 160,     /* enum flag */
+    C_A_UNASKED = 168, /* places that no chunk has been asked for yet */
+    C_B_UNASKED = 176,
+    C_SUB = 184, /* bytes of A's rows that a second half of a block passes over, */
+    C_SUB_NEXT = 192,
+    C_A_BLOCK = 200 /* where the block's A begins */
+};
+
+/* What the block in hand does with its chunks. */
+enum flag {
+    A_NEW = 1, /* they arrive with this block; otherwise they are there */
+    B_NEW = 2,
+    A_DONE = 4, /* this block is the last to use them */
+    B_DONE = 8
 };
 
 struct matmul_emit {
@@ -102,21 +121,22 @@ struct matmul_emit {
     const struct tsr_chip *chip;
     const struct tsr_npu_matmul *op;
     struct matmul_plan p;
-    uint64_t a_stride, b_stride, c_stride, r_stride;
-    uint32_t labels, line, line_shift, lanes;
+    uint64_t c_stride, r_stride;
+    uint32_t labels, line, lanes;
     const char *fa, *fb, *fc;
     bool integer;
 };
 
 #define L(...) tsr_text_line(&e->t, __VA_ARGS__)
 
-static inline uint64_t total_a(const struct matmul_emit *e)
+/* Whether A (B) is used by several blocks. */
+static inline bool shares_a(const struct matmul_emit *e)
 {
-    return (uint64_t)e->p.nrb * e->p.nkc * (e->p.resident ? 1 : e->p.ncb);
+    return e->p.resident && e->p.ncb > 1;
 }
-static inline uint64_t total_b(const struct matmul_emit *e)
+static inline bool shares_b(const struct matmul_emit *e)
 {
-    return (uint64_t)e->p.nrb * e->p.ncb * e->p.nkc;
+    return e->p.pass > 1;
 }
 static inline uint64_t least(uint64_t a, uint64_t b)
 {
@@ -129,6 +149,7 @@ void matmul_load_a(struct matmul_emit *e, bool wait);
 void matmul_load_b(struct matmul_emit *e, bool wait);
 
 /* matmul_block.c: what happens to a block before and after its chunks. */
+void matmul_begin_columns(struct matmul_emit *e);
 void matmul_begin_block(struct matmul_emit *e);
 void matmul_load_extras(struct matmul_emit *e);
 void matmul_drain_block(struct matmul_emit *e);

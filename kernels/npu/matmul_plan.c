@@ -7,8 +7,13 @@
 enum {
     MAX_CHUNKS = 62,
     SLABS_PER_CHUNK = 4,
-    MAX_RING = 16,
-    B_RING = 6
+    MAX_SLOTS = 240, /* their posts must not overflow a semaphore */
+    B_RING = 6,
+    LEAD = 3,
+    MAX_PASS = 8,
+    /* Lines from A's ring to B's, modulo 8: packets of the two arrive by turns, and the port that
+     * writes them meets the next one's bank soonest so (measured, all offsets, mx6 and mx9) */
+    BANK_STEP = 3
 };
 
 static uint64_t ceil_div(uint64_t a, uint64_t b)
@@ -35,119 +40,74 @@ uint64_t matmul_block(uint64_t count, uint32_t blocks, uint32_t unit)
     return round * (blocks - 1) < count ? round : plain;
 }
 
-/* Cycles of a tile that nothing keeps waiting: per slab the longer of the array's steps and the
- * operand port's lines, and what the TCP needs for a chunk and a block (counted from the program's
- * words). */
-enum {
-    FETCH_OVERHEAD = 12,
-    TCP_CHUNK = 140,
-    TCP_BLOCK = 200
-};
-
-/* Measured by simulation (4096^3 and 2048 x 4096 x 4096 over grids and blocks on maia100). */
-#define PORT_SHARE 0.85
-#define CHAIN_DRIFT 1000
-#define CHUNK_COST 8
-
-static double tile_cycles(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
-                          const struct matmul_plan *p, uint32_t lanes)
-{
-    const uint32_t d = chip->tile.ttu.dim;
-    double width = (double)p->bn * p->parts,
-           lines = (p->bm > width ? p->bm : width) + FETCH_OVERHEAD;
-    double tiles = (double)ceil_div(p->bm, d) * (double)ceil_div((uint64_t)width, d);
-    if (tiles < chip->tile.ttu.acc_latency_cycles)
-        tiles = chip->tile.ttu.acc_latency_cycles;
-    double slab = tiles * (double)ceil_div(op->k < p->ks ? op->k : p->ks, lanes);
-    double chunk = (slab > lines ? slab : lines) * p->cs;
-    return (double)p->nrb * p->ncb *
-           ((chunk > TCP_CHUNK ? chunk : TCP_CHUNK) * p->nkc + (p->nkc < 4 ? TCP_BLOCK : 0));
-}
-
-/* What one choice of grid and block costs, in cycles: the largest of the tile's work, HBM and tile
- * port. */
-static double cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
-                   const struct matmul_plan *p, uint32_t lanes)
-{
-    double rows = (double)ceil_div(op->m, p->gy),
-           cols = (double)ceil_div(p->n_out * p->parts, p->gx);
-    double nrb = (double)p->nrb, k = (double)op->k, a_reads = p->resident ? 1 : (double)p->ncb;
-    double hbm_bytes = (double)op->m * k * p->ea * a_reads +
-                       (double)(p->n_out * p->parts) * k * p->eb * nrb +
-                       (double)op->m * (double)p->n_out * p->ec;
-    double hbm_rate = (double)chip->hbm.stacks * chip->hbm.channels * chip->hbm.channel_bits / 4 *
-                      chip->hbm.clock_num / chip->hbm.clock_den;
-    double hbm = hbm_bytes / hbm_rate;
-    double ingest = (rows * k * p->ea * a_reads + cols * k * p->eb * nrb) / chip->tile.port_bytes;
-    double work = tile_cycles(chip, op, p, lanes), chunks = nrb * p->ncb * p->nkc;
-    double width = (double)p->bn * p->parts, chunk = work / chunks;
-    /* the tensor unit waits for the first chunks; what the memory delivers last is still to be used
-     */
-    double cold = (double)p->bm * p->kc * p->ea * p->gy + width * p->kc * p->eb * p->gx;
-    double tail = (double)p->bm * p->bn * p->ec * p->gy * p->gx;
-    double worst = work + cold / hbm_rate;
-    worst = worst > hbm + chunk ? worst : hbm + chunk;
-    worst = worst > ingest + chunk ? worst : ingest + chunk;
-    /* while a block's first columns pass, A and B come together; later blocks' A comes ahead */
-    double chunk_bytes = ((double)p->bm * p->ea + width * p->eb) * p->kc;
-    double late = chunk_bytes / (PORT_SHARE * chip->tile.port_bytes) - chunk;
-    double first_pass = late > 0 && p->ncb > 1 ? late * p->nkc * (1 + (nrb - 1) / 3) : 0;
-    if (work < hbm)
-        first_pass = 0; /* hidden behind the memory */
-    double chain = 0;   /* tiles that wait for each other drift apart */
-    if (p->gx > 1 && (p->resident ? nrb : nrb * p->ncb) * p->nkc > p->na)
-        chain += CHAIN_DRIFT * p->gx;
-    if (p->gy > 1 && chunks > p->nb)
-        chain += CHAIN_DRIFT * p->gy;
-    return worst + tail / hbm_rate + first_pass + chain + CHUNK_COST * chunks +
-           0.02 * (hbm + ingest);
-}
-
 /* Lines from slab to slab: one more than a multiple of eight, so that the lines of one row, which
  * arrive together, fall on banks that the DMA's write port owns in successive cycles. */
-static uint32_t slab_lines(uint32_t rows)
+static void shape_slabs(const struct tsr_chip *chip, struct matmul_operand *o, uint64_t rows,
+                        uint32_t cs)
 {
-    return (rows + 7) / 8 * 8 + 1;
+    uint32_t line = chip->tile.line_bytes;
+    o->pitch = line;
+    while (o->pitch / 2 >= o->slab.line_bytes)
+        o->pitch /= 2;
+    o->height = (uint32_t)(round_up(ceil_div(rows * o->pitch, line), 8) + 1);
+    o->slot_bytes = (uint64_t)cs * o->height * line;
+}
+
+static uint32_t at_most(uint64_t x, uint64_t most)
+{
+    return (uint32_t)(x < most ? x : most);
+}
+
+/* The rings of A and B in `room` bytes. A panel that stays needs a slot for each of its chunks,
+ * better half as many again, for the next one. */
+static bool share_rings(struct matmul_plan *p, uint64_t room)
+{
+    uint32_t half = (p->nkc + 1) / 2, panel_a = p->pass * p->nkc;
+    uint32_t least_b = p->pass > 1 ? p->nkc : 2;
+    bool fits = panel_a * p->a.slot_bytes + least_b * p->b.slot_bytes <= room;
+    if (p->ncb > 1 && p->pass > 1 && !fits)
+        return false;
+    p->resident = p->ncb == 1 || fits;
+    bool stays = p->resident && p->ncb > 1;
+    uint64_t all = matmul_total_a(p);
+    uint32_t want = at_most(stays ? panel_a + half : 3, all);
+    uint32_t least_a = stays ? panel_a : want < 2 ? want : 2;
+    uint32_t goal_b = p->pass > 1 ? at_most(p->nkc + half, matmul_total_b(p)) : 3;
+    while (want > least_a && want * p->a.slot_bytes + goal_b * p->b.slot_bytes > room)
+        want--;
+    if (want * p->a.slot_bytes > room || want > MAX_SLOTS)
+        return false;
+    p->a.slots = want;
+    p->b.slots =
+        at_most((room - want * p->a.slot_bytes) / p->b.slot_bytes, p->pass > 1 ? goal_b : B_RING);
+    p->a.lead = p->b.lead = LEAD;
+    return p->b.slots >= least_b && p->b.slots <= MAX_SLOTS;
 }
 
 /* Rings and staging for blocks of at most bm x bn; false if they do not fit the TSRAM. */
 static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
                   struct matmul_plan *p)
 {
-    uint64_t line = chip->tile.line_bytes, size = chip->tile.tsram_bytes, at = 0;
+    uint64_t line = chip->tile.line_bytes, size = chip->tile.tsram_bytes;
     uint64_t width = (uint64_t)p->bn * p->parts;
-    p->a_height = slab_lines(p->bm);
-    p->b_height = slab_lines((uint32_t)width);
-    p->a_slot = (uint64_t)p->cs * p->a_height * line;
-    p->b_slot = (uint64_t)p->cs * p->b_height * line;
+    shape_slabs(chip, &p->a, p->bm, p->cs);
+    shape_slabs(chip, &p->b, width, p->cs);
     p->acc_bytes = p->epilogue ? round_up((uint64_t)p->bm * width * 4, line) : 0;
     p->out_bytes = round_up((uint64_t)p->bm * p->bn * p->ec * p->group, line);
     p->extra_bytes = op->epilogue == TSR_EPILOGUE_RESIDUAL ? p->out_bytes : 0;
     if (op->has_bias)
         p->extra_bytes += round_up(width * 4, line);
-    at = 2 * (p->acc_bytes + p->out_bytes + p->extra_bytes);
-    if (at + 2 * (p->a_slot + p->b_slot) > size)
+    p->outs = p->pass > 2 ? p->pass : 2;
+    uint64_t fixed =
+        BANK_STEP * line + 2 * (p->acc_bytes + p->extra_bytes) + p->outs * p->out_bytes;
+    if (fixed > size || !share_rings(p, size - fixed))
         return false;
-    uint64_t left = size - at;
-    /* a resident panel needs a slot for each chunk of K, better half as many again */
-    p->resident =
-        p->ncb == 1 || (p->nkc <= MAX_RING * 4 && p->nkc * p->a_slot + 2 * p->b_slot <= left);
-    uint64_t want = p->ncb == 1 ? 3 : p->resident ? p->nkc + (p->nkc + 1) / 2 : 3;
-    uint64_t all = (uint64_t)p->nrb * p->nkc * (p->resident ? 1 : p->ncb);
-    if (want > all)
-        want = all;
-    uint64_t least = p->ncb > 1 && p->resident ? p->nkc : want < 2 ? want : 2;
-    while (want > least && want * p->a_slot + 3 * p->b_slot > left)
-        want--;
-    p->na = (uint32_t)want;
-    uint64_t nb = (left - want * p->a_slot) / p->b_slot;
-    p->nb = (uint32_t)(nb > B_RING ? B_RING : nb);
-    p->a_at = 0;
-    p->b_at = p->na * p->a_slot;
-    p->acc_at = p->b_at + p->nb * p->b_slot;
+    p->a.at = 0;
+    p->b.at = p->a.slots * p->a.slot_bytes + BANK_STEP * line;
+    p->acc_at = p->b.at + p->b.slots * p->b.slot_bytes;
     p->out_at = p->acc_at + 2 * p->acc_bytes;
-    p->extra_at = p->out_at + 2 * p->out_bytes;
-    return p->nb >= 2;
+    p->extra_at = p->out_at + p->outs * p->out_bytes;
+    return true;
 }
 
 /* As many blocks of columns in a group as make a request's length, fewer where room is short. */
@@ -164,52 +124,23 @@ static bool place_grouped(const struct tsr_chip *chip, const struct tsr_npu_matm
     }
 }
 
-/* Blocks and layout for a grid; false if nothing fits. */
-static bool fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
-                 struct matmul_plan *p, uint32_t bm, uint32_t bn)
+/* The largest region of n grid lines over `total`, and whether each has as many blocks as it. */
+static bool blocks_of(uint64_t total, uint32_t unit, uint32_t n, uint32_t most, uint32_t d,
+                      uint32_t *blocks, uint32_t *size)
 {
-    uint32_t d = chip->tile.ttu.dim;
-    uint64_t rows = 0, cols = 0, count, first;
-    for (uint32_t i = 0; i < p->gy; i++) {
-        matmul_split(op->m, p->row_unit, i, p->gy, &first, &count);
-        rows = count > rows ? count : rows;
+    uint64_t largest = 0, count, first;
+    for (uint32_t i = 0; i < n; i++) {
+        matmul_split(total, unit, i, n, &first, &count);
+        largest = count > largest ? count : largest;
     }
-    for (uint32_t i = 0; i < p->gx; i++) {
-        matmul_split(p->n_out, p->col_unit, i, p->gx, &first, &count);
-        cols = count > cols ? count : cols;
-    }
-    p->nrb = (uint32_t)ceil_div(rows, bm);
-    p->ncb = (uint32_t)ceil_div(cols, bn);
-    p->bm = (uint32_t)matmul_block(rows, p->nrb, d);
-    p->bn = (uint32_t)matmul_block(cols, p->ncb, d);
-    /* every tile must have as many blocks as the largest region */
-    for (uint32_t i = 0; i < p->gy; i++) {
-        matmul_split(op->m, p->row_unit, i, p->gy, &first, &count);
-        if (count == 0 || matmul_block(count, p->nrb, d) * (p->nrb - 1) >= count)
+    *blocks = (uint32_t)ceil_div(largest, most);
+    *size = (uint32_t)matmul_block(largest, *blocks, d);
+    for (uint32_t i = 0; i < n; i++) {
+        matmul_split(total, unit, i, n, &first, &count);
+        if (count == 0 || matmul_block(count, *blocks, d) * (*blocks - 1) >= count)
             return false;
     }
-    for (uint32_t i = 0; i < p->gx; i++) {
-        matmul_split(p->n_out, p->col_unit, i, p->gx, &first, &count);
-        if (count == 0 || matmul_block(count, p->ncb, d) * (p->ncb - 1) >= count)
-            return false;
-    }
-    p->across = p->bn * p->parts > 4 * d ? 1 : 0;
-    p->cs = SLABS_PER_CHUNK;
-    uint64_t slabs = ceil_div(op->k, p->ks);
-    while (ceil_div(slabs, p->cs) > MAX_CHUNKS)
-        p->cs *= 2;
-    if (p->cs > slabs)
-        p->cs = (uint32_t)slabs;
-    for (;; p->cs /= 2) {
-        p->kc = p->ks * p->cs;
-        p->nkc = (uint32_t)ceil_div(op->k, p->kc);
-        if (p->nkc > MAX_CHUNKS)
-            return false;
-        if (place_grouped(chip, op, p))
-            return true;
-        if (p->cs == 1)
-            return false;
-    }
+    return true;
 }
 
 /* The tiles of a cluster as iy x ix of the grid, clusters row by row. */
@@ -231,66 +162,144 @@ static void shape_cluster(const struct tsr_chip *chip, struct matmul_plan *p)
     p->ox = p->gx / ix;
 }
 
-static bool formats(const struct tsr_isa *isa, const struct tsr_chip *chip,
-                    const struct tsr_npu_matmul *op, struct matmul_plan *p, uint32_t *lanes)
+bool matmul_fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                 struct matmul_plan *p, uint32_t bm, uint32_t bn)
 {
-    const struct tsr_format *a = &isa->formats[op->a_format], *b = &isa->formats[op->b_format];
-    const struct tsr_ttu_config *t = &chip->tile.ttu;
-    uint8_t w = a->width_class > b->width_class ? a->width_class : b->width_class;
-    if (!a->width_class || !b->width_class || a->bits % 8 || b->bits % 8 || a->block > 1 ||
-        b->block > 1)
+    uint32_t d = chip->tile.ttu.dim;
+    if (!blocks_of(op->m, p->row_unit, p->gy, bm, d, &p->nrb, &p->bm) ||
+        !blocks_of(p->n_out, p->col_unit, p->gx, bn, d, &p->ncb, &p->bn) || p->pass > p->nrb)
         return false;
-    p->ea = a->bits / 8, p->eb = b->bits / 8;
-    p->ec = isa->formats[op->c_format].bits / 8;
-    p->ks = chip->tile.line_bytes / (p->ea > p->eb ? p->ea : p->eb);
-    *lanes = w == 16 ? t->r16 : w == 9 ? t->r9 : t->r6;
-    return true;
+    shape_cluster(chip, p);
+    p->across = p->bn * p->parts > 4 * d ? 1 : 0;
+    p->cs = SLABS_PER_CHUNK;
+    uint64_t slabs = ceil_div(op->k, p->ks);
+    while (ceil_div(slabs, p->cs) > MAX_CHUNKS)
+        p->cs *= 2;
+    if (p->cs > slabs)
+        p->cs = (uint32_t)slabs;
+    for (;; p->cs /= 2) {
+        p->kc = p->ks * p->cs;
+        p->nkc = (uint32_t)ceil_div(op->k, p->kc);
+        if (p->nkc > MAX_CHUNKS)
+            return false;
+        if (place_grouped(chip, op, p))
+            return true;
+        if (p->cs == 1)
+            return false;
+    }
+}
+
+/* An operand in HBM: dense rows, or its part of a slab-major tensor. */
+static enum tsr_status operand(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                               enum tsr_dtype own, enum tsr_dtype partner, uint64_t rows,
+                               uint64_t k, uint64_t stride, struct matmul_operand *o,
+                               struct tsr_error *err)
+{
+    enum tsr_status st = tsr_npu_slab_plan(isa, chip, own, partner, rows, k, &o->slab, err);
+    if (st != TSR_OK)
+        return st;
+    if (o->slab.blocked && stride)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: a row stride of %llu bytes, rows of %s have none",
+                             (unsigned long long)stride, o->slab.format->name);
+    o->row_bytes = stride ? stride : o->slab.unit_bytes;
+    o->slab_bytes = o->slab.blocked ? rows * o->slab.unit_bytes : o->slab.line_bytes;
+    return TSR_OK;
+}
+
+static enum tsr_status operands(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                const struct tsr_npu_matmul *op, struct matmul_plan *p,
+                                struct tsr_error *err)
+{
+    const struct tsr_format *a = &isa->formats[op->a_format], *b = &isa->formats[op->b_format],
+                            *c = &isa->formats[op->c_format];
+    const struct tsr_ttu_config *t = &chip->tile.ttu;
+    enum tsr_status st = operand(isa, chip, op->a_format, op->b_format,
+                                 op->a_rows ? op->a_rows : op->m, op->k, op->a_stride, &p->a, err);
+    if (st == TSR_OK)
+        st = operand(isa, chip, op->b_format, op->a_format, op->b_rows ? op->b_rows : op->n, op->k,
+                     op->b_stride, &p->b, err);
+    if (st != TSR_OK)
+        return st;
+    bool sums = a->family == TSR_FAMILY_INT && !p->epilogue && op->c_format == TSR_I32;
+    if (!sums && op->c_format != TSR_F32 && op->c_format != TSR_BF16 && op->c_format != TSR_F16)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: %s by %s to %s, allowed are f32, bf16, f16; i32 for integers "
+                             "without residual or gate",
+                             a->name, b->name, c->name);
+    uint8_t w = a->width_class > b->width_class ? a->width_class : b->width_class;
+    p->lanes = w == 16 ? t->r16 : w == 9 ? t->r9 : t->r6;
+    p->ks = p->a.slab.ks;
+    p->ec = c->bits / 8;
+    return TSR_OK;
+}
+
+static enum tsr_status check_shape(const struct tsr_npu_matmul *op, uint32_t parts,
+                                   struct tsr_error *err)
+{
+    const uint64_t most = (uint64_t)1 << 32;
+    if (!op->m || !op->n || !op->k || op->m > most || op->n > most || op->k > most || op->n % parts)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: m %llu n %llu k %llu, each must be 1 to 2^32%s",
+                             (unsigned long long)op->m, (unsigned long long)op->n,
+                             (unsigned long long)op->k, parts == 2 ? ", n even" : "");
+    if ((op->a_rows && op->a_rows < op->m) || (op->b_rows && op->b_rows < op->n))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: tensors of %llu and %llu rows are smaller than m %llu n %llu",
+                             (unsigned long long)op->a_rows, (unsigned long long)op->b_rows,
+                             (unsigned long long)op->m, (unsigned long long)op->n);
+    return TSR_OK;
+}
+
+/* Tries all sizes of blocks and passes on one grid. */
+static void try_grid(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
+                     const struct matmul_plan *base, struct matmul_plan *best, double *best_cost)
+{
+    uint32_t d = chip->tile.ttu.dim;
+    for (uint32_t bm = 8 * d; bm >= d; bm /= 2)
+        for (uint32_t bn = 8 * d; bn >= d; bn /= 2)
+            for (uint32_t pass = 1; pass <= MAX_PASS; pass++) {
+                struct matmul_plan p = *base;
+                p.pass = pass;
+                if (bn * p.parts > 8 * d || !matmul_fill(chip, op, &p, bm, bn))
+                    continue;
+                double c = matmul_cost(chip, op, &p);
+                if (*best_cost == 0 || c < *best_cost) {
+                    *best_cost = c;
+                    *best = p;
+                }
+            }
 }
 
 enum tsr_status matmul_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
                             const struct tsr_npu_matmul *op, struct matmul_plan *best,
                             struct tsr_error *err)
 {
-    const uint64_t most = (uint64_t)1 << 32;
-    uint32_t tiles = tsr_chip_tiles(chip), d = chip->tile.ttu.dim, lanes = 0;
+    uint32_t tiles = tsr_chip_tiles(chip), d = chip->tile.ttu.dim;
     struct matmul_plan base = {.parts = op->epilogue == TSR_EPILOGUE_SILU_GATE ? 2 : 1,
                                .epilogue = op->epilogue != TSR_EPILOGUE_NONE};
-    if (!op->m || !op->n || !op->k || op->m > most || op->n > most || op->k > most ||
-        op->n % base.parts)
-        return tsr_error_set(err, TSR_BAD_INPUT,
-                             "matmul: m %llu n %llu k %llu, each must be 1 to 2^32%s",
-                             (unsigned long long)op->m, (unsigned long long)op->n,
-                             (unsigned long long)op->k, base.parts == 2 ? ", n even" : "");
-    if (!formats(isa, chip, op, &base, &lanes))
-        return tsr_error_set(err, TSR_BAD_INPUT, "matmul: the tensor unit does not take %s by %s",
-                             isa->formats[op->a_format].name, isa->formats[op->b_format].name);
+    enum tsr_status st = check_shape(op, base.parts, err);
+    if (st == TSR_OK)
+        st = operands(isa, chip, op, &base, err);
+    if (st != TSR_OK)
+        return st;
     base.n_out = op->n / base.parts;
+    base.row_unit = d;
+    base.col_unit = op->m <= 4 * d && d >= 8 ? 8 : d;
+    uint64_t ry = ceil_div(op->m, base.row_unit), rx = ceil_div(base.n_out, base.col_unit);
     if (tiles > 64)
         tiles = 64; /* a multicast's mask is one register */
     double best_cost = 0;
     for (uint32_t gy = 1; gy <= tiles; gy++)
-        for (uint32_t gx = tiles / gy; gx && gy * gx == tiles; gx = 0)
-            for (uint32_t bm = 8 * d; bm >= d; bm /= 2)
-                for (uint32_t bn = 8 * d; bn >= d; bn /= 2) {
-                    struct matmul_plan p = base;
-                    p.row_unit = d;
-                    p.col_unit = op->m <= 4 * d && d >= 8 ? 8 : d;
-                    uint64_t ry = ceil_div(op->m, p.row_unit), rx = ceil_div(p.n_out, p.col_unit);
-                    p.gy = gy < ry ? gy : (uint32_t)ry;
-                    p.gx = gx < rx ? gx : (uint32_t)rx;
-                    if (bn * p.parts > 8 * d || !fill(chip, op, &p, bm, bn))
-                        continue;
-                    double c = cost(chip, op, &p, lanes);
-                    if (best_cost == 0 || c < best_cost) {
-                        best_cost = c;
-                        *best = p;
-                    }
-                }
+        if (tiles % gy == 0) {
+            base.gy = at_most(gy, ry);
+            base.gx = at_most(tiles / gy, rx);
+            try_grid(chip, op, &base, best, &best_cost);
+        }
     if (best_cost == 0)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "matmul: m %llu n %llu k %llu does not fit the tiles of %s",
                              (unsigned long long)op->m, (unsigned long long)op->n,
                              (unsigned long long)op->k, chip->name);
-    shape_cluster(chip, best);
     return TSR_OK;
 }

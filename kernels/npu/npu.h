@@ -20,12 +20,18 @@ enum tsr_epilogue {
 };
 
 /* C[m,n] = A[m,k] x B[n,k]^T (+ bias[n]) then the epilogue. B holds weights as HF files do, out x
- * in. */
+ * in.
+ * Formats: any pair that the tensor unit multiplies. Operands lie as kernels/npu/slab.h says: plain
+ *   formats in rows, block formats slab-major, with the layout for the other one's format.
+ * Numerics: isa/num, one chain over k; bias, gate and residual in f32; one rounding to c_format.
+ *   i8, i4: int32 sums modulo 2^32, with their bias; i32 as they are, else rounded. */
 struct tsr_npu_matmul {
     uint64_t m, n, k;
-    enum tsr_dtype a_format, b_format, c_format; /* C: f32, bf16, f16; i32 for integers */
+    enum tsr_dtype a_format, b_format, c_format; /* C: f32, bf16, f16; i32 of integers */
     uint64_t a, b, c;                            /* addresses */
-    uint64_t a_stride, b_stride, c_stride;       /* row strides in bytes; 0: dense */
+    uint64_t a_stride, b_stride, c_stride; /* row strides in bytes; 0: dense. Block formats: 0 */
+    uint64_t a_rows, b_rows; /* block formats: rows of the tensor that the m (n) rows are a part
+                                of, the address being that of the first in slab 0; 0: m (n) */
     bool has_bias;
     uint64_t bias; /* n values: f32 (i32 for integers) */
     enum tsr_epilogue epilogue;

@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* C[m,n] = A[m,k] x B[n,k]^T with bias, gate and residual, against sums in double.
  *
- * Integers: equal. Floats: the chip adds products in steps of R (of the format's width) in rising
- * k, each step rounded once to f32, so with exact partial sums s_t after step t
- *     |C - s| <= sum over steps of (T_t + half ULP of f32 at |s_t| + the error so far).
- * T_t is what a wide pair of formats (bf16, f16, e5m2) loses: every product is cut, toward zero,
- * at 2^(E - G), E the largest exponent of the step's nonzero products (of their lowest bit), G =
- * 32 - bits(a) - bits(b): less than 2^(E - G) for each. Exact pairs (e4m3) lose nothing. The double
- * sums add k 2^-53 of the sum of magnitudes. Then
+ * Integers: equal. Floats: operand.c says how far the chip's sums may lie from exact ones. Then
  *   bias      one addition in f32: half an ULP
  *   residual  likewise
  *   gate      g u / (1 + 2^(-g log2 e)) on the vector unit: with 1 ULP for exp2 and rcp, half for
  *             each of the rest, relative (|g| + 4) 2^-23; the errors of g and u pass with |silu'|
- * <= 1.1 and |silu(g)|; 2^-100 |u| covers exp2's overflow and flush to zero store     half an ULP
- * of C's format. Multiples of 1/2 within +-2 stay exact all the way: no bound at all. */
+ *             <= 1.1 and |silu(g)|; 2^-100 |u| covers exp2's overflow and flush to zero
+ *   store     half an ULP of C's format.
+ * Multiples of 1/2 within +-2 stay exact all the way where scales are powers of two: no bound. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "isa/num/num.h"
 #include "kernels/npu/npu.h"
-#include "sim/suite/suite.h"
+#include "sim/suite/operand.h"
 
 enum extra {
     PLAIN,
@@ -45,70 +41,35 @@ static const struct variant float_variants[] = {
 static const struct variant integer_variants[] = {
     {"extremes", PLAIN, SUITE_EXTREMES, TSR_I32},
     {"bias", BIAS, SUITE_UNIT, TSR_I32},
+    {"rounded", PLAIN, SUITE_UNIT, TSR_BF16},
     {"strides", STRIDES, SUITE_UNIT, TSR_I32},
+};
+
+/* The formats of a case. */
+struct pair {
+    enum tsr_dtype a, b;
 };
 
 /* One case. B and the sums have nb rows and columns: n, or 2 n with a gate (gate rows first). */
 struct problem {
     struct suite *s;
-    const struct tsr_format *f, *out;
+    struct pair f;
+    bool integer, exact;
+    const struct tsr_format *out;
     const struct variant *v;
     size_t m, n, nb, k;
-    float *a, *b, *bias, *residual;
+    struct suite_operand a, b;
+    float *bias, *residual;
     int32_t *ibias;
     double *sum, *err; /* [m][nb] exact sums and their bounds */
 };
-
-static int lowest_bit(const struct tsr_format *f, double x)
-{
-    int e, least = 1 - f->bias;
-    frexp(x, &e);
-    return (e - 1 < least ? least : e - 1) - f->mbits;
-}
-
-/* The sum of one step and what it may lose. */
-static double step(const struct problem *p, const float *a, const float *b, size_t n, double *lost,
-                   double *magnitude)
-{
-    double sum = 0.0;
-    int top = INT32_MIN, nonzero = 0, bits = 2 * (p->f->mbits + 1);
-    bool wide = p->f->bits == 16 || p->f->code == TSR_F8E5M2;
-    for (size_t q = 0; q < n; q++) {
-        double product = (double)a[q] * (double)b[q];
-        if (product == 0.0)
-            continue;
-        int e = lowest_bit(p->f, (double)a[q]) + lowest_bit(p->f, (double)b[q]);
-        top = e > top ? e : top;
-        nonzero++;
-        sum += product;
-        *magnitude += fabs(product);
-    }
-    *lost = wide && nonzero > 1 ? (double)nonzero * ldexp(1.0, top - (32 - bits)) : 0.0;
-    return sum;
-}
-
-static void dot(const struct problem *p, const float *a, const float *b, double *sum, double *err)
-{
-    const struct tsr_format *f32 = suite_format(p->s, TSR_F32);
-    const struct tsr_ttu_config *t = &p->s->chip->tile.ttu;
-    size_t r = p->f->bits == 16 ? t->r16 : t->r9;
-    double magnitude = 0.0;
-    *sum = *err = 0.0;
-    for (size_t q = 0; q < p->k; q += r) {
-        double lost;
-        *sum += step(p, a + q, b + q, p->k - q < r ? p->k - q : r, &lost, &magnitude);
-        *err += lost;
-        *err += suite_half_ulp(f32, fabs(*sum) + *err);
-    }
-    *err += magnitude * (double)p->k * 0x1p-53;
-}
 
 static void make_sums(struct problem *p)
 {
     for (size_t i = 0; i < p->m; i++)
         for (size_t j = 0; j < p->nb; j++)
-            dot(p, p->a + i * p->k, p->b + j * p->k, &p->sum[i * p->nb + j],
-                &p->err[i * p->nb + j]);
+            suite_operand_dot(p->s, &p->a, i, &p->b, j, &p->sum[i * p->nb + j],
+                              &p->err[i * p->nb + j]);
 }
 
 /* What the epilogue makes of element (i, j), before the store. */
@@ -158,7 +119,7 @@ static enum tsr_status compare_floats(struct problem *p, uint64_t c, uint64_t c_
         }
     }
     if (st == TSR_OK)
-        suite_compare(s, "C", got, want, p->v->values == SUITE_SMALL ? NULL : bound, p->m * p->n);
+        suite_compare(s, "C", got, want, p->exact ? NULL : bound, p->m * p->n);
     return st;
 }
 
@@ -174,7 +135,8 @@ static enum tsr_status compare_integers(struct problem *p, uint64_t c, uint64_t 
         for (size_t j = 0; j < p->n; j++) {
             uint32_t x = p->ibias ? (uint32_t)p->ibias[j] : 0;
             for (size_t q = 0; q < p->k; q++)
-                x += (uint32_t)((int32_t)p->a[i * p->k + q] * (int32_t)p->b[j * p->k + q]);
+                x += (uint32_t)((int32_t)p->a.x[i * p->k + q].value *
+                                (int32_t)p->b.x[j * p->k + q].value);
             want[i * p->n + j] = x;
         }
     }
@@ -183,25 +145,29 @@ static enum tsr_status compare_integers(struct problem *p, uint64_t c, uint64_t 
     return st;
 }
 
-/* A matrix with `pad` bytes of noise behind each row. */
-static enum tsr_status place_rows(struct problem *p, const float *x, size_t rows, size_t cols,
-                                  size_t pad, uint64_t *address, uint64_t *stride,
-                                  struct tsr_error *err)
+/* Makes and places an operand; plain rows with `pad` bytes of noise behind each. */
+static enum tsr_status place_operand(struct problem *p, struct suite_operand *o, size_t pad,
+                                     uint64_t *address, uint64_t *stride, struct tsr_error *err)
 {
-    size_t run = cols * p->f->bits / 8;
-    *stride = pad ? run + pad : 0;
-    if (pad == 0)
-        return suite_place(p->s, SUITE_IN, p->f, x, rows * cols, address, err);
-    uint8_t *bytes = suite_alloc(p->s, rows * (run + pad), err);
-    if (!bytes)
+    struct suite *s = p->s;
+    size_t bytes = tsr_npu_slab_bytes(&o->slab), rows = o->slab.rows;
+    uint8_t *image = suite_alloc(s, bytes, err);
+    if (!image)
+        return TSR_INTERNAL;
+    enum tsr_status st = suite_operand_fill(s, o, p->v->values, image, err);
+    if (st != TSR_OK || pad == 0)
+        return st == TSR_OK ? suite_place_bytes(s, SUITE_IN, image, bytes, address, err) : st;
+    size_t run = o->slab.unit_bytes;
+    uint8_t *padded = suite_alloc(s, rows * (run + pad), err);
+    if (!padded)
         return TSR_INTERNAL;
     for (size_t i = 0; i < rows; i++) {
-        tsr_num_encode_array(p->f, bytes + i * (run + pad),
-                             (const uint32_t *)(const void *)(x + i * cols), cols, TSR_ROUND_EVEN);
+        memcpy(padded + i * (run + pad), image + i * run, run);
         for (size_t q = run; q < run + pad; q++)
-            bytes[i * (run + pad) + q] = (uint8_t)suite_random(p->s);
+            padded[i * (run + pad) + q] = (uint8_t)suite_random(s);
     }
-    return suite_place_bytes(p->s, SUITE_IN, bytes, rows * (run + pad), address, err);
+    *stride = run + pad;
+    return suite_place_bytes(s, SUITE_IN, padded, rows * (run + pad), address, err);
 }
 
 static enum tsr_status place_extra(struct problem *p, struct tsr_npu_matmul *op,
@@ -222,7 +188,7 @@ static enum tsr_status place_extra(struct problem *p, struct tsr_npu_matmul *op,
     p->bias = suite_alloc(s, p->n * sizeof *p->bias, err);
     if (!p->bias)
         return TSR_INTERNAL;
-    if (p->f->family != TSR_FAMILY_INT) {
+    if (!p->integer) {
         suite_fill(s, suite_format(s, TSR_F32), SUITE_UNIT, p->bias, p->n);
         return suite_place(s, SUITE_IN, suite_format(s, TSR_F32), p->bias, p->n, &op->bias, err);
     }
@@ -237,41 +203,50 @@ static enum tsr_status make_operands(struct problem *p, struct tsr_npu_matmul *o
 {
     struct suite *s = p->s;
     size_t pad = p->v->extra == STRIDES ? 32 : 0;
-    p->a = suite_alloc(s, p->m * p->k * sizeof *p->a, err);
-    p->b = suite_alloc(s, p->nb * p->k * sizeof *p->b, err);
     p->sum = suite_alloc(s, p->m * p->nb * sizeof *p->sum, err);
     p->err = suite_alloc(s, p->m * p->nb * sizeof *p->err, err);
-    if (!p->a || !p->b || !p->sum || !p->err)
+    if (!p->sum || !p->err)
         return TSR_INTERNAL;
-    suite_fill(s, p->f, p->v->values, p->a, p->m * p->k);
-    suite_fill(s, p->f, p->v->values, p->b, p->nb * p->k);
-    enum tsr_status st = place_rows(p, p->a, p->m, p->k, pad, &op->a, &op->a_stride, err);
+    enum tsr_status st = suite_operand_plan(s, p->f.a, p->f.b, p->m, p->k, &p->a, err);
     if (st == TSR_OK)
-        st = place_rows(p, p->b, p->nb, p->k, 2 * pad, &op->b, &op->b_stride, err);
+        st = suite_operand_plan(s, p->f.b, p->f.a, p->nb, p->k, &p->b, err);
+    if (st == TSR_OK)
+        st = place_operand(p, &p->a, pad, &op->a, &op->a_stride, err);
+    if (st == TSR_OK)
+        st = place_operand(p, &p->b, 2 * pad, &op->b, &op->b_stride, err);
     return st == TSR_OK ? place_extra(p, op, err) : st;
 }
 
-static enum tsr_status run_case(struct suite *s, const struct tsr_format *f,
-                                const struct suite_shape *shape, const struct variant *v,
-                                struct tsr_error *err)
+/* Whether sums of SUITE_SMALL's values are exact in the format: scales are powers of two. */
+static bool keeps_small(const struct tsr_format *f)
 {
+    return f->family != TSR_FAMILY_NVF && f->family != TSR_FAMILY_GGUF;
+}
+
+static enum tsr_status run_case(struct suite *s, struct pair f, const struct suite_shape *shape,
+                                const struct variant *v, struct tsr_error *err)
+{
+    const struct tsr_format *a = suite_format(s, f.a), *b = suite_format(s, f.b);
     struct problem p = {.s = s,
                         .f = f,
+                        .integer = a->family == TSR_FAMILY_INT,
+                        .exact = v->values == SUITE_SMALL && keeps_small(a) && keeps_small(b),
                         .out = suite_format(s, v->out),
                         .v = v,
                         .m = (size_t)shape->m,
                         .n = (size_t)shape->n,
                         .k = (size_t)shape->k};
+    char label[48];
     p.nb = v->extra == GATE ? 2 * p.n : p.n;
-    struct tsr_npu_matmul op = {.m = p.m,
-                                .n = p.nb,
-                                .k = p.k,
-                                .a_format = (enum tsr_dtype)f->code,
-                                .b_format = (enum tsr_dtype)f->code,
-                                .c_format = v->out};
+    struct tsr_npu_matmul op = {
+        .m = p.m, .n = p.nb, .k = p.k, .a_format = f.a, .b_format = f.b, .c_format = v->out};
     struct tsr_program program = {0};
     uint64_t row = p.n * p.out->bits / 8, stride = v->extra == STRIDES ? row + 64 : row;
-    enum tsr_status st = suite_begin(s, f, shape->m, shape->n, shape->k, v->name, err);
+    if (f.a == f.b)
+        snprintf(label, sizeof label, "%s", v->name);
+    else
+        snprintf(label, sizeof label, "x %s %s", b->name, v->name);
+    enum tsr_status st = suite_begin(s, a, shape->m, shape->n, shape->k, label, err);
     if (st == TSR_OK)
         st = make_operands(&p, &op, err);
     op.epilogue = v->extra == GATE ? TSR_EPILOGUE_SILU_GATE : op.epilogue;
@@ -284,8 +259,8 @@ static enum tsr_status run_case(struct suite *s, const struct tsr_format *f,
         st = suite_execute(s, &program, err);
     if (st != TSR_OK)
         return st;
-    return f->family == TSR_FAMILY_INT ? compare_integers(&p, op.c, stride, err)
-                                       : compare_floats(&p, op.c, stride, err);
+    return v->out == TSR_I32 ? compare_integers(&p, op.c, stride, err)
+                             : compare_floats(&p, op.c, stride, err);
 }
 
 /* One of each size class below, at and above the tile's edges; ones; odd sizes; small M. */
@@ -297,41 +272,92 @@ static const struct suite_shape small_shapes[] = {
 static const struct suite_shape large_shapes[] = {
     {1, 1, 1}, {1, 100, 70}, {33, 1, 65}, {129, 67, 31}, {1, 1100, 300}, {190, 310, 203},
 };
-/* The same paths of the program are taken whatever the format of a width: one shape for the rest.
- */
+/* The same paths of the program are taken whatever the format of a width: one shape for the rest;
+ * of block formats also one of several slabs, the last of which has a part of a block. */
 static const struct suite_shape one_large_shape[] = {{129, 67, 31}};
+static const struct suite_shape small_block_shapes[] = {{1, 1, 1}, {7, 9, 33}, {37, 25, 130}};
+static const struct suite_shape large_block_shapes[] = {{67, 70, 31}, {5, 130, 1103}};
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static size_t shapes_of(struct suite *s, enum tsr_dtype format, const struct suite_shape **out)
+static size_t shapes_of(struct suite *s, struct pair f, const struct suite_shape **out)
 {
-    if (tsr_chip_tiles(s->chip) <= 16)
+    bool small = tsr_chip_tiles(s->chip) <= 16;
+    bool plain = f.a == f.b && suite_format(s, f.a)->block <= 1 && f.a != TSR_I4;
+    if (!s->thorough && !plain)
+        return small ? suite_shapes(s, small_block_shapes, COUNT(small_block_shapes), out)
+                     : suite_shapes(s, large_block_shapes, COUNT(large_block_shapes), out);
+    if (small)
         return suite_shapes(s, small_shapes, COUNT(small_shapes), out);
-    if (s->thorough || format == TSR_BF16 || format == TSR_I8)
+    if (s->thorough || f.a == TSR_BF16 || f.a == TSR_I8)
         return suite_shapes(s, large_shapes, COUNT(large_shapes), out);
     return suite_shapes(s, one_large_shape, COUNT(one_large_shape), out);
 }
 
-static enum tsr_status run_format(struct suite *s, enum tsr_dtype format, struct tsr_error *err)
+/* Everything for formats that have strides; without them where both have blocks; of two different
+ * formats sums alone: what follows them is the same. */
+static size_t variants_of(struct suite *s, struct pair f, const struct variant **v)
 {
-    bool integer = format == TSR_I8;
-    const struct variant *v = integer ? integer_variants : float_variants;
-    size_t n_variants = integer ? COUNT(integer_variants) : COUNT(float_variants);
+    const struct tsr_format *a = suite_format(s, f.a), *b = suite_format(s, f.b);
+    bool integer = a->family == TSR_FAMILY_INT, blocks = a->block > 1 || b->block > 1;
+    *v = integer ? integer_variants : float_variants;
+    if (f.a != f.b)
+        return 2;
+    return (integer ? COUNT(integer_variants) : COUNT(float_variants)) - blocks;
+}
+
+static enum tsr_status run_pair(struct suite *s, struct pair f, struct tsr_error *err)
+{
+    const struct variant *v;
     const struct suite_shape *shape;
-    size_t n_shapes = shapes_of(s, format, &shape);
+    size_t n_variants = variants_of(s, f, &v), n_shapes = shapes_of(s, f, &shape);
     enum tsr_status st = TSR_OK;
     for (size_t i = 0; i < n_shapes; i++)
         for (size_t j = 0; j < n_variants && st == TSR_OK; j++)
-            st = run_case(s, suite_format(s, format), &shape[i], &v[j], err);
+            st = run_case(s, f, &shape[i], &v[j], err);
     return st;
 }
 
+static const struct pair pairs[] = {
+    {TSR_BF16, TSR_BF16},
+    {TSR_F16, TSR_F16},
+    {TSR_I8, TSR_I8},
+    {TSR_F8E4M3, TSR_F8E4M3},
+    {TSR_F8E5M2, TSR_F8E5M2},
+    {TSR_I4, TSR_I4},
+    {TSR_MXF8E4M3, TSR_MXF8E4M3},
+    {TSR_MXF8E5M2, TSR_MXF8E5M2},
+    {TSR_MXF6E3M2, TSR_MXF6E3M2},
+    {TSR_MXF6E2M3, TSR_MXF6E2M3},
+    {TSR_MXF4, TSR_MXF4},
+    {TSR_MXI8, TSR_MXI8},
+    {TSR_MX9, TSR_MX9},
+    {TSR_MX6, TSR_MX6},
+    {TSR_MX4, TSR_MX4},
+    {TSR_NVF4, TSR_NVF4},
+    {TSR_Q8_0, TSR_Q8_0},
+    {TSR_Q4_0, TSR_Q4_0},
+    /* mixed: wide by block, widths that differ, blocks that differ, integers, A the wider and B */
+    {TSR_BF16, TSR_MX6},
+    {TSR_BF16, TSR_Q4_0},
+    {TSR_F16, TSR_F8E4M3},
+    {TSR_MX9, TSR_MX6},
+    {TSR_MX9, TSR_MX4},
+    {TSR_MX6, TSR_MX9},
+    {TSR_F8E4M3, TSR_MXF4},
+    {TSR_MXF8E4M3, TSR_NVF4},
+    {TSR_MXF4, TSR_Q8_0},
+    {TSR_NVF4, TSR_F8E5M2},
+    {TSR_MXI8, TSR_MX9},
+    {TSR_I8, TSR_I4},
+    {TSR_I4, TSR_I8},
+};
+
 enum tsr_status suite_matmul(struct suite *s, struct tsr_error *err)
 {
-    static const enum tsr_dtype formats[] = {TSR_BF16, TSR_F16, TSR_I8, TSR_F8E4M3, TSR_F8E5M2};
     enum tsr_status st = TSR_OK;
-    for (size_t f = 0; f < COUNT(formats) && st == TSR_OK; f++)
-        if (suite_wants(s, formats[f]))
-            st = run_format(s, formats[f], err);
+    for (size_t i = 0; i < COUNT(pairs) && st == TSR_OK; i++)
+        if (suite_wants(s, pairs[i].a))
+            st = run_pair(s, pairs[i], err);
     return st;
 }

@@ -230,8 +230,8 @@ static void test_run_of_one_shape_and_format_runs_only_these(void **state)
                       .report = report};
     struct tsr_error err = {0};
     assert_int_equal(suite_run(&s, "matmul", &err), TSR_OK);
-    assert_int_equal(s.cases, 3); /* plain, bias, strides */
-    s.format = &isa->formats[TSR_MX9];
+    assert_int_equal(s.cases, 6); /* plain, bias, rounded, strides; two by i4 */
+    s.format = &isa->formats[TSR_Q4_K];
     s.cases = 0;
     assert_int_equal(suite_run(&s, "matmul", &err), TSR_USAGE);
 }
