@@ -1,2 +1,0 @@
-halt
-frobnicate x1

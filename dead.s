@@ -1,4 +1,0 @@
-.tiles 1
-.sem 3 tcp
-wait wait(s3)
-halt

@@ -1,3 +1,0 @@
-.tiles 1
-again:
-jmp again

@@ -1,2 +1,0 @@
-.tiles 9
-halt
