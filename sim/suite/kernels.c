@@ -9,6 +9,8 @@ const struct suite_kernel suite_kernels[] = {
     {"quantize", "rows into block formats and integers; --shape is rows x k x 1", suite_quantize},
     {"quantize_fused", "norm and gate into block formats; --shape is rows x k x 1",
      suite_quantize_fused},
+    {"requantize", "y = i32 sums * row's and column's scale; --shape is rows x cols x 1",
+     suite_requantize},
     {"activation", "y = act(gate) * up; --shape is rows x cols x 1", suite_activation},
     {"rmsnorm", "y = x / rms(x) * w; --shape is rows x cols x 1", suite_rmsnorm},
     {"softmax", "over rows; --shape is rows x cols x 1", suite_softmax},
