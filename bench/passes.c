@@ -96,6 +96,58 @@ static const struct kernel {
       {"q4_0_scales", 128, true},
       {"gguf_bytes_bf16_%u", 32, false},
       {"q4_0_pack", 16, true}}},
+    {"dequantize_int", "dequantize_i8_f32", 1, 4, {{"i8_values_f32", 16, true}}},
+    {"dequantize_int",
+     "dequantize_q8_0_f32",
+     34 / 32.0,
+     4,
+     {{"gguf_scales", 128, true}, {"q8_0_values_f32_%u", 32, false}}},
+    {"dequantize_int",
+     "dequantize_q4_0_f32",
+     18 / 32.0,
+     4,
+     {{"gguf_scales", 128, true}, {"q4_0_values_f32_%u", 32, false}}},
+    {"dequantize_f8",
+     "dequantize_f8e4m3_f32",
+     1,
+     4,
+     {{"e4m3_nan", 32, true}, {"f8e4m3_values_f32", 16, true}}},
+    {"dequantize_f8",
+     "dequantize_mxf8e4m3_f32",
+     33 / 32.0,
+     4,
+     {{"mx_powers", 128, true}, {"e4m3_nan", 32, true}, {"mxf8e4m3_values_f32_%u", 32, false}}},
+    {"dequantize_f8",
+     "dequantize_mxf4_f32",
+     17 / 32.0,
+     4,
+     {{"mx_powers", 128, true}, {"mxf4_values_f32_%u", 32, false}}},
+    {"dequantize_int", "dequantize_i8_bf16", 1, 2, {{"i8_values_bf16", 16, true}}},
+    {"dequantize_int",
+     "dequantize_q8_0_bf16",
+     34 / 32.0,
+     2,
+     {{"gguf_scales", 128, true}, {"q8_0_values_bf16_%u", 32, false}}},
+    {"dequantize_int",
+     "dequantize_q4_0_bf16",
+     18 / 32.0,
+     2,
+     {{"gguf_scales", 128, true}, {"q4_0_values_bf16_%u", 32, false}}},
+    {"dequantize_f8",
+     "dequantize_f8e4m3_bf16",
+     1,
+     2,
+     {{"e4m3_nan", 32, true}, {"f8e4m3_values_bf16", 16, true}}},
+    {"dequantize_f8",
+     "dequantize_mxf8e4m3_bf16",
+     33 / 32.0,
+     2,
+     {{"mx_powers", 128, true}, {"e4m3_nan", 32, true}, {"mxf8e4m3_values_bf16_%u", 32, false}}},
+    {"dequantize_f8",
+     "dequantize_mxf4_bf16",
+     17 / 32.0,
+     2,
+     {{"mx_powers", 128, true}, {"mxf4_values_bf16_%u", 32, false}}},
 };
 enum {
     KERNELS = sizeof kernels / sizeof kernels[0]
@@ -117,6 +169,19 @@ bool has_passes(const char *object)
     char level[16];
     for (int k = 0; k < KERNELS; k++)
         if (is_of(object, kernels[k].file, level))
+            return true;
+    return false;
+}
+
+/* Whether the object has the kernel: level bf16 leaves f32 to sve. */
+static bool present(const struct kernel *k, const struct insn *insns, size_t n)
+{
+    const char *last = k->passes[0].function;
+    for (int p = 0; p < MAX_PASSES && k->passes[p].function != NULL; p++)
+        last = k->passes[p].function;
+    const size_t fixed = strcspn(last, "%");
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(function_names[insns[i].function], last, fixed) == 0)
             return true;
     return false;
 }
@@ -253,7 +318,7 @@ bool report_passes(const char *object, const struct insn *insns, size_t n, bool 
         printf("%-29s %-12s %10s %7s %7s %7s %10s\n", "kernel", "core", "cycle/elem", "B/cycle",
                "% L1", "% pipes", "uops/elem");
     for (int k = 0; k < KERNELS; k++) {
-        if (!is_of(object, kernels[k].file, level))
+        if (!is_of(object, kernels[k].file, level) || !present(&kernels[k], insns, n))
             continue;
         for (size_t c = 0; c < core_count; c++) {
             struct cost cost;

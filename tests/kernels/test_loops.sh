@@ -84,3 +84,6 @@ slowest quantize_i8_sve armv8.2-a+sve 2 97
 slowest quantize_f8_sve armv8.2-a+sve 6 97
 slowest quantize_f8_sve2 armv8.2-a+sve2 6 97
 slowest quantize_gguf_sve armv8.2-a+sve 4 94
+slowest dequantize_int_sve armv8.2-a+sve 6 97
+slowest dequantize_int_bf16 armv8.2-a+sve+bf16 3 97
+slowest dequantize_f8_sve armv8.2-a+sve 6 85
