@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "kernels/npu/npu.h"
+#include "kernels/npu/slab.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/figures.h"
 #include "tessera/sim.h"
@@ -15,7 +16,7 @@ enum {
 struct bench {
     const struct tsr_isa *isa;
     struct tsr_chip chip;
-    const struct tsr_format *format;
+    const struct tsr_format *a, *b, *wide; /* formats; the one that sets the rate */
     struct tsr_npu_matmul op;
     struct tsr_stats stats;
 };
@@ -27,7 +28,9 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     if (st == TSR_OK)
         st = cli_chip(c, &b->chip, err);
     if (st == TSR_OK)
-        st = cli_format(c, b->isa, "format", NULL, &b->format, err);
+        st = cli_format(c, b->isa, "format", NULL, &b->a, err);
+    if (st == TSR_OK)
+        st = cli_format(c, b->isa, "b-format", b->a->name, &b->b, err);
     if (st == TSR_OK)
         st = cli_u64(c, "m", 1, MAX_SIZE, 0, &b->op.m, err);
     if (st == TSR_OK)
@@ -37,23 +40,32 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     return st == TSR_OK ? cli_u64(c, "threads", 1, MAX_THREADS, 1, &threads, err) : st;
 }
 
-static uint64_t place(uint64_t *at, uint64_t rows, uint64_t cols, const struct tsr_format *f)
+/* Takes room for `bytes` in HBM. */
+static uint64_t place(uint64_t *at, uint64_t bytes)
 {
     uint64_t address = TSR_HBM(*at);
-    *at += (rows * ((cols * f->bits + 7) / 8) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    *at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return address;
 }
 
 static enum tsr_status lay_out(struct bench *b, struct tsr_error *err)
 {
     struct tsr_npu_matmul *op = &b->op;
+    struct tsr_npu_slab x, y;
     uint64_t at = 0;
-    bool integer = b->format->family == TSR_FAMILY_INT;
-    op->a_format = op->b_format = (enum tsr_dtype)b->format->code;
-    op->c_format = integer ? TSR_I32 : TSR_BF16;
-    op->a = place(&at, op->m, op->k, b->format);
-    op->b = place(&at, op->n, op->k, b->format);
-    op->c = place(&at, op->m, op->n, &b->isa->formats[op->c_format]);
+    op->a_format = (enum tsr_dtype)b->a->code;
+    op->b_format = (enum tsr_dtype)b->b->code;
+    op->c_format = b->a->family == TSR_FAMILY_INT ? TSR_I32 : TSR_BF16;
+    b->wide = b->a->width_class > b->b->width_class ? b->a : b->b;
+    enum tsr_status st =
+        tsr_npu_slab_plan(b->isa, &b->chip, op->a_format, op->b_format, op->m, op->k, &x, err);
+    if (st == TSR_OK)
+        st = tsr_npu_slab_plan(b->isa, &b->chip, op->b_format, op->a_format, op->n, op->k, &y, err);
+    if (st != TSR_OK)
+        return st;
+    op->a = place(&at, tsr_npu_slab_bytes(&x));
+    op->b = place(&at, tsr_npu_slab_bytes(&y));
+    op->c = place(&at, op->m * op->n * (b->isa->formats[op->c_format].bits / 8));
     if (at > b->chip.hbm.bytes)
         return tsr_error_set(err, TSR_BAD_INPUT, "A, B and C take %.2f GiB, the HBM of %s has %.2f",
                              (double)at / 0x1p30, b->chip.name, (double)b->chip.hbm.bytes / 0x1p30);
@@ -85,11 +97,12 @@ static enum tsr_status print_json(const struct bench *b, struct tsr_error *err)
 {
     json_t *o = json_object();
     json_object_set_new(o, "chip", json_string(b->chip.name));
-    json_object_set_new(o, "format", json_string(b->format->name));
+    json_object_set_new(o, "format", json_string(b->a->name));
+    json_object_set_new(o, "b_format", json_string(b->b->name));
     json_object_set_new(o, "m", json_integer((json_int_t)b->op.m));
     json_object_set_new(o, "n", json_integer((json_int_t)b->op.n));
     json_object_set_new(o, "k", json_integer((json_int_t)b->op.k));
-    figures_add_matmul(o, &b->chip, b->format, macs(b), &b->stats);
+    figures_add_matmul(o, &b->chip, b->wide, macs(b), &b->stats);
     json_object_set_new(o, "events", json_integer((json_int_t)b->stats.events));
     return cli_print_result(o, err);
 }
@@ -98,11 +111,12 @@ static void print_text(const struct bench *b)
 {
     const struct tsr_stats *st = &b->stats;
     double seconds = (double)st->cycles / (double)b->chip.clock_hz;
-    printf("%s %s %" PRIu64 "x%" PRIu64 "x%" PRIu64 ": %" PRIu64 " cycles, %.2f us, %.2f Tflop/s\n",
-           b->chip.name, b->format->name, b->op.m, b->op.n, b->op.k, st->cycles, 1e6 * seconds,
-           2e-12 * macs(b) / seconds);
+    printf("%s %s%s%s %" PRIu64 "x%" PRIu64 "x%" PRIu64 ": %" PRIu64
+           " cycles, %.2f us, %.2f Tflop/s\n",
+           b->chip.name, b->a->name, b->a == b->b ? "" : " x ", b->a == b->b ? "" : b->b->name,
+           b->op.m, b->op.n, b->op.k, st->cycles, 1e6 * seconds, 2e-12 * macs(b) / seconds);
     printf("tensor peak %.2f %% (busy %.2f %%), HBM pins %.2f %%\n",
-           100.0 * figures_ttu_utilisation(&b->chip, b->format, macs(b), st),
+           100.0 * figures_ttu_utilisation(&b->chip, b->wide, macs(b), st),
            100.0 * figures_ttu_busy(&b->chip, st), 100.0 * figures_hbm_utilisation(&b->chip, st));
     printf("tensor units wait for:");
     double all = (double)st->cycles * tsr_chip_tiles(&b->chip);
@@ -140,6 +154,10 @@ static const struct cli_option options[] = {
      .words = CLI_WORDS_FORMAT,
      .required = true,
      .doc = "of A and B; C is bf16, int32 for integers"},
+    {.name = "b-format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .doc = "of B, where it is another: any that the tensor unit multiplies by A's"},
     {.name = "threads",
      .argument = "N",
      .doc = "host threads at most; one run uses one, results never depend on it"},
@@ -152,6 +170,8 @@ const struct cli_command cmd_bench_gemm = {
     .doc = "time a matmul on a simulated chip: cycles, utilisation, what it waits for",
     .options = options,
     .run = run,
-    .notes = "A timing run: no values are computed. ttu_utilisation = m n k / (peak x cycles),\n"
+    .notes = "A timing run: no values are computed. ttu_utilisation = m n k / (peak x cycles), the "
+             "peak\n"
+             "that of the wider of the two formats' classes (tessera formats);\n"
              "hbm_utilisation = bytes at the pins / (pin rate x time), launch to last byte.\n",
 };

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/num/num.h"
 #include "kernels/npu/npu.h"
+#include "kernels/npu/slab.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/figures.h"
 #include "sim/cli/npy.h"
@@ -17,7 +19,7 @@ struct job {
     struct cli *c;
     const struct tsr_isa *isa;
     struct tsr_chip chip;
-    const struct tsr_format *format, *out_format;
+    const struct tsr_format *a_format, *b_format, *out_format;
     struct tsr_npu_matmul op;
     uint64_t at; /* next free byte of HBM */
     struct tsr_sim *sim;
@@ -36,21 +38,6 @@ static enum tsr_status read_matrix(const char *file, struct npy *a, struct tsr_e
     return st;
 }
 
-/* B comes as K x N, the kernel takes N x K: rows x cols elements of `size` bytes, turned. */
-static enum tsr_status transpose(uint8_t **codes, size_t rows, size_t cols, size_t size,
-                                 struct tsr_error *err)
-{
-    uint8_t *out = malloc(rows * cols * size);
-    if (!out)
-        return tsr_error_set(err, TSR_INTERNAL, "out of memory");
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < cols; c++)
-            memcpy(out + (c * rows + r) * size, *codes + (r * cols + c) * size, size);
-    free(*codes);
-    *codes = out;
-    return TSR_OK;
-}
-
 /* Reserves HBM; the address goes to *out. */
 static enum tsr_status reserve(struct job *j, uint64_t bytes, uint64_t *out, struct tsr_error *err)
 {
@@ -63,22 +50,73 @@ static enum tsr_status reserve(struct job *j, uint64_t bytes, uint64_t *out, str
     return TSR_OK;
 }
 
-static enum tsr_status place(struct job *j, const char *file, const struct npy *a, bool turned,
-                             uint64_t *address, struct tsr_error *err)
+/* The file's values as f32, in plain formats already rounded. The caller frees *bits. */
+static enum tsr_status read_values(const char *file, const struct npy *a,
+                                   const struct tsr_format *f, uint32_t **bits,
+                                   struct tsr_error *err)
 {
     uint8_t *codes = NULL;
     size_t bytes = 0, saturated = 0;
-    enum tsr_status st = npy_encode(file, a, j->format, &codes, &bytes, &saturated, err);
-    if (st == TSR_OK && turned)
-        st = transpose(&codes, (size_t)a->dim[0], (size_t)a->dim[1], j->format->bits / 8u, err);
-    if (st == TSR_OK)
-        st = reserve(j, bytes, address, err);
-    if (st == TSR_OK)
-        st = tsr_sim_write(j->sim, *address, codes, bytes, err);
+    if (f->block > 1) {
+        enum tsr_status st = npy_to_f32(file, a, bits, err);
+        for (size_t i = 0; st == TSR_OK && i < a->n; i++)
+            if (((*bits)[i] & TSR_NUM_INF) == TSR_NUM_INF)
+                st = tsr_error_set(err, TSR_BAD_INPUT,
+                                   "%s: element [%" PRIu64 ", %" PRIu64 "] is not finite", file,
+                                   i / a->dim[1], i % a->dim[1]);
+        return st;
+    }
+    enum tsr_status st = npy_encode(file, a, f, &codes, &bytes, &saturated, err);
     if (st == TSR_OK && saturated)
         fprintf(stderr, "tessera matmul: %s: %zu values lie beyond %s and became its largest\n",
-                file, saturated, j->format->name);
+                file, saturated, f->name);
+    if (st == TSR_OK && !(*bits = malloc(4 * a->n)))
+        st = tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    if (st == TSR_OK)
+        tsr_num_decode_array(f, *bits, codes, a->n);
     free(codes);
+    return st;
+}
+
+/* Packs the operand's rows, which in a file that is `turned` are its columns. */
+static enum tsr_status pack(const struct tsr_npu_slab *s, const struct npy *a, bool turned,
+                            const uint32_t *bits, uint8_t *image, struct tsr_error *err)
+{
+    uint32_t *row = malloc(4 * s->k);
+    enum tsr_status st = row ? TSR_OK : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    for (uint64_t r = 0; st == TSR_OK && r < s->rows; r++) {
+        for (uint64_t q = 0; q < s->k; q++)
+            row[q] = bits[turned ? q * a->dim[1] + r : r * a->dim[1] + q];
+        st = tsr_npu_slab_pack(s, r, row, image, err);
+    }
+    free(row);
+    return st;
+}
+
+/* B comes as K x N, the kernel takes N x K. */
+static enum tsr_status place(struct job *j, const char *file, const struct npy *a, bool turned,
+                             uint64_t *address, struct tsr_error *err)
+{
+    const struct tsr_format *own = turned ? j->b_format : j->a_format,
+                            *other = turned ? j->a_format : j->b_format;
+    struct tsr_npu_slab s;
+    uint32_t *bits = NULL;
+    uint8_t *image = NULL;
+    enum tsr_status st =
+        tsr_npu_slab_plan(j->isa, &j->chip, (enum tsr_dtype)own->code, (enum tsr_dtype)other->code,
+                          a->dim[turned ? 1 : 0], a->dim[turned ? 0 : 1], &s, err);
+    if (st == TSR_OK)
+        st = read_values(file, a, own, &bits, err);
+    if (st == TSR_OK)
+        st = reserve(j, tsr_npu_slab_bytes(&s), address, err);
+    if (st == TSR_OK && !(image = malloc(tsr_npu_slab_bytes(&s))))
+        st = tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    if (st == TSR_OK)
+        st = pack(&s, a, turned, bits, image, err);
+    if (st == TSR_OK)
+        st = tsr_sim_write(j->sim, *address, image, tsr_npu_slab_bytes(&s), err);
+    free(image);
+    free(bits);
     return st;
 }
 
@@ -139,40 +177,45 @@ static enum tsr_status read_options(struct job *j, struct tsr_error *err)
     if (st == TSR_OK)
         st = cli_chip(j->c, &j->chip, err);
     if (st == TSR_OK)
-        st = cli_format(j->c, j->isa, "format", NULL, &j->format, err);
+        st = cli_format(j->c, j->isa, "format", NULL, &j->a_format, err);
+    if (st == TSR_OK)
+        st = cli_format(j->c, j->isa, "b-format", j->a_format->name, &j->b_format, err);
     if (st != TSR_OK)
         return st;
-    bool integer = j->format->family == TSR_FAMILY_INT;
-    if (j->format->bits % 8 != 0 || j->format->block > 1)
-        return tsr_error_set(err, TSR_BAD_INPUT,
-                             "--format %s: whole bytes without scales are "
-                             "multiplied: bf16 f16 f8e4m3 f8e5m2 i8",
-                             j->format->name);
+    j->op.a_format = (enum tsr_dtype)j->a_format->code;
+    j->op.b_format = (enum tsr_dtype)j->b_format->code;
+    struct tsr_npu_slab any;
+    st = tsr_npu_slab_plan(j->isa, &j->chip, j->op.a_format, j->op.b_format, 1, 1, &any, err);
+    if (st != TSR_OK)
+        return st;
+    bool integer = j->a_format->family == TSR_FAMILY_INT;
     st = cli_format(j->c, j->isa, "out-format", integer ? "i32" : "f32", &j->out_format, err);
-    if (st != TSR_OK)
-        return st;
-    j->op.a_format = j->op.b_format = (enum tsr_dtype)j->format->code;
-    j->op.c_format = (enum tsr_dtype)j->out_format->code;
-    return TSR_OK;
+    if (st == TSR_OK)
+        j->op.c_format = (enum tsr_dtype)j->out_format->code;
+    return st;
 }
 
 static enum tsr_status print_result(const struct job *j, struct tsr_error *err)
 {
     double macs = (double)j->op.m * (double)j->op.n * (double)j->op.k;
     if (!cli_has(j->c, "json")) {
-        printf("%s %s %" PRIu64 "x%" PRIu64 "x%" PRIu64 ": %" PRIu64 " cycles, %.2f us\n",
-               j->chip.name, j->format->name, j->op.m, j->op.n, j->op.k, j->stats.cycles,
+        bool same = j->a_format == j->b_format;
+        printf("%s %s%s%s %" PRIu64 "x%" PRIu64 "x%" PRIu64 ": %" PRIu64 " cycles, %.2f us\n",
+               j->chip.name, j->a_format->name, same ? "" : " x ", same ? "" : j->b_format->name,
+               j->op.m, j->op.n, j->op.k, j->stats.cycles,
                1e6 * (double)j->stats.cycles / (double)j->chip.clock_hz);
         return TSR_OK;
     }
     json_t *o = json_object();
     json_object_set_new(o, "chip", json_string(j->chip.name));
-    json_object_set_new(o, "format", json_string(j->format->name));
+    json_object_set_new(o, "format", json_string(j->a_format->name));
+    json_object_set_new(o, "b_format", json_string(j->b_format->name));
     json_object_set_new(o, "out_format", json_string(j->out_format->name));
     json_object_set_new(o, "m", json_integer((json_int_t)j->op.m));
     json_object_set_new(o, "n", json_integer((json_int_t)j->op.n));
     json_object_set_new(o, "k", json_integer((json_int_t)j->op.k));
-    figures_add_matmul(o, &j->chip, j->format, macs, &j->stats);
+    bool a_wider = j->a_format->width_class > j->b_format->width_class;
+    figures_add_matmul(o, &j->chip, a_wider ? j->a_format : j->b_format, macs, &j->stats);
     return cli_print_result(o, err);
 }
 
@@ -206,6 +249,10 @@ static const struct cli_option options[] = {
      .words = CLI_WORDS_FORMAT,
      .required = true,
      .doc = "that A and B are rounded to"},
+    {.name = "b-format",
+     .argument = "FORMAT",
+     .words = CLI_WORDS_FORMAT,
+     .doc = "of B, where it is another: any that the tensor unit multiplies by A's"},
     {.name = "a",
      .argument = "A.npy",
      .words = CLI_WORDS_FILE,
@@ -235,6 +282,8 @@ const struct cli_command cmd_matmul = {
     .doc = "multiply your own matrices on a simulated chip",
     .options = options,
     .run = run,
-    .notes = "C = A x B with the bits that the chip's tensor units give. C is written as float32\n"
-             "(float16 for f16, int32 for integers).\n",
+    .notes =
+        "C = A x B with the bits that the chip's tensor units give, for every format they take;\n"
+        "block formats are quantized along K, as tessera quantize does. C is written as float32\n"
+        "(float16 for f16, int32 for integers).\n",
 };

@@ -50,6 +50,31 @@ static void test_matmul_of_exact_values_is_exact(void **state)
         }
 }
 
+/* Formats of 4 bits and more hold these values, whatever the largest of a block. */
+static void test_matmul_in_block_and_mixed_formats_is_exact(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"mx9", "mx9"},  {"mx6", "mx6"},   {"mxf4", "mxf4"}, {"mxf8e4m3", "mxf6e2m3"},
+        {"bf16", "mx6"}, {"mxi8", "bf16"}, {"mx9", "mxf4"},  {"f8e5m2", "mxf8e5m2"},
+    };
+    make(tsr_test_seed("matmul", 6), 0.5f);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        remove("c.npy");
+        char *out = TSR_EXPECT(0, NULL, "matmul", "--chip", i % 2 ? "micro" : "maia100", "--format",
+                               pairs[i][0], "--b-format", pairs[i][1], "--a", "a.npy", "--b",
+                               "b.npy", "--output", "c.npy", "--json");
+        json_t *o = json_loads(out, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(o, "b_format")), pairs[i][1]);
+        json_decref(o);
+        free(out);
+        tsr_test_read_npy("c.npy", M, N, c);
+        assert_memory_equal(c, want, sizeof c);
+    }
+    free(TSR_EXPECT(3, "does not take i8 by mx9", "matmul", "--chip", "micro", "--format", "i8",
+                    "--b-format", "mx9", "--a", "a.npy", "--b", "b.npy", "--output", "c.npy"));
+}
+
 static void test_matmul_of_integers_writes_int32(void **state)
 {
     (void)state;
@@ -124,6 +149,12 @@ static void test_bench_gemm_has_its_keys_and_they_agree(void **state)
     json_decref(o);
     TSR_SAME_TWICE("bench-gemm", "--chip", "maia100", "--m", "100", "--n", "300", "--k", "200",
                    "--format", "i8", "--json");
+    /* of two formats the wider one's peak: mx9's 32 products a step, not mx6's 64 */
+    o = TSR_JSON("bench-gemm", "--chip", "maia100", "--m", "512", "--n", "512", "--k", "512",
+                 "--format", "mx6", "--b-format", "mx9", "--json");
+    use = number(o, "ttu_utilisation") * number(o, "cycles") * (64 * 8192);
+    assert_float_equal(use, 512.0 * 512.0 * 512.0, 1.0);
+    json_decref(o);
     json_t *one = TSR_JSON("bench-gemm", "--chip", "micro4", "--m", "9", "--n", "9", "--k", "9",
                            "--format", "bf16", "--json", "--threads", "1");
     json_t *two = TSR_JSON("bench-gemm", "--chip", "micro4", "--m", "9", "--n", "9", "--k", "9",
@@ -242,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matmul_of_exact_values_is_exact),
+        cmocka_unit_test(test_matmul_in_block_and_mixed_formats_is_exact),
         cmocka_unit_test(test_matmul_of_integers_writes_int32),
         cmocka_unit_test(test_matmul_out_format_rounds_once),
         cmocka_unit_test(test_matmul_saturation_is_said),

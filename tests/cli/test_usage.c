@@ -74,7 +74,7 @@ static void test_wrong_usage_exits_2_and_says_what_is_allowed(void **state)
         {2, "maia100", {"run", "x.s", "--chip", "maia1000"}},
         {2, "kernel frob: unknown, allowed: all matmul", {"check", "frob", "--chip", "micro"}},
         {2, "no such format, allowed:", {"check", "--chip", "micro", "--format", "f17"}},
-        {2, "no case for format mx9", {"check", "matmul", "--chip", "micro", "--format", "mx9"}},
+        {2, "no case for format q4_k", {"check", "matmul", "--chip", "micro", "--format", "q4_k"}},
         {2, "--shape", {"check", "--chip", "micro", "--shape", "1x2x3x4"}},
         {2, "--shape", {"check", "--chip", "micro", "--shape", "1xx3"}},
         {2, "--shape 0", {"check", "--chip", "micro", "--shape", "0x1x1"}},
@@ -159,7 +159,8 @@ static void test_bad_matrices_exit_3_and_name_the_file(void **state)
         {"big.npy", "b.npy", "f16", "big.npy: element [0, 0] lies beyond the range of f16"},
         {"half.npy", "b.npy", "i8", "half.npy: element [0, 1]: an integer that fits i8"},
         {"vector.npy", "b.npy", "bf16", "vector.npy: 1 dimensions"},
-        {"none.npy", "b.npy", "mx9", "--format mx9"},
+        {"none.npy", "b.npy", "q6_k", "does not take q6_k by q6_k"},
+        {"nan.npy", "b.npy", "mx9", "nan.npy: element [1, 2] is not finite"},
     };
     const float zero[6] = {0}, nan[6] = {0, 0, 0, 0, 0, 0.0f / zero[0]};
     const float inf[6] = {0, 0, 0, 0, 1.0f / zero[0], 0}, big[6] = {65520}, half[6] = {0, 0.5f};
