@@ -128,14 +128,24 @@ bool opcode_is(const char *text, const char *opcode)
 static unsigned macs_of(const char *text)
 {
     const char *first = strchr(text, ' ');
-    if (first == NULL || first[1] != 'z')
+    if (first == NULL || (first[1] != 'z' && first[1] != 'v'))
         return 0;
-    const char *type = strchr(first, '.');
+    const char *type = strchr(first, '.'); /* .s, or .4s of NEON */
+    type = type != NULL ? type + 1 + strspn(type + 1, "0123456789") : "";
     for (int i = 0; i < MAC_OPS; i++)
         if (opcode_is(text, mac_ops[i].name) &&
-            (mac_ops[i].type == NULL || (type != NULL && type[1] == mac_ops[i].type[0])))
+            (mac_ops[i].type == NULL || *type == mac_ops[i].type[0]))
             return mac_ops[i].macs;
     return 0;
+}
+
+/* Whether the loop's products are NEON's: of 128 bits whatever the core's vectors. */
+static bool is_neon(const struct insn *insns, struct loop l)
+{
+    for (size_t i = l.first; i <= l.last; i++)
+        if (macs_of(insns[i].text) > 0)
+            return strchr(insns[i].text, ' ')[1] == 'v';
+    return false;
 }
 
 /* Where a conditional or plain branch goes; 0 for other instructions and calls. */
@@ -308,9 +318,10 @@ static void print_row(const struct core *core, const char *name, int length,
 {
     const bool few_rows = strncmp(name, "matvec", 6) == 0;
     const unsigned main_macs = main_op(insns, &l);
-    const double vectors = core->vector_bits / 128, macs = l.macs * vectors;
+    const double segments = core->vector_bits / 128;
+    const double vectors = is_neon(insns, l) ? 1 : segments, macs = l.macs * vectors;
     const double rate = macs * 200 / cycles, bytes = l.bytes * vectors * 200 / cycles;
-    double percent = 100 * rate / (main_macs * vectors * core->pipes);
+    double percent = 100 * rate / (main_macs * segments * core->pipes);
     if (few_rows) {
         double by_load = (double)l.loads / core->loads;
         double by_mac = (double)l.macs / main_macs / core->pipes;

@@ -19,6 +19,7 @@ enum tsr_cpu_feature {
     TSR_CPU_SVE2 = 1 << 2,
     TSR_CPU_SVE_I8MM = 1 << 3,
     TSR_CPU_SVE_BF16 = 1 << 4,
+    TSR_CPU_DOTPROD = 1 << 5, /* SDOT on 128-bit vectors */
 };
 
 /* The features in use: those of the processor, less what TESSERA_CPU or tsr_cpu_limit took away.
@@ -31,8 +32,9 @@ uint32_t tsr_cpu_vector_bits(void);
 
 /* Restricts the features in use, in place of TESSERA_CPU and of any earlier call, and forgets the
  * kernels chosen so far.
- *   allowed  comma-separated words: native (all there is), ref (none), neon, sve, sve2, sve-i8mm,
- *            sve-bf16. A word allows what it builds on: sve2 is neon, sve and sve2. Null: native.
+ *   allowed  comma-separated words: native (all there is), ref (none), neon, dotprod, sve, sve2,
+ *            sve-i8mm, sve-bf16. A word allows what it builds on: sve2 is neon, sve and sve2.
+ *            Null: native.
  * A word for a feature that the processor lacks is allowed and has no effect.
  * Errors: TSR_USAGE for an unknown word, naming the known ones; nothing changes.
  * Threads: call it while no other thread is in the library. */

@@ -22,6 +22,7 @@ static const struct {
     uint32_t allows; /* with all it builds on */
 } words[] = {
     {"neon", TSR_CPU_NEON, TSR_CPU_NEON},
+    {"dotprod", TSR_CPU_DOTPROD, TSR_CPU_NEON | TSR_CPU_DOTPROD},
     {"sve", TSR_CPU_SVE, TSR_CPU_NEON | TSR_CPU_SVE},
     {"sve2", TSR_CPU_SVE2, TSR_CPU_NEON | TSR_CPU_SVE | TSR_CPU_SVE2},
     {"sve-i8mm", TSR_CPU_SVE_I8MM, TSR_CPU_NEON | TSR_CPU_SVE | TSR_CPU_SVE_I8MM},
@@ -43,6 +44,7 @@ static uint32_t detect(void)
 #if defined(__aarch64__) && defined(__linux__)
     unsigned long cap = getauxval(AT_HWCAP), cap2 = getauxval(AT_HWCAP2);
     f |= cap & HWCAP_ASIMD ? TSR_CPU_NEON : 0u;
+    f |= cap & HWCAP_ASIMDDP ? TSR_CPU_DOTPROD : 0u;
     f |= cap & HWCAP_SVE ? TSR_CPU_SVE : 0u;
     f |= cap2 & HWCAP2_SVE2 ? TSR_CPU_SVE2 : 0u;
     f |= cap2 & HWCAP2_SVEI8MM ? TSR_CPU_SVE_I8MM : 0u;
@@ -62,7 +64,7 @@ static enum tsr_status parse(const char *list, uint32_t *allowed, struct tsr_err
         if (i == WORDS)
             return tsr_error_set(err, TSR_USAGE,
                                  "TESSERA_CPU: unknown word '%.*s', allowed: native, ref, neon, "
-                                 "sve, sve2, sve-i8mm, sve-bf16",
+                                 "dotprod, sve, sve2, sve-i8mm, sve-bf16",
                                  (int)n, p);
         set |= words[i].allows;
         p += n;

@@ -104,21 +104,22 @@ static void pack_task(void *arg, size_t t)
     const size_t blocks = (p->rows + p->lines - 1) / p->lines;
     for (size_t b = share(blocks, p->tasks, t); b < share(blocks, p->tasks, t + 1); b++) {
         const size_t row = b * p->lines, first = p->first_row + row;
-        const struct tsr_rows r = {.from = op->a_format,
-                                   .operand = p->kernel->operand,
-                                   .rows = tsr_least(p->lines, p->rows - row),
-                                   .lines = p->lines,
-                                   .k = op->k,
-                                   .padded = p->h.padded,
-                                   .a = row_at(op, first),
-                                   .lda = op->lda,
-                                   .scales = op->a_scales != NULL ? op->a_scales + first : NULL,
-                                   .to = p->a + b * p->block_bytes,
-                                   .a_scale = p->a_scale + row,
-                                   .a_sum = p->a_sum + row,
-                                   .a_groups =
-                                       p->groups > 0 ? p->a_groups + row * p->groups * 2 : NULL,
-                                   .staging = p->staging + t * p->staging_bytes};
+        const struct tsr_rows r = {
+            .from = op->a_format,
+            .operand = p->kernel->operand,
+            .round_to_bf16 = p->kernel->operand == TSR_F32 && op->format == TSR_BF16,
+            .rows = tsr_least(p->lines, p->rows - row),
+            .lines = p->lines,
+            .k = op->k,
+            .padded = p->h.padded,
+            .a = row_at(op, first),
+            .lda = op->lda,
+            .scales = op->a_scales != NULL ? op->a_scales + first : NULL,
+            .to = p->a + b * p->block_bytes,
+            .a_scale = p->a_scale + row,
+            .a_sum = p->a_sum + row,
+            .a_groups = p->groups > 0 ? p->a_groups + row * p->groups * 2 : NULL,
+            .staging = p->staging + t * p->staging_bytes};
         tsr_pack_rows(&r);
     }
 }

@@ -21,13 +21,16 @@ static uint32_t bits_of(float x)
 }
 
 /* Nearest even; NaNs stay NaNs. */
+static uint16_t bf16_of(uint32_t u)
+{
+    const uint32_t rounded = u + 0x7FFF + (u >> 16 & 1);
+    return (uint16_t)((u & 0x7FFFFFFF) > 0x7F800000 ? u >> 16 | 0x40 : rounded >> 16);
+}
+
 static void to_bf16(const float *x, size_t n, uint16_t *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t u = bits_of(x[i]);
-        uint32_t rounded = u + 0x7FFF + (u >> 16 & 1);
-        out[i] = (uint16_t)((u & 0x7FFFFFFF) > 0x7F800000 ? u >> 16 | 0x40 : rounded >> 16);
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = bf16_of(bits_of(x[i]));
 }
 
 static void widen_f16(const uint16_t *x, size_t n, float *out)
@@ -76,10 +79,10 @@ static void scatter8(const uint8_t *row, size_t bytes, uint8_t *to, size_t strid
     }
 }
 
-static void scatter4(const float *row, size_t n, float *to, size_t stride)
+static void scatter4(const float *row, size_t n, float *to, size_t stride, size_t padded)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i * stride] = row[i];
+    for (size_t i = 0; i < padded; i++)
+        to[i * stride] = i < n ? row[i] : 0;
 }
 
 static void clear(uint8_t *to, size_t stride, size_t cells, size_t bytes)
@@ -105,6 +108,12 @@ static const void *row_of(const struct tsr_rows *r, size_t i)
     if (r->operand == TSR_BF16 && r->from == TSR_F32) {
         to_bf16(f, r->k, r->staging);
         return r->staging;
+    }
+    if (r->round_to_bf16 && r->from == TSR_F32) {
+        uint32_t *out = r->staging; /* a kernel that multiplies bf16 in f32 */
+        for (size_t p = 0; p < r->k; p++)
+            out[p] = (uint32_t)bf16_of(bits_of(f[p])) << 16;
+        return out;
     }
     if (r->operand == TSR_F32 && r->from == TSR_F16) {
         widen_f16(h, r->k, r->staging);
@@ -160,7 +169,7 @@ void tsr_pack_rows(const struct tsr_rows *r)
         }
         const void *row = row_of(r, i);
         if (r->operand == TSR_F32)
-            scatter4(row, r->k, (float *)(void *)to, r->lines);
+            scatter4(row, r->k, (float *)(void *)to, r->lines, r->padded);
         else
             scatter8(row, r->k * elem, to, stride, r->padded * elem);
         if (r->operand == TSR_I8)
