@@ -56,9 +56,11 @@ static QUANT_INLINE void plain(bool bf16, const int8_t *codes, size_t n, void *y
     const svbool_t all = svptrue_b32();
     const uint64_t vl = svcntw();
     size_t i = 0;
-    for (; n - i >= 4 * vl; i += 4 * vl)
+    for (; n - i >= 4 * vl; i += 4 * vl) {
+        QUANT_UNROLL
         for (unsigned k = 0; k < 4; k++)
             quant_store(all, bf16, true, y, i + k * vl, e4m3(all, codes + i + k * vl));
+    }
     for (; i < n; i += vl) {
         svbool_t p = svwhilelt_b32_u64(i, n);
         quant_store(p, bf16, true, y, i, e4m3(p, codes + i));
@@ -122,6 +124,7 @@ static QUANT_INLINE void blocks_8(unsigned slots, bool bf16, const uint8_t *elem
     const int8_t *codes = (const int8_t *)elements;
     for (size_t b = 0; b < blocks; b++, codes += QUANT_BLOCK, at += QUANT_BLOCK) {
         const svfloat32_t s = svdup_f32(scales[b]);
+        QUANT_UNROLL
         for (unsigned i = 0; i < count; i++) {
             svbool_t p = slots > 0 ? svptrue_b32() : svwhilelt_b32_u64(i * vl, QUANT_BLOCK);
             quant_store(p, bf16, true, y, at + i * vl, svmul_x(p, e4m3(p, codes + i * vl), s));

@@ -214,6 +214,7 @@ static QUANT_INLINE void block_max(unsigned slots, const uint16_t *x, size_t blo
     for (size_t b = 0; b < blocks; b++) {
         const uint16_t *in = x + b * QUANT_BLOCK;
         svuint16_t most = svand_x(all, svld1(slot(slots), in), MAGNITUDE);
+        QUANT_UNROLL
         for (unsigned i = 1; i < slots; i++) {
             svuint16_t v = svld1(slot(slots), in + i * svcnth());
             most = svmax_x(all, most, svand_x(all, v, MAGNITUDE));
@@ -249,6 +250,7 @@ static QUANT_INLINE void encode_e4m3(unsigned slots, const uint16_t *x, size_t b
             svuint16_t v = svld1(slot(1), x);
             svst1(svwhilelt_b8_u64(0, QUANT_BLOCK), out, e4m3(v, v, by));
         }
+        QUANT_UNROLL
         for (unsigned i = 0; i + 1 < slots; i += 2) {
             svuint16_t v = svld1(svptrue_b16(), x + i * vl);
             svuint16_t w = svld1(svptrue_b16(), x + i * vl + vl);
@@ -267,6 +269,7 @@ static QUANT_INLINE void encode_e2m1(unsigned slots, const uint16_t *x, size_t b
             svuint16_t v = svld1(slot(1), x);
             svst1b(svwhilelt_b16_u64(0, QUANT_BLOCK / 2), out, e2m1(v, v, by));
         }
+        QUANT_UNROLL
         for (unsigned i = 0; i + 1 < slots; i += 2) {
             svuint16_t v = svld1(svptrue_b16(), x + i * vl);
             svuint16_t w = svld1(svptrue_b16(), x + i * vl + vl);

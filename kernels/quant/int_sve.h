@@ -47,9 +47,11 @@ static QUANT_INLINE void group_of(bool bf16, const int8_t *codes, size_t n, floa
     const uint64_t vl = svcntw();
     const svfloat32_t s = svdup_f32(scale);
     size_t i = 0;
-    for (; n - i >= 4 * vl; i += 4 * vl)
+    for (; n - i >= 4 * vl; i += 4 * vl) {
+        QUANT_UNROLL
         for (unsigned k = 0; k < 4; k++)
             bytes(all, bf16, codes + i + k * vl, s, y, at + i + k * vl);
+    }
     for (; i < n; i += vl)
         bytes(svwhilelt_b32_u64(i, n), bf16, codes + i, s, y, at + i);
 }
@@ -94,6 +96,7 @@ static QUANT_INLINE void blocks_8(unsigned slots, bool bf16, const int8_t *codes
     const unsigned count = slots > 0 ? slots : (unsigned)((QUANT_BLOCK + vl - 1) / vl);
     for (size_t b = 0; b < blocks; b++, codes += QUANT_BLOCK, at += QUANT_BLOCK) {
         const svfloat32_t s = svdup_f32(scales[b]);
+        QUANT_UNROLL
         for (unsigned i = 0; i < count; i++) {
             svbool_t p = slots > 0 ? svptrue_b32() : svwhilelt_b32_u64(i * vl, QUANT_BLOCK);
             bytes(p, bf16, codes + i * vl, s, y, at + i * vl);

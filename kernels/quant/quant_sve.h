@@ -12,6 +12,9 @@
 /* One body for several formats, each with its constants folded in. */
 #define QUANT_INLINE inline __attribute__((always_inline))
 
+/* Loops of a constant number of rounds, at most 8, are written out: gcc does not at -O2. */
+#define QUANT_UNROLL _Pragma("GCC unroll 8")
+
 /* |x| <= 2^22: the low bits of x + 1.5 * 2^23 are x rounded to nearest even, two's complement. */
 #define QUANT_ROUND 12582912.0f
 

@@ -71,6 +71,7 @@ static QUANT_INLINE void max_8_f32(unsigned slots, const uint32_t *x, size_t blo
     const svbool_t all = svptrue_b32();
     for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
         svuint32_t most = svand_x(all, svld1(slot(slots, 0), x), 0x7FFFFFFF);
+        QUANT_UNROLL
         for (unsigned i = 1; i < slots_of(slots, svcntw()); i++)
             most = svmax_x(all, most,
                            svand_x(all, svld1(slot(slots, i), x + i * svcntw()), 0x7FFFFFFF));
@@ -84,6 +85,7 @@ static QUANT_INLINE void max_8_bf16(unsigned slots, const uint16_t *x, size_t bl
     const svbool_t all = svptrue_b16();
     for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
         svuint16_t most = svand_x(all, svld1(half_slot(slots, 0), x), 0x7FFF);
+        QUANT_UNROLL
         for (unsigned i = 1; i < slots_of(slots, svcnth()); i++)
             most = svmax_x(all, most,
                            svand_x(all, svld1(half_slot(slots, i), x + i * svcnth()), 0x7FFF));
@@ -98,6 +100,7 @@ static QUANT_INLINE void max_4_f32(unsigned slots, const uint32_t *x, size_t blo
     for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
         svuint32_t least = svld1(slot(slots, 0), x);
         svint32_t most = svreinterpret_s32(least);
+        QUANT_UNROLL
         for (unsigned i = 1; i < slots_of(slots, svcntw()); i++) {
             svuint32_t v = svld1(slot(slots, i), x + i * svcntw());
             most = svmax_x(all, most, svreinterpret_s32(v));
@@ -115,6 +118,7 @@ static QUANT_INLINE void max_4_bf16(unsigned slots, const uint16_t *x, size_t bl
     for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
         svuint16_t least = svld1(half_slot(slots, 0), x);
         svint16_t most = svreinterpret_s16(least);
+        QUANT_UNROLL
         for (unsigned i = 1; i < slots_of(slots, svcnth()); i++) {
             svuint16_t v = svld1(half_slot(slots, i), x + i * svcnth());
             most = svmax_x(all, most, svreinterpret_s16(v));
@@ -216,6 +220,7 @@ static QUANT_INLINE void bytes(unsigned slots, bool bf16, const void *x, size_t 
     const svfloat32_t round = svdup_f32(QUANT_ROUND + offset);
     for (size_t b = 0; b < blocks; b++) {
         const svfloat32_t r = svdup_f32(c->r[b]);
+        QUANT_UNROLL
         for (unsigned i = 0; i < slots_of(slots, svcntw()); i++) {
             svbool_t p = slot(slots, i);
             size_t at = b * QUANT_BLOCK + i * svcntw();
