@@ -116,6 +116,18 @@ static uint64_t narrow_rows(const struct project_plan *p)
     return most;
 }
 
+/* Elements of the largest product of a matmul. */
+static uint64_t widest_product(const struct project_plan *p)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < p->graph.n_ops; i++) {
+        const struct tsr_graph_op *op = &p->graph.ops[i];
+        if (op->kind == TSR_OP_MATMUL && op->m * op->n > most)
+            most = op->m * op->n;
+    }
+    return most;
+}
+
 /* The buffers that operations pass rows through. */
 static void place_activations(struct project_plan *p)
 {
@@ -131,13 +143,17 @@ static void place_activations(struct project_plan *p)
     p->normed = project_region(p, 2 * p->tokens * narrow);
     p->cast = project_region(p, narrow_rows(p));
     p->wide = project_region(p, 2 * p->tokens * wide);
-    if (m->activation != TSR_ACT_SILU)
+    if (m->activation != TSR_ACT_SILU || project_integers(p))
         p->unfused = project_region(p, 4 * p->tokens * inner);
-    if (m->post_norms)
+    if (m->post_norms || project_integers(p))
         p->branch = project_region(p, 2 * p->tokens * m->hidden);
     if (m->experts != 0)
         p->router_logits = project_region(p, 4 * p->tokens * m->experts);
     p->logits = project_region(p, 4 * p->options->batch * m->vocab);
+    if (project_integers(p)) {
+        p->sums = project_region(p, 4 * widest_product(p));
+        p->row_scales = project_region(p, 4 * p->tokens);
+    }
 }
 
 /* Formats that a file may hold and no unit takes: what they are repacked to when the weights are
@@ -214,9 +230,11 @@ static void assume(struct project_plan *p)
     project_assume(p, "weights start in HBM; the host's part (tokenizer, sampling) takes no time");
     project_assume(p, "the residual stream is bf16, the cache %s; norms, rope, softmax: f32 inside",
                    o->kv->name);
-    if (o->activations->bits < 16 && o->activations->block == 1)
+    if (o->activations->family == TSR_FAMILY_FLOAT && o->activations->bits < 16)
         project_assume(p, "%s has one scale per tensor, folded into the next step: takes no time",
                        o->activations->name);
+    if (project_integers(p) && p->model->experts != 0)
+        project_assume(p, "experts: the scales of their integers take no time");
     if (p->weights != o->weights)
         project_assume(p, "weights: %s is repacked to %s when they are loaded", o->weights->name,
                        p->weights->name);

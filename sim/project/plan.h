@@ -9,12 +9,19 @@
 #include "kernels/npu/npu.h"
 #include "kernels/npu/ops.h"
 #include "kernels/npu/quantize.h"
+#include "kernels/npu/requantize.h"
 #include "sim/project/project.h"
 
 /* A quantization with the layout that its descriptor borrows. */
 struct project_quantize {
     struct tsr_npu_quantize op; /* slab: filled in when it is emitted */
     struct tsr_npu_slab slab;   /* rows 0: none */
+};
+
+/* The same after a norm, in one kernel. */
+struct project_rmsnorm_quantize {
+    struct tsr_npu_rmsnorm_quantize op; /* to.slab: as above */
+    struct tsr_npu_slab slab;
 };
 
 union project_op {
@@ -24,6 +31,8 @@ union project_op {
     struct tsr_npu_residual residual;
     struct tsr_npu_cast cast;
     struct project_quantize quantize;
+    struct project_rmsnorm_quantize rmsnorm_quantize;
+    struct tsr_npu_requantize requantize;
     struct tsr_npu_rope rope;
     struct tsr_npu_kv_append kv_append;
     struct tsr_npu_attention attention;
@@ -72,7 +81,8 @@ struct project_plan {
     uint64_t normed;                 /* what a matmul reads: normed rows, attention's result */
     uint64_t wide;                   /* what the wide matmuls leave: q k v, gated inner rows */
     uint64_t unfused;                /* gate and up before a gate that no epilogue has */
-    uint64_t branch;                 /* result of a block before its second norm */
+    uint64_t branch;                 /* result of a block before its second norm, or its sum */
+    uint64_t sums, row_scales;       /* plain integers: int32 products; f32 scales of rows */
     uint64_t logits;
     /* K and V of a layer: [kv_head][batch][position][head_dim], so that the keys of a head follow
      * each other. Sliding layers keep the window only, but for a prompt all of it passes through.

@@ -14,6 +14,37 @@ enum tsr_dtype project_plain(const struct project_plan *p)
     return project_wide(act) ? (enum tsr_dtype)act->code : TSR_BF16;
 }
 
+bool project_integers(const struct project_plan *p)
+{
+    return p->options->activations->family == TSR_FAMILY_INT;
+}
+
+/* Field by field into a step's zeros: descriptors are compared as bytes, padding too. */
+static void set_slab(struct tsr_npu_slab *to, const struct tsr_npu_slab *from)
+{
+    to->format = from->format;
+    to->rows = from->rows;
+    to->k = from->k;
+    to->blocked = from->blocked;
+    to->ks = from->ks;
+    to->line_bytes = from->line_bytes;
+    to->scales_at = from->scales_at;
+    to->unit_elems = from->unit_elems;
+    to->unit_bytes = from->unit_bytes;
+    to->slabs = from->slabs;
+}
+
+/* How rows of activations lie beside the weights: check_formats knows that the pair is good. */
+static void plan_slab(const struct project_plan *p, uint64_t rows, uint64_t cols,
+                      struct tsr_npu_slab *to)
+{
+    const struct project_options *o = p->options;
+    struct tsr_npu_slab s;
+    if (tsr_npu_slab_plan(o->isa, o->chip, (enum tsr_dtype)o->activations->code,
+                          (enum tsr_dtype)p->weights->code, rows, cols, &s, NULL) == TSR_OK)
+        set_slab(to, &s);
+}
+
 static void plan_cast(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
                       uint64_t cols)
 {
@@ -27,7 +58,7 @@ static void plan_cast(struct project_plan *p, const struct tsr_graph_op *op, uin
     s->op.cast.y = p->cast;
 }
 
-/* Into the layout that the matmul with these weights reads. */
+/* Into the layout that the matmul with these weights reads; integers with a scale for each row. */
 static void plan_quantize(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
                           uint64_t cols)
 {
@@ -40,9 +71,53 @@ static void plan_quantize(struct project_plan *p, const struct tsr_graph_op *op,
     q->y_format = (enum tsr_dtype)o->activations->code;
     q->x = p->at;
     q->y = p->cast;
-    /* check_formats knows that the pair is good */
-    tsr_npu_slab_plan(o->isa, o->chip, q->y_format, (enum tsr_dtype)p->weights->code, rows, cols,
-                      &s->op.quantize.slab, NULL);
+    if (project_integers(p)) {
+        q->scale_format = TSR_F32;
+        q->scales = p->row_scales;
+        q->given_scale = op->kind == TSR_OP_MATMUL ? 0 : 1.0; /* experts: without scales */
+        return;
+    }
+    plan_slab(p, rows, cols, &s->op.quantize.slab);
+}
+
+void project_norm_blocks(struct project_plan *p, const struct tsr_graph_op *op,
+                         const struct tsr_npu_rmsnorm *norm)
+{
+    const struct project_options *o = p->options;
+    struct project_step *s = project_step(p, &project_rmsnorm_quantize, op, "");
+    struct tsr_npu_rmsnorm_quantize *q = &s->op.rmsnorm_quantize.op;
+    q->rows = norm->rows;
+    q->cols = norm->cols;
+    q->eps = norm->eps;
+    q->x_format = norm->x_format;
+    q->w_format = norm->w_format;
+    q->x = norm->x;
+    q->x_stride = norm->x_stride;
+    q->w = norm->w;
+    q->to.format = (enum tsr_dtype)o->activations->code;
+    q->to.y = p->at = p->cast;
+    p->at_format = q->to.format;
+    plan_slab(p, q->rows, q->cols, &s->op.rmsnorm_quantize.slab);
+}
+
+void project_requantize_sums(struct project_plan *p, const struct tsr_graph_op *op, uint64_t column,
+                             enum tsr_dtype y_format, uint64_t y)
+{
+    struct tsr_npu_requantize *q =
+        &project_step(p, &project_requantize, op, "_requantize")->op.requantize;
+    q->rows = op->m;
+    q->cols = op->n;
+    q->y_format = y_format;
+    q->x = p->sums;
+    q->row = p->row_scales;
+    q->column = column;
+    q->y = y;
+    project_assume(p,
+                   "%s: a scale for each row, found as it is quantized, and for each column of "
+                   "the weights; products are int32, requantized by a step",
+                   p->options->activations->name);
+    if (op->flags & TSR_OPF_BIAS)
+        project_assume(p, "%s: the additions of its bias take no time", op->name);
 }
 
 void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
@@ -51,7 +126,8 @@ void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, 
     const struct tsr_format *act = p->options->activations;
     if (p->at_format == (enum tsr_dtype)act->code || project_wide(act))
         return; /* 16-bit floats of two kinds multiply as they are */
-    if (act->block > 1)
+    bool scaled = project_integers(p) && op->kind == TSR_OP_MATMUL;
+    if (act->block > 1 || scaled || act->bits < 8)
         plan_quantize(p, op, rows, cols);
     else
         plan_cast(p, op, rows, cols);
@@ -94,7 +170,7 @@ static void narrow_new(struct project_plan *p, const struct tsr_graph_op *op)
     q->x = x;
     q->x_stride = project_qkv_bytes(op);
     q->y = p->kv_rows;
-    s->op.quantize.slab = p->cache;
+    set_slab(&s->op.quantize.slab, &p->cache);
     s->op.quantize.slab.rows = op->m;
     s->op.quantize.slab.k = cols;
     s->op.quantize.slab.slabs = p->cache.slabs * 2 * op->kv_heads;

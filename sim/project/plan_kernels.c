@@ -20,6 +20,7 @@ EMIT(activation)
 EMIT(residual)
 EMIT(cast)
 EMIT(rope)
+EMIT(requantize)
 
 static enum tsr_status emit_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                      const union project_op *op, struct tsr_program *out,
@@ -75,6 +76,25 @@ static void describe_cast(const union project_op *op, char *out, size_t cap)
 static void describe_quantize(const union project_op *op, char *out, size_t cap)
 {
     rows_by(out, cap, op->quantize.op.rows, op->quantize.op.k);
+}
+
+static enum tsr_status emit_rmsnorm_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                             const union project_op *op, struct tsr_program *out,
+                                             struct tsr_error *err)
+{
+    struct tsr_npu_rmsnorm_quantize q = op->rmsnorm_quantize.op;
+    q.to.slab = &op->rmsnorm_quantize.slab;
+    return tsr_npu_rmsnorm_quantize(isa, chip, &q, out, err);
+}
+
+static void describe_rmsnorm_quantize(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->rmsnorm_quantize.op.rows, op->rmsnorm_quantize.op.cols);
+}
+
+static void describe_requantize(const union project_op *op, char *out, size_t cap)
+{
+    rows_by(out, cap, op->requantize.rows, op->requantize.cols);
 }
 
 static void describe_rope(const union project_op *op, char *out, size_t cap)
@@ -148,6 +168,8 @@ ROW(activation, SIZE_MAX);
 ROW(residual, SIZE_MAX);
 ROW(cast, SIZE_MAX);
 ROW(quantize, SIZE_MAX);
+ROW(rmsnorm_quantize, offsetof(union project_op, rmsnorm_quantize.op.w));
+ROW(requantize, offsetof(union project_op, requantize.column));
 ROW(rope, SIZE_MAX);
 ROW(kv_append, SIZE_MAX);
 ROW(attention, offsetof(union project_op, attention.sinks));

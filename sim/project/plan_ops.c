@@ -7,41 +7,52 @@
 
 /* ---- norms ---- */
 
+/* branch added to the residual stream. */
+static void plan_add(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    struct tsr_npu_residual *a = &project_step(p, &project_residual, op, "_add")->op.residual;
+    a->rows = op->m;
+    a->cols = op->n;
+    a->a_format = a->b_format = a->y_format = TSR_BF16;
+    a->a = p->branch;
+    a->b = a->y = p->stream;
+    p->at = p->stream;
+    p->at_format = TSR_BF16;
+}
+
 static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_op *op,
                                  struct tsr_error *err)
 {
     const struct tsr_format *act = p->options->activations;
     bool after = op->flags & TSR_OPF_RESIDUAL, last = op->repeat == 1 && op->m != p->tokens;
-    struct project_step *s = project_step(p, &project_rmsnorm, op, "");
-    struct tsr_npu_rmsnorm *r = &s->op.rmsnorm;
+    bool router = p->model->experts != 0 && strcmp(op->name, "ffn_norm") == 0;
+    struct tsr_npu_rmsnorm r;
     (void)err;
-    r->rows = op->m;
-    r->cols = op->n;
-    r->eps = p->model->norm_eps;
-    r->x_format = r->w_format = TSR_BF16;
-    r->y_format = after ? TSR_BF16
-                  : act->family != TSR_FAMILY_FLOAT ||
-                          (p->model->experts != 0 && strcmp(op->name, "ffn_norm") == 0)
-                      ? project_plain(p) /* others need a step; a router reads 16 bits */
-                      : (enum tsr_dtype)act->code;
-    r->x = after ? p->branch : p->stream;
+    memset(&r, 0, sizeof r); /* padding too: descriptors are compared as bytes */
+    r.rows = op->m;
+    r.cols = op->n;
+    r.eps = p->model->norm_eps;
+    r.x_format = r.w_format = TSR_BF16;
+    r.y_format = after ? TSR_BF16
+                 : act->family != TSR_FAMILY_FLOAT || router
+                     ? project_plain(p) /* others need a step; a router reads 16 bits */
+                     : (enum tsr_dtype)act->code;
+    r.x = after ? p->branch : p->stream;
     if (last && op->m != p->tokens) { /* the last token of each sequence */
-        r->x += 2 * op->n * (p->options->seq - 1);
-        r->x_stride = 2 * op->n * p->options->seq;
+        r.x += 2 * op->n * (p->options->seq - 1);
+        r.x_stride = 2 * op->n * p->options->seq;
     }
-    r->w = project_weights(p, 2 * op->n, op->repeat);
-    r->y = after ? p->branch : p->normed;
-    p->at = r->y;
-    p->at_format = r->y_format;
-    if (!after)
+    r.w = project_weights(p, 2 * op->n, op->repeat);
+    if (act->block > 1 && !after && !router) {
+        project_norm_blocks(p, op, &r);
         return TSR_OK;
-    struct project_step *a = project_step(p, &project_residual, op, "_add");
-    a->op.residual.rows = op->m;
-    a->op.residual.cols = op->n;
-    a->op.residual.a_format = a->op.residual.b_format = a->op.residual.y_format = TSR_BF16;
-    a->op.residual.a = p->branch;
-    a->op.residual.b = a->op.residual.y = p->stream;
-    p->at = p->stream;
+    }
+    r.y = after ? p->branch : p->normed;
+    memcpy(&project_step(p, &project_rmsnorm, op, "")->op.rmsnorm, &r, sizeof r);
+    p->at = r.y;
+    p->at_format = r.y_format;
+    if (after)
+        plan_add(p, op);
     return TSR_OK;
 }
 
@@ -67,15 +78,54 @@ static void plan_gate(struct project_plan *p, const struct tsr_graph_op *op, uin
     p->at_format = a->out_format;
 }
 
+/* Where a matmul leaves its rows, and how. */
+struct target {
+    uint64_t c;
+    enum tsr_dtype format;
+    enum tsr_epilogue epilogue;
+};
+
+static struct target target_of(const struct project_plan *p, const struct tsr_graph_op *op)
+{
+    struct target t = {p->wide, project_plain(p), TSR_EPILOGUE_NONE};
+    if (op->flags & TSR_OPF_F32_OUT) {
+        t.format = TSR_F32;
+        t.c = strcmp(op->name, "router") == 0 ? p->router_logits : p->logits;
+    } else if (strcmp(op->name, "qkv") == 0) {
+        t.format = p->heads_format; /* what attention reads */
+    } else if (op->flags & TSR_OPF_GATE) {
+        if (op->activation == TSR_ACT_SILU && !project_integers(p))
+            t.epilogue = TSR_EPILOGUE_SILU_GATE;
+        else
+            t.c = p->unfused;
+    } else {
+        t.format = TSR_BF16;
+        t.c = p->branch;
+        if (op->flags & TSR_OPF_RESIDUAL && !project_integers(p)) {
+            t.c = p->stream;
+            t.epilogue = TSR_EPILOGUE_RESIDUAL;
+        }
+    }
+    return t;
+}
+
+/* The matrix, f32 scales of its columns where it is of plain integers, and the bias. */
+static uint64_t place_matrix(struct project_plan *p, const struct tsr_graph_op *op, uint64_t matrix,
+                             bool scales)
+{
+    uint64_t more = (scales ? 4 * op->n : 0) + (op->flags & TSR_OPF_BIAS ? 4 * op->n : 0);
+    return project_weights(p, tsr_sat_add(matrix, more), op->repeat);
+}
+
 static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_graph_op *op,
                                    struct tsr_error *err)
 {
     const struct project_options *o = p->options;
-    bool gate = op->flags & TSR_OPF_GATE, fused = gate && op->activation == TSR_ACT_SILU;
-    bool head = op->flags & TSR_OPF_F32_OUT, router = strcmp(op->name, "router") == 0;
+    bool router = strcmp(op->name, "router") == 0, integers = !router && project_integers(p);
     const struct tsr_format *weights = router ? &o->isa->formats[TSR_BF16] : p->weights;
     const struct tsr_format *rows = router ? &o->isa->formats[project_plain(p)] : o->activations;
     uint64_t matrix = project_operand_bytes(p, weights, rows, op->n, op->k);
+    struct target t = target_of(p, op);
     (void)err;
     if (router) { /* reads 16 bits whatever the format */
         p->at = p->normed;
@@ -91,35 +141,25 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     m->a_format = p->at_format;
     m->b_format = (enum tsr_dtype)weights->code;
     m->a = p->at;
-    if (op->flags & TSR_OPF_TIED)
-        m->b = p->embedding;
-    else
-        m->b = project_weights(p, tsr_sat_add(matrix, op->flags & TSR_OPF_BIAS ? 4 * op->n : 0),
-                               op->repeat);
-    m->has_bias = op->flags & TSR_OPF_BIAS;
+    m->b = op->flags & TSR_OPF_TIED ? p->embedding : place_matrix(p, op, matrix, integers);
+    m->has_bias = op->flags & TSR_OPF_BIAS && !integers;
     m->bias = m->has_bias ? m->b + matrix : 0;
-    m->c_format = head ? TSR_F32 : project_plain(p);
-    m->c = router ? p->router_logits : head ? p->logits : gate && !fused ? p->unfused : p->wide;
-    if (strcmp(op->name, "qkv") == 0)
-        m->c_format = p->heads_format; /* what attention reads */
-    if (fused)
-        m->epilogue = TSR_EPILOGUE_SILU_GATE;
-    if (strcmp(op->name, "o") == 0 || strcmp(op->name, "down") == 0) {
-        m->c_format = TSR_BF16;
-        m->c = op->flags & TSR_OPF_RESIDUAL ? p->stream : p->branch;
-    }
-    if (op->flags & TSR_OPF_RESIDUAL) {
-        m->epilogue = TSR_EPILOGUE_RESIDUAL;
-        m->residual = p->stream;
-    }
+    m->c_format = integers ? TSR_I32 : t.format;
+    m->c = integers ? p->sums : t.c;
+    m->epilogue = t.epilogue;
+    m->residual = t.epilogue == TSR_EPILOGUE_RESIDUAL ? p->stream : 0;
     if (op->flags & TSR_OPF_SCALE)
         project_assume(p, "%s: its constant factor is folded into the weights", op->name);
     s->macs = op->macs;
     s->macs_per_cycle = project_peak(o->chip, &o->isa->formats[m->a_format], weights);
-    p->at = m->c;
-    p->at_format = m->c_format;
-    if (gate && !fused)
+    if (integers)
+        project_requantize_sums(p, op, m->b + matrix, t.format, t.c);
+    p->at = t.c;
+    p->at_format = t.format;
+    if (t.c == p->unfused && op->flags & TSR_OPF_GATE)
         plan_gate(p, op, op->m);
+    if (op->flags & TSR_OPF_RESIDUAL && integers)
+        plan_add(p, op);
     return TSR_OK;
 }
 
@@ -134,8 +174,12 @@ static enum tsr_status plan_embed(struct project_plan *p, const struct tsr_graph
     struct tsr_npu_embedding *e = &s->op.embedding;
     (void)err;
     if (tied)
-        p->embedding = project_weights(
-            p, project_operand_bytes(p, w, p->options->activations, p->model->vocab, op->n), 1);
+        p->embedding =
+            project_weights(p,
+                            tsr_sat_add(project_operand_bytes(p, w, p->options->activations,
+                                                              p->model->vocab, op->n),
+                                        project_integers(p) ? 4 * (uint64_t)p->model->vocab : 0),
+                            1);
     e->tokens = op->m;
     e->cols = op->n;
     e->vocab = p->model->vocab;

@@ -12,9 +12,9 @@ extern project_planner *const project_planners[TSR_OP_KIND_COUNT];
 
 /* The kernels (plan_kernels.c). */
 extern const struct project_kernel project_matmul, project_rmsnorm, project_activation,
-    project_residual, project_cast, project_quantize, project_rope, project_kv_append,
-    project_attention, project_embedding, project_moe_router, project_moe_dispatch,
-    project_moe_expert, project_moe_combine;
+    project_residual, project_cast, project_quantize, project_rmsnorm_quantize, project_requantize,
+    project_rope, project_kv_append, project_attention, project_embedding, project_moe_router,
+    project_moe_dispatch, project_moe_expert, project_moe_combine;
 
 /* A new step of an operation, its descriptor zero. */
 struct project_step *project_step(struct project_plan *p, const struct project_kernel *kernel,
@@ -44,6 +44,15 @@ enum tsr_dtype project_plain(const struct project_plan *p);
  * step before could not write them so. */
 void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,
                          uint64_t cols);
+/* Whether products are of plain integers. */
+bool project_integers(const struct project_plan *p);
+/* Values from the int32 sums of a product: times the scales of rows and of columns, which lie at
+ * `column`. */
+void project_requantize_sums(struct project_plan *p, const struct tsr_graph_op *op, uint64_t column,
+                             enum tsr_dtype y_format, uint64_t y);
+/* A norm whose result a matmul reads in blocks. */
+void project_norm_blocks(struct project_plan *p, const struct tsr_graph_op *op,
+                         const struct tsr_npu_rmsnorm *norm);
 /* Of a token: q k v side by side. */
 uint64_t project_qkv_bytes(const struct tsr_graph_op *op);
 /* k and v of the new tokens into a cache of fewer than 16 bits. */

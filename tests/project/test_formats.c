@@ -3,7 +3,6 @@
  * labels: badinput */
 #include "tests/support/harness.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,17 +107,18 @@ static void test_formats_bytes_are_those_worked_out_by_hand(void **state)
 static void test_formats_run_on_a_small_chip(void **state)
 {
     struct fixture *f = *state;
-    for (int i = 0; i < CASES; i++)
+    static const char *const integers[][3] = {{"i8", "i8", "mx9"}, {"i4", "i8", "bf16"}};
+    for (int i = 0; i < CASES + 2; i++)
         for (int phase = 0; phase < 2; phase++) {
             struct tsr_error e = {0};
             struct project_result *r = NULL;
-            bool plain = tsr_isa_format(f->isa, cases[i].weights)->block == 1;
+            const char *own[] = {cases[i % CASES].weights, cases[i % CASES].activations,
+                                 cases[i % CASES].kv};
+            const char *const *x = i < CASES ? own : integers[i - CASES];
             struct project_options o =
-                options(f, plain ? cases[i].weights : "bf16", plain ? cases[i].activations : "bf16",
-                        cases[i].kv, phase ? TSR_DECODE : TSR_PREFILL);
+                options(f, x[0], x[1], x[2], phase ? TSR_DECODE : TSR_PREFILL);
             if (project_run(&f->model, &o, &r, &e) != TSR_OK)
-                fail_msg("%s:%s:%s: %s", cases[i].weights, cases[i].activations, cases[i].kv,
-                         e.message);
+                fail_msg("%s:%s:%s: %s", x[0], x[1], x[2], e.message);
             assert_true(r->ttu_utilisation > 0 && r->ttu_utilisation <= r->ttu_busy);
             assert_true(r->hbm_utilisation > 0 && r->hbm_utilisation <= 1);
             if (phase)
@@ -135,28 +135,60 @@ static const struct project_step *find(const struct project_plan *p, const char 
     return NULL;
 }
 
-/* Every matmul reads what a quantization before it wrote, in the layout for its weights. */
+/* Every matmul reads what the step before it quantized into the layout for its weights: a norm,
+ * or a step of its own. */
 static void test_formats_block_activations_are_quantized_for_each_matmul(void **state)
 {
-    static const char *const matmuls[] = {"qkv", "o", "gate_up", "down", "lm_head"};
+    static const struct {
+        const char *matmul, *before;
+    } each[] = {{"qkv", "attn_norm"},
+                {"o", "o_quantize"},
+                {"gate_up", "ffn_norm"},
+                {"down", "down_quantize"},
+                {"lm_head", "final_norm"}};
     struct fixture *f = *state;
     struct project_options o = options(f, "mx6", "mx9", "mxf8e4m3", TSR_PREFILL);
     assert_int_equal(project_plan(&f->model, &o, &f->plan, NULL), TSR_OK);
-    for (size_t i = 0; i < sizeof matmuls / sizeof *matmuls; i++) {
-        char name[48];
-        snprintf(name, sizeof name, "%s_quantize", matmuls[i]);
-        const struct project_step *s = find(&f->plan, name), *m = find(&f->plan, matmuls[i]);
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        const struct project_step *s = find(&f->plan, each[i].before);
+        const struct tsr_npu_matmul *m = &find(&f->plan, each[i].matmul)->op.matmul;
         assert_non_null(s);
-        assert_ptr_equal(s + 1, m);
-        assert_int_equal(s->op.quantize.op.y, m->op.matmul.a);
-        assert_int_equal(s->op.quantize.op.k, m->op.matmul.k);
-        assert_int_equal(s->op.quantize.op.rows, m->op.matmul.m);
-        assert_int_equal(s->op.quantize.slab.rows, m->op.matmul.m);
-        assert_int_equal(s->op.quantize.slab.ks, 16);
-        assert_int_equal(m->op.matmul.a_format, TSR_MX9);
-        assert_int_equal(m->op.matmul.b_format, TSR_MX6);
+        bool norm = strcmp(s->kernel->name, "rmsnorm_quantize") == 0;
+        const struct tsr_npu_slab *slab =
+            norm ? &s->op.rmsnorm_quantize.slab : &s->op.quantize.slab;
+        assert_true(norm || strcmp(s->kernel->name, "quantize") == 0);
+        assert_int_equal(norm ? s->op.rmsnorm_quantize.op.to.y : s->op.quantize.op.y, m->a);
+        assert_int_equal(slab->k, m->k);
+        assert_int_equal(slab->rows, m->m);
+        assert_int_equal(slab->ks, 16);
+        assert_int_equal(m->a_format, TSR_MX9);
+        assert_int_equal(m->b_format, TSR_MX6);
     }
     assert_int_equal(find(&f->plan, "attention")->op.attention.kv_format, TSR_MXF8E4M3);
+}
+
+/* Plain integers: rows with a scale each, int32 products, then the scales of rows and columns. */
+static void test_formats_integers_are_requantized(void **state)
+{
+    struct fixture *f = *state;
+    const struct project_plan *p = &f->plan;
+    struct project_options o = options(f, "i4", "i8", "bf16", TSR_DECODE);
+    assert_int_equal(project_plan(&f->model, &o, &f->plan, NULL), TSR_OK);
+    const struct project_step *q = find(p, "down_quantize"), *m = find(p, "down");
+    const struct project_step *r = find(p, "down_requantize"), *a = find(p, "down_add");
+    assert_int_equal(q->op.quantize.op.y, m->op.matmul.a);
+    assert_int_equal(q->op.quantize.op.scale_format, TSR_F32);
+    assert_int_equal(m->op.matmul.c_format, TSR_I32);
+    assert_int_equal(m->op.matmul.epilogue, TSR_EPILOGUE_NONE);
+    assert_int_equal(r->op.requantize.x, m->op.matmul.c);
+    assert_int_equal(r->op.requantize.row, q->op.quantize.op.scales);
+    assert_int_equal(r->op.requantize.column, m->op.matmul.b + 64 * 96 / 2);
+    assert_int_equal(r->op.requantize.y, a->op.residual.a);
+    assert_int_equal(a->op.residual.y, p->stream);
+    assert_non_null(find(p, "gate_up_act"));
+    /* i4: half the elements in bytes, and 4 bytes for each column of the matrices */
+    uint64_t columns = 2 * (256 + 192 + 64 + 64) + 128;
+    assert_int_equal(p->weight_bytes, weight_bytes(32) + 4 * columns);
 }
 
 /* Units of k and v, [k, v][head][unit][token], to their places in the cache. */
@@ -253,6 +285,7 @@ int main(void)
         T(test_formats_bytes_are_those_worked_out_by_hand),
         T(test_formats_run_on_a_small_chip),
         T(test_formats_block_activations_are_quantized_for_each_matmul),
+        T(test_formats_integers_are_requantized),
         T(test_formats_cache_of_blocks_is_appended_unit_by_unit),
         T(test_formats_llama_2_70b_fits_in_four_bits),
         T(test_formats_say_what_they_cannot_do),

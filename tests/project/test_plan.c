@@ -239,21 +239,22 @@ static void test_plan_norms_of_one_shape_run_once(void **state)
     assert_int_equal(find(p, "final_norm")->same_as, -1);
 }
 
-/* 8-bit activations: what leaves a kernel in 16 bits passes a cast before the next matmul. */
-static void test_plan_casts_before_narrow_matmuls(void **state)
+/* 8-bit activations: what leaves a kernel in 16 bits passes a cast, or, for integers, which have
+ * scales, a quantization before the next matmul. */
+static void test_plan_narrows_before_narrow_matmuls(void **state)
 {
     struct fixture *f = *state;
     struct tsr_model m = load("llama-2-7b");
     static const struct {
         const char *format;
-        bool norm_casts;
+        bool integers;
     } cases[] = {{"i8", true}, {"f8e4m3", false}};
     for (int i = 0; i < 2; i++) {
         struct project_options o = options(f, cases[i].format, TSR_DECODE, 4, 64);
         assert_int_equal(plan(f, &m, &o, NULL), TSR_OK);
-        assert_int_equal(find(f->plan, "qkv_cast") != NULL, cases[i].norm_casts);
-        assert_non_null(find(f->plan, "o_cast"));
-        assert_non_null(find(f->plan, "down_cast"));
+        assert_int_equal(find(f->plan, "qkv_quantize") != NULL, cases[i].integers);
+        assert_non_null(find(f->plan, cases[i].integers ? "o_quantize" : "o_cast"));
+        assert_non_null(find(f->plan, cases[i].integers ? "down_quantize" : "down_cast"));
         for (uint32_t k = 0; k < f->plan->n_steps; k++) {
             const struct project_step *s = &f->plan->step[k];
             if (strcmp(s->kernel->name, "matmul") != 0)
@@ -308,7 +309,7 @@ int main(void)
         T(test_plan_narrow_cache_is_rounded_and_appended),
         T(test_plan_window_reads_a_ring_in_decode),
         T(test_plan_norms_of_one_shape_run_once),
-        T(test_plan_casts_before_narrow_matmuls),
+        T(test_plan_narrows_before_narrow_matmuls),
         T(test_plan_refuses_what_no_kernel_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
