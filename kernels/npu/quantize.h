@@ -32,6 +32,22 @@ enum tsr_status tsr_npu_quantize(const struct tsr_isa *isa, const struct tsr_chi
                                  const struct tsr_npu_quantize *op, struct tsr_program *out,
                                  struct tsr_error *err);
 
+/* Back: y = the exact value of each element under its scale, rounded to y's format (f32 bf16 f16).
+ * Shapes: x as struct tsr_npu_quantize leaves it: blocks in slabs or planes, or i8 and i4 with a
+ *   scale for each row (group) at `scales`, or one given for all.
+ * Numerics: as tsr_num_dequantize, then one rounding to the format. */
+struct tsr_npu_dequantize {
+    uint64_t rows, k;
+    enum tsr_dtype x_format, y_format, scale_format;
+    const struct tsr_npu_slab *slab;
+    double tensor_scale, given_scale;
+    uint64_t group;
+    uint64_t x, x_stride, scales, scale_stride, y, y_stride;
+};
+enum tsr_status tsr_npu_dequantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                   const struct tsr_npu_dequantize *op, struct tsr_program *out,
+                                   struct tsr_error *err);
+
 /* Where a fused kernel puts its blocks: as struct tsr_npu_quantize says, block formats only. */
 struct tsr_npu_quantized {
     enum tsr_dtype format;

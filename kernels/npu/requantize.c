@@ -7,12 +7,15 @@
 
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
-/* v0..v7 sums and results, v8..v15 scales of columns. a0 x, a3 y. */
+/* v0..v7 sums and results, v8..v15 scales of columns, v16..v23 bias. a0 x, a3 y. */
 enum {
     V_COLUMN = 8,
+    V_BIAS = 16,
     V_ROW = 24,
+    V_OUT,     /* 1 / the scale of the result */
     A_ROW = 8, /* on the port of x */
-    A_COLUMN
+    A_COLUMN,
+    A_BIAS = 11
 };
 
 struct walk {
@@ -20,6 +23,7 @@ struct walk {
     const char *fy;
     uint32_t size_y;
     bool kept; /* the columns' scales lie at TSRAM 0 */
+    bool bias, codes;
 };
 
 static void body(struct tsr_text *t, const void *self, uint32_t n)
@@ -36,11 +40,22 @@ static void body(struct tsr_text *t, const void *self, uint32_t n)
         L("  vmul v%u, v%u, v%d", i, i, V_ROW);
     for (uint32_t i = 0; i < x.n; i++)
         L("  vmul v%u, v%u, v%u", i, i, V_COLUMN + i);
+    if (w->bias)
+        npu_loads(t, &x, V_BIAS, A_BIAS, "f32", 0, x.n);
+    for (uint32_t i = 0; w->bias && i < x.n; i++)
+        L("  vadd v%u, v%u, v%u", i, i, V_BIAS + i);
+    for (uint32_t i = 0; w->codes && i < x.n; i++)
+        L("  vmul v%u, v%u, v%d", i, i, V_OUT);
     npu_stores(t, &y, 0, 3, w->fy, 0, y.n);
 }
 
-static void routines(struct tsr_text *t, const struct tsr_chip *chip, const struct walk *w)
+static void routines(struct tsr_text *t, const struct tsr_chip *chip, const struct walk *w,
+                     const struct npu_stream *s, double y_scale)
 {
+    L(".routine setup");
+    npu_vimm(t, V_OUT, w->codes ? 1.0f / (float)y_scale : 1.0f);
+    L("  vret");
+    L(".end");
     L(".routine requantize");
     L("  aaddi a%d, a1, 0", A_COLUMN);
     L("  aaddi a%d, a%d, 0", A_ROW, w->kept ? 1 : 2);
@@ -48,6 +63,8 @@ static void routines(struct tsr_text *t, const struct tsr_chip *chip, const stru
     L("  vldb v%d, a%d, f32, 4", V_ROW, A_ROW);
     if (w->kept)
         L("  ali a%d, 0", A_COLUMN);
+    if (w->bias)
+        L("  ali a%d, %llu", A_BIAS, (unsigned long long)s->second_at);
     npu_walk(t, chip, "requantize", body, w);
     L("rows:");
     L("  vret");
@@ -67,6 +84,7 @@ static struct npu_stream make(const struct tsr_npu_requantize *op, const struct 
         .n_in = w->kept ? 2 : 3,
         .n_out = 1,
         .n_pass = 1,
+        .setup = "setup",
         .in = {{.address = op->x, .stride = op->x_stride ? op->x_stride : 4 * op->cols, .size = 4},
                {.address = op->column, .size = 4}, /* the same row again */
                rows},
@@ -79,6 +97,8 @@ static struct npu_stream make(const struct tsr_npu_requantize *op, const struct 
     if (w->kept) {
         s.constant = op->column;
         s.constant_bytes = 4 * op->cols;
+        s.second = op->bias;
+        s.second_bytes = op->bias ? 4 * op->cols : 0;
         s.in[1] = rows;
     }
     return s;
@@ -89,20 +109,26 @@ enum tsr_status tsr_npu_requantize(const struct tsr_isa *isa, const struct tsr_c
                                    struct tsr_error *err)
 {
     const uint64_t most = (uint64_t)1 << 40;
+    bool codes = op->y_format == TSR_I8;
     struct walk w = {.chip = chip,
-                     .fy = isa->formats[op->y_format].name,
-                     .size_y = npu_float_size(isa, op->y_format)};
+                     .fy = codes ? "q8_0" : isa->formats[op->y_format].name,
+                     .size_y = codes ? 1 : npu_float_size(isa, op->y_format),
+                     .bias = op->bias != 0,
+                     .codes = codes};
     if (!op->rows || !op->cols || op->rows > most || op->cols > most / op->rows)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "requantize: %llu rows of %llu, each from 1, 2^40 in all",
                              (unsigned long long)op->rows, (unsigned long long)op->cols);
     if (!w.size_y)
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "requantize: %s, allowed are f32 bf16 f16 f8e4m3 f8e5m2", w.fy);
-    w.kept = op->rows >= npu_tiles(chip);
+                             "requantize: %s, allowed are f32 bf16 f16 f8e4m3 f8e5m2 i8", w.fy);
+    if (codes && !(op->y_scale >= 0x1p-120 && op->y_scale < 0x1p120))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "requantize: a scale of i8 is positive, from 2^-120 to 2^120");
+    w.kept = op->rows >= npu_tiles(chip) || w.bias; /* there is no fourth input */
     struct npu_stream s = make(op, &w);
     bool fits = npu_stream_plan(chip, &s);
-    if (!fits && w.kept) {
+    if (!fits && w.kept && !w.bias) {
         w.kept = false;
         s = make(op, &w);
         fits = npu_stream_plan(chip, &s);
@@ -112,6 +138,6 @@ enum tsr_status tsr_npu_requantize(const struct tsr_isa *isa, const struct tsr_c
                              chip->name);
     struct tsr_text text = {0};
     npu_stream_emit(&text, chip, &s);
-    routines(&text, chip, &w);
+    routines(&text, chip, &w, &s, op->y_scale);
     return npu_stream_program(&text, isa, chip, &s, out, err);
 }

@@ -129,7 +129,8 @@ bool npu_stream_plan(const struct tsr_chip *chip, struct npu_stream *s)
     }
     divide(chip, s);
     uint64_t unit_bytes = (s->eighths ? 8 : 1) * (uint64_t)chip->tile.line_bytes;
-    s->scratch = npu_round_up(s->constant_bytes, unit_bytes);
+    s->second_at = npu_round_up(s->constant_bytes, unit_bytes);
+    s->scratch = npu_round_up(s->second_at + s->second_bytes, unit_bytes);
     s->base = npu_round_up(s->scratch + s->scratch_bytes, unit_bytes);
     if (s->base >= chip->tile.tsram_bytes)
         return false;
@@ -178,12 +179,18 @@ static void start(struct tsr_text *t, const struct npu_stream *s)
         L("  li x25, %llu", (ull)s->constant_bytes);
         L("  li x26, 0x%llx", s->tiles == 64 ? ~0ull : (1ull << s->tiles) - 1);
         L("  copy ch=0, dst=x0, src=x24, len=x25, mask=x26, mc=1, p1=s%d", NPU_CONSTANT);
+        if (s->second_bytes) {
+            L("  li x24, %llu", (ull)s->second);
+            L("  li x25, %llu", (ull)s->second_bytes);
+            L("  li x27, %llu", (ull)s->second_at);
+            L("  copy ch=0, dst=x27, src=x24, len=x25, mask=x26, mc=1, p1=s%d", NPU_CONSTANT);
+        }
         L("constant_cast:");
     }
     if (s->setup || s->constant_bytes) {
         char wait[16] = "";
         if (s->constant_bytes)
-            snprintf(wait, sizeof wait, "wait(s%d)", NPU_CONSTANT);
+            snprintf(wait, sizeof wait, "wait(s%d*%d)", NPU_CONSTANT, s->second_bytes ? 2 : 1);
         L("  vcall %s %s", s->setup ? s->setup : "nothing", wait);
     }
     L("  li x24, %u", s->slots);

@@ -79,11 +79,12 @@ struct npu_stream {
     struct npu_tensor in[NPU_STREAM_IN], out[NPU_STREAM_OUT];
     struct npu_pass pass[NPU_STREAM_PASSES];
     uint64_t constant,
-        constant_bytes;     /* in HBM; copied to TSRAM 0 of every tile before the start */
-    const char *setup;      /* routine that runs first, after the constant; or null */
-    uint64_t scratch_bytes; /* of TSRAM for the routines, behind the constant */
-    uint64_t out_cols;      /* of the output block; 0: cols */
-    const char *finish;     /* routine that runs last, or null; then finish_bytes of */
+        constant_bytes;            /* in HBM; copied to TSRAM 0 of every tile before the start */
+    uint64_t second, second_bytes; /* another one, at second_at; 0: none */
+    const char *setup;             /* routine that runs first, after the constant; or null */
+    uint64_t scratch_bytes;        /* of TSRAM for the routines, behind the constant */
+    uint64_t out_cols;             /* of the output block; 0: cols */
+    const char *finish;            /* routine that runs last, or null; then finish_bytes of */
     uint64_t finish_to, finish_stride, finish_bytes; /* scratch go to finish_to + tile * stride;
                                                         at most two inputs */
     enum npu_rows indexed; /* in[0]: row r of the work is row index[r] of the tensor */
@@ -96,7 +97,7 @@ struct npu_stream {
     /* Set by npu_stream_plan. */
     uint32_t tiles, across, slots;
     uint64_t tile_cols, block_rows, block_cols;
-    uint64_t base, scratch, index_at, slot_bytes, at[NPU_STREAM_IN + 1],
+    uint64_t base, scratch, second_at, index_at, slot_bytes, at[NPU_STREAM_IN + 1],
         pitch_bytes[NPU_STREAM_IN + 1];
 };
 

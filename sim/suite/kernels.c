@@ -11,6 +11,7 @@ const struct suite_kernel suite_kernels[] = {
      suite_quantize_fused},
     {"requantize", "y = i32 sums * row's and column's scale; --shape is rows x cols x 1",
      suite_requantize},
+    {"dequantize", "blocks and integers into floats; --shape is rows x k x 1", suite_dequantize},
     {"activation", "y = act(gate) * up; --shape is rows x cols x 1", suite_activation},
     {"rmsnorm", "y = x / rms(x) * w; --shape is rows x cols x 1", suite_rmsnorm},
     {"softmax", "over rows; --shape is rows x cols x 1", suite_softmax},

@@ -149,6 +149,7 @@ enum tsr_status suite_residual(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_quantize(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_quantize_fused(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_requantize(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_dequantize(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_cast(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_activation(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err);
