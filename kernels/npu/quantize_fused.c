@@ -8,10 +8,10 @@
 #define L(...) tsr_text_line(t, __VA_ARGS__)
 
 enum {
-    V_R = NPU_QUANT_OWN, /* norm: the row's factor */
-    V_MEAN = 30,
+    V_R = NPU_QUANT_KEPT, /* norm: the row's factor */
+    V_SUM = 16,           /* until the quantization's registers come into use */
+    V_MEAN = 24,
     V_EPS,
-    V_SUM = 16, /* before the quantization's registers are in use */
     CHAINS = 8,
     A_X = 8,
     A_W = 11, /* odd: the other read port */
@@ -112,26 +112,36 @@ static void squares(struct tsr_text *t, const struct fused *f, uint32_t spans)
     const struct npu_quant_input *in = &f->source.in[0];
     const struct tsr_format *x = &f->isa->formats[in->format];
     uint32_t lanes = f->chip->tile.tvp.lanes, bytes = lanes * x->bits / 8;
+    uint32_t per = f->chip->tile.line_bytes / bytes, n = spans * f->q.vectors;
+    uint32_t group =
+        CHAINS / f->q.vectors > 0 ? CHAINS / f->q.vectors * f->q.vectors : f->q.vectors;
     struct npu_path w = {0};
     struct npu_block b;
     npu_block_init(&b, f->isa);
-    for (uint32_t i = 0; i < spans * f->q.vectors; i++) {
-        uint32_t at = i % f->q.vectors * lanes;
-        int64_t offset = (int64_t)(i / f->q.vectors) * in->span_pitch + i % f->q.vectors * bytes;
-        struct npu_access *a = npu_path_add(&w, offset);
-        a->op = "vld";
-        a->format = x->name;
-        a->areg = A_X;
-        a->reg = i % 16;
-        a->n = f->q.span - at < lanes ? f->q.span - at : 0;
-        npu_access_lines(a, f->chip, offset, bytes);
-    }
+    for (uint32_t from = 0; from < n; from += group) /* by lines, as in quantize_text.c */
+        for (uint32_t k = 0; k < group * per; k++) {
+            uint32_t i = from + k % group, at = i % f->q.vectors;
+            int64_t offset = (int64_t)(i / f->q.vectors) * in->span_pitch + at * bytes;
+            if (i >= n || at % per != k / group)
+                continue;
+            struct npu_access *a = npu_path_add(&w, offset);
+            a->op = "vld";
+            a->format = x->name;
+            a->areg = A_X;
+            a->reg = i % 16;
+            a->n = f->q.span - at * lanes < lanes ? f->q.span - at * lanes : 0;
+            npu_access_lines(a, f->chip, offset, bytes);
+        }
     npu_path_close(&w, (int64_t)spans * in->span_pitch);
-    for (uint32_t i = 0; i < w.n; i++) {
-        unsigned sum = V_SUM + i % CHAINS, v = w.at[i].reg;
-        npu_block_access(&b, &w.at[i]);
-        npu_block_op(&b, "vfma", sum, v, v, sum);
-    }
+    for (uint32_t from = 0; from < n; from += group)
+        for (int use = 0; use < 2; use++)
+            for (uint32_t i = from; i < from + group && i < n; i++) {
+                unsigned v = i % 16, sum = V_SUM + i % CHAINS;
+                if (use)
+                    npu_block_op(&b, "vfma", sum, v, v, sum);
+                else
+                    npu_block_access(&b, &w.at[i]);
+            }
     npu_block_emit(t, &b);
 }
 
@@ -158,8 +168,6 @@ static void norm_routines(struct tsr_text *t, const struct fused *f,
         spread_weights(t, f, f->isa->formats[op->w_format].name,
                        npu_float_size(f->isa, op->w_format));
     npu_quant_constants(t, &f->q);
-    npu_vimm(t, V_MEAN, 1.0 / (double)op->cols);
-    npu_vimm(t, V_EPS, op->eps);
     L("  vret");
     L(".end");
     L(".routine quantize");
@@ -174,6 +182,8 @@ static void norm_routines(struct tsr_text *t, const struct fused *f,
     for (int half = CHAINS / 2; half; half /= 2)
         for (int i = 0; i < half; i++)
             L("  vadd v%d, v%d, v%d", V_SUM + i, V_SUM + i, V_SUM + i + half);
+    npu_vimm(t, V_MEAN, 1.0 / (double)op->cols);
+    npu_vimm(t, V_EPS, op->eps);
     L("  vsum v%d, v%d", V_SUM, V_SUM);
     L("  vmul v%d, v%d, v%d", V_SUM, V_SUM, V_MEAN);
     L("  vadd v%d, v%d, v%d", V_SUM, V_SUM, V_EPS);
@@ -241,7 +251,10 @@ enum tsr_status tsr_npu_activation_quantize(const struct tsr_isa *isa, const str
     if (!npu_gate_known(&g))
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "activation_quantize: silu, tanh gelu and clamped swiglu are allowed");
-    f.source = (struct npu_quant_source){.inputs = 2, .value = gate_value, .self = &g};
+    f.source = (struct npu_quant_source){.inputs = 2,
+                                         .own = op->activation == TSR_ACT_SWIGLU_CLAMP,
+                                         .value = gate_value,
+                                         .self = &g};
     f.source.in[1].areg = 1;
     npu_quant_input_rows(&f.q, isa, op->cols, op->in_format, op->gate, op->gate_stride,
                          &f.source.in[0], &f.s.in[0]);

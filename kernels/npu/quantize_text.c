@@ -7,7 +7,8 @@
 #include "kernels/npu/stream.h"
 
 enum {
-    VALUES = 16,    /* v0..v15, or less */
+    VALUES = 16, /* v0..v15, or less: values and second operands */
+    SECONDS = 4,
     V_DIVISOR = 28, /* emax (i32), or what the largest magnitude is divided by */
     V_TENSOR = 29,
     BATCH = 8, /* spans: line numbers modulo 8 are those of the batch before */
@@ -71,20 +72,20 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* Two groups of spans at least should be under way: the one stores while the other loads. */
+/* The more vectors are under way, the less a chain of latencies costs. Reciprocals live shorter
+ * than scales, second operands shorter than values. */
 void npu_quant_registers(struct npu_quant *q, const struct npu_quant_source *s)
 {
-    /* Of the others, chains are long: a scale waits for its elements, a reciprocal does not. */
-    bool power = power_of_two(q), wide = !power && sharing(q) == 1 && !s->value;
-    bool pairs = sharing(q) > 1 || !power; /* a second register for some runs */
-    uint32_t all = wide ? VALUES - 2 : VALUES, values = s->inputs > 1 ? all / 2 : all;
-    uint32_t scales = s->value ? NPU_QUANT_OWN - VALUES : NPU_QUANT_END - all;
-    q->group = values / 2 / q->vectors;
-    q->group = least(q->group > 0 ? q->group : 1, q->spans);
-    q->values = values / (q->group * q->vectors) * (q->group * q->vectors);
+    bool power = power_of_two(q), pairs = sharing(q) > 1 || !power;
+    uint32_t all = !power && sharing(q) == 1 && s->inputs == 1 ? VALUES - 2 : VALUES;
+    uint32_t scales = (s->own ? NPU_QUANT_OWN : NPU_QUANT_END) - all;
+    q->seconds = s->inputs > 1 ? SECONDS : 0;
+    q->values = all - q->seconds;
     q->first_scale = all;
-    q->scales = wide ? scales - 5 : pairs ? scales / 2 : scales;
-    q->rest = scales - q->scales;
+    q->rest = !pairs ? 0 : sharing(q) > 1 ? scales / 2 : scales * 5 / 12;
+    q->scales = scales - q->rest;
+    q->group = q->values / 2 / q->vectors;
+    q->group = least(q->group > 0 ? q->group : 1, q->spans);
     uint32_t most = NPU_BLOCK_WORDS / (q->vectors * (s->inputs + (s->value ? 4u : 2u) + WORDS - 2));
     q->batch = least(least(BATCH, q->spans), most > 0 ? most : 1);
 }
@@ -126,14 +127,14 @@ struct batch {
 };
 
 /* The first vectors of a group's lines go first, then the second ones: lines that rise by one are
- * granted one a cycle, any other line costs up to seven. */
+ * granted one a cycle, any other line costs up to seven. Second operands come in their order. */
 static void plan_loads(struct batch *x, unsigned k)
 {
     const struct npu_quant *q = x->q;
     const struct npu_quant_input *in = &x->s->in[k];
     const struct tsr_format *f = &q->isa->formats[in->format];
     uint32_t bytes = lanes_of(q) * f->bits / 8, per = q->chip->tile.line_bytes / bytes;
-    per = per > 0 && in->aligned ? per : 1;
+    per = per > 0 && in->aligned && k == 0 ? per : 1;
     for (uint32_t from = 0; from < x->spans; from += q->group)
         for (uint32_t first = 0; first < per; first++)
             for (uint32_t s = from; s < least(from + q->group, x->spans); s++)
@@ -143,7 +144,8 @@ static void plan_loads(struct batch *x, unsigned k)
                     a->op = "vld";
                     a->format = f->name;
                     a->areg = in->areg;
-                    a->reg = (s * q->vectors + i) % q->values + (k ? q->values : 0);
+                    a->reg = k ? q->values + (s * q->vectors + i) % q->seconds
+                               : (s * q->vectors + i) % q->values;
                     if (in->aligned)
                         npu_access_lines(a, q->chip, offset, bytes);
                 }
@@ -240,12 +242,15 @@ static void put_group(struct batch *x, uint32_t from, unsigned *loaded, unsigned
 {
     const struct npu_quant *q = x->q;
     uint32_t spans = least(q->group, x->spans - from), vectors = spans * q->vectors;
-    for (unsigned k = 0; k < x->s->inputs; k++)
-        for (unsigned i = 0; i < vectors; i++)
-            npu_block_access(&x->b, &x->load[k].at[*loaded + i]);
+    for (unsigned i = *loaded; i < *loaded + vectors; i++)
+        npu_block_access(&x->b, &x->load[0].at[i]);
+    for (unsigned i = *loaded; x->s->value && i < *loaded + vectors; i++) {
+        if (x->s->inputs > 1)
+            npu_block_access(&x->b, &x->load[1].at[i]);
+        x->s->value(&x->b, x->s->self, i % q->values,
+                    q->seconds ? q->values + i % q->seconds : NPU_NO_REG);
+    }
     *loaded += vectors;
-    for (uint32_t i = from * q->vectors; x->s->value && i < from * q->vectors + vectors; i++)
-        x->s->value(&x->b, x->s->self, i % q->values, i % q->values + q->values);
     uint32_t per_span = x->element.n / x->spans, per_run = per_span / q->runs;
     for (uint32_t run = from * q->runs; run < (from + spans) * q->runs; run++) {
         make_scale(x, run);

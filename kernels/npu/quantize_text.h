@@ -6,9 +6,9 @@
  * come from a source, whose loads are this code's; several spans go together (a batch), so that
  * their latencies overlap.
  *
- * Registers: v0..v15 values and second operands, v16..v27 scales and reciprocals (a source with a
- * value function has v24..v27), v28..v31 constants. a3 walks over the elements, a9 over the scales;
- * a13 counts. */
+ * Registers: v0..v15 values and second operands, v16..v27 scales and reciprocals (or v24..v27 the
+ * source's own), v28 v29 constants, v30 v31 the source's. a3 walks over the elements, a9 over the
+ * scales; a13 counts. */
 #ifndef KERNELS_NPU_QUANTIZE_TEXT_H
 #define KERNELS_NPU_QUANTIZE_TEXT_H
 
@@ -18,8 +18,9 @@
 enum {
     NPU_QUANT_ELEMENTS = 3, /* address registers */
     NPU_QUANT_SCALES = 9,
-    NPU_QUANT_OWN = 24, /* first vector register of the source */
+    NPU_QUANT_OWN = 24, /* a source's own, if it says so */
     NPU_QUANT_END = 28,
+    NPU_QUANT_KEPT = 30,
 };
 
 /* How the results lie in TSRAM. A unit is what one row has in a slab: ks elements. */
@@ -35,10 +36,11 @@ struct npu_quant {
     double tensor_scale;                 /* nvf4; 0: none */
 
     /* Set by npu_quant_plan. */
-    uint32_t span, spans;                       /* elements; of a row */
-    uint32_t vectors, runs;                     /* of a span; those that share a scale */
-    uint32_t batch, group;                      /* spans in one piece of code; loaded together */
-    uint32_t values, first_scale, scales, rest; /* registers of each, used by turns */
+    uint32_t span, spans;   /* elements; of a row */
+    uint32_t vectors, runs; /* of a span; those that share a scale */
+    uint32_t batch, group;  /* spans in one piece of code; loaded together */
+    /* registers, used by turns: values, second operands, scales, reciprocals */
+    uint32_t values, seconds, first_scale, scales, rest;
 };
 
 /* Where the values of a span come from. */
@@ -52,6 +54,7 @@ struct npu_quant_input {
 struct npu_quant_source {
     unsigned inputs; /* 1 or 2 */
     struct npu_quant_input in[2];
+    bool own; /* keeps something in v24..v27 */
     /* Appends v<x> = f(v<x>, v<second>), which may change both; null: v<x> as it is. */
     void (*value)(struct npu_block *b, const void *self, unsigned x, unsigned second);
     const void *self;
