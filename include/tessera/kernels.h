@@ -52,6 +52,16 @@ struct tsr_parallel {
     size_t threads; /* how many tasks are worth having; at most 256 are made */
 };
 
+/* The default: a pool of threads, the caller's among them.
+ *   threads  1 to 256
+ * Errors: TSR_USAGE another number; TSR_INTERNAL memory or threads ran out. *out is then untouched.
+ * Ownership: the pool is the caller's, to be destroyed when no call uses it; a null one may be.
+ * Threads: any may use one pool at once, their calls take turns; a task must not use its own. */
+struct tsr_pool;
+enum tsr_status tsr_pool_create(size_t threads, struct tsr_pool **out, struct tsr_error *err);
+void tsr_pool_destroy(struct tsr_pool *pool);
+struct tsr_parallel tsr_pool_parallel(struct tsr_pool *pool);
+
 /* Bytes of `n` weight rows of `k` elements when packed, on this processor.
  * Formats, and what a weight row is in memory:
  *   f32 f16 bf16 i8  k elements.        i4  two elements a byte, the even one low.
