@@ -216,7 +216,8 @@ static enum tsr_status check_formats(struct project_plan *p, struct tsr_error *e
                              list_formats(o->isa, project_takes_cache, list, sizeof list));
     if (tsr_npu_attention_cache(o->isa, o->chip, p->model->head_dim, p->heads_format,
                                 (enum tsr_dtype)o->kv->code, &p->cache, &why) != TSR_OK)
-        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s", why.message);
+        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s; 16-bit floats take any head_dim",
+                             why.message);
     p->kv_row = p->cache.slabs * p->cache.unit_bytes;
     return TSR_OK;
 }

@@ -357,13 +357,14 @@ static const struct {
 static bool chosen(const struct suite *s, const struct attention_case *c, size_t f, size_t i)
 {
     bool large = tsr_chip_tiles(s->chip) > 16, all = s->thorough || s->format;
+    const size_t turn = large ? 7 : 4;
     struct tsr_npu_slab ignored;
     if (!suite_wants(s, formats[f].cache))
         return false;
     if (s->shape.m == 0 && tsr_npu_attention_cache(s->isa, s->chip, c->d, formats[f].queries,
                                                    formats[f].cache, &ignored, NULL) != TSR_OK)
         return false;
-    return all || f == 0 || (f == 1 && (!large || i < 3)) || (f > 1 && i % 4 == f % 4);
+    return all || f == 0 || (f == 1 && (!large || i < 3)) || (f > 1 && i % turn == f % turn);
 }
 
 enum tsr_status suite_attention(struct suite *s, struct tsr_error *err)
