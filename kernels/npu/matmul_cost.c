@@ -20,10 +20,11 @@ enum {
  * 12288, bf16, mx9, mx6, over grids, blocks and passes. */
 #define PORT_SHARE 0.85 /* units that lie across lines and requests; whole lines: */
 #define PORT_SHARE_PLAIN 0.95
+#define HBM_ALL 0.95  /* of HBM's pins over a whole run; in a first pass: */
 #define HBM_SHARE 0.9 /* of whole slabs; a segment of each of many rows: */
 #define HBM_SHARE_PLAIN 0.7
 #define CHAIN_DRIFT 100
-#define CHUNK_COST 20
+#define CHUNK_COST 140
 #define BLOCK_COST 60
 
 static double tile_cycles(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
@@ -65,7 +66,8 @@ static double late(double cycles, double due)
     return cycles > due ? cycles - due : 0;
 }
 
-/* The largest of the tile's work, HBM and tile port; and what does not overlap with it. */
+/* The largest of the tile's work, HBM and tile port; and what does not overlap with it. What a
+ * group's first pass waits was twice as much between groups as in the first. */
 double matmul_cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
                    const struct matmul_plan *p)
 {
@@ -84,8 +86,6 @@ double matmul_cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
      */
     double cold = (double)p->bm * p->kc * ea * p->gy + width * p->kc * eb * p->gx;
     double tail = (double)p->bm * p->bn * p->ec * p->gy * p->gx;
-    double worst = work + cold / rate;
-    worst = larger(worst, larger(hbm, ingest) + chunk);
     /* while a group's first columns pass, its A comes, with the first row B at the same time */
     bool units = p->a.slab.blocked || p->b.slab.blocked;
     double port = (units ? PORT_SHARE : PORT_SHARE_PLAIN) * chip->tile.port_bytes,
@@ -96,8 +96,8 @@ double matmul_cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
     double a_alone = larger(panel_a / port, panel_a * p->gy / memory);
     double b_alone = larger(panel_b / port, panel_b * p->gx / memory);
     double first_pass = late(both, block) + (p->pass - 1) * late(a_alone, block);
-    if ((p->ncb == 1 && p->pass == 1) || work < hbm)
-        first_pass = 0; /* always so; or hidden behind the memory */
+    if (p->ncb == 1 && p->pass == 1)
+        first_pass = 0; /* it is always so */
     /* a shared B has room for half a panel more: the rest comes with the last row */
     double columns = p->pass > 1 ? late(b_alone / 2, block) * p->ncb : 0;
     double chain = 0; /* tiles that wait for each other drift apart */
@@ -105,6 +105,8 @@ double matmul_cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
         chain += CHAIN_DRIFT * p->gx;
     if (p->gy > 1 && matmul_total_b(p) > p->b.slots)
         chain += CHAIN_DRIFT * p->gy;
-    return worst + tail / rate + groups * (first_pass + columns) + chain + CHUNK_COST * chunks +
-           BLOCK_COST * p->nrb * p->ncb + 0.02 * (hbm + ingest);
+    double overhead = tail / rate + chain + CHUNK_COST * chunks + BLOCK_COST * p->nrb * p->ncb;
+    /* the first chunks' way is a part of a first pass that comes late */
+    work += larger(cold / rate, first_pass) + 2 * (groups - 1) * first_pass + groups * columns;
+    return larger(work, larger(hbm / HBM_ALL, ingest) + chunk) + overhead + 0.02 * (hbm + ingest);
 }
