@@ -48,9 +48,10 @@ enum tsr_status tsr_npu_dequantize(const struct tsr_isa *isa, const struct tsr_c
                                    const struct tsr_npu_dequantize *op, struct tsr_program *out,
                                    struct tsr_error *err);
 
-/* Where a fused kernel puts its blocks: as struct tsr_npu_quantize says, block formats only. */
+/* Where a fused kernel puts its blocks, or i8 and i4 with a scale for each row in scale_format: as
+ * struct tsr_npu_quantize says. */
 struct tsr_npu_quantized {
-    enum tsr_dtype format;
+    enum tsr_dtype format, scale_format;
     const struct tsr_npu_slab *slab;
     double tensor_scale;
     uint64_t y, y_stride, scales, scale_stride;

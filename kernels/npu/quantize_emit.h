@@ -31,7 +31,32 @@ void npu_quant_input_rows(const struct npu_quant *q, const struct tsr_isa *isa, 
 void npu_quant_clear(struct tsr_text *t, const struct npu_quant *q, const struct npu_stream *s,
                      uint32_t i, uint64_t k, const char *name);
 
-/* quantize_int.c */
+enum {
+    NPU_INT_FACTOR = 31 /* of struct npu_ints: a norm's factor */
+};
+
+/* Rows into i8 or i4 with a scale each, in quantize_int.c; checked by their caller but for the
+ * formats and whether they fit. */
+struct npu_ints {
+    const char *name;
+    uint64_t rows, cols;
+    enum tsr_dtype x_format, y_format, scale_format;
+    uint64_t x, x_stride, y, y_stride, scales; /* strides 0: dense */
+    double given_scale;                        /* 0: from the row */
+
+    /* An operation before: v<x> = f(v<x>, v<second>), null: none. It may use v24..v27 and v31. */
+    void (*value)(struct npu_block *b, const void *self, unsigned x, unsigned second);
+    void (*constants)(struct tsr_text *t, const void *self); /* once; or null */
+    const void *self;
+    enum tsr_dtype second_format;
+    uint64_t second, second_stride; /* 0: one operand */
+    bool second_kept;               /* the same row for all: in TSRAM */
+    bool norm;                      /* v31 = 1 / sqrt(mean of the squares + eps) of each row */
+    double eps;
+};
+enum tsr_status npu_ints_program(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                 const struct npu_ints *op, struct tsr_program *out,
+                                 struct tsr_error *err);
 enum tsr_status npu_quantize_integers(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                       const struct tsr_npu_quantize *op, struct tsr_program *out,
                                       struct tsr_error *err);

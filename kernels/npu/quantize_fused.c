@@ -52,8 +52,31 @@ static enum tsr_status start(struct fused *f, const char *name, uint64_t rows, u
     if (!npu_quant_value_size(f->isa, x))
         return tsr_error_set(err, TSR_BAD_INPUT, "%s: values are f32, bf16 or f16", name);
     if (!tsr_num_has_scale(&f->isa->formats[to->format]))
-        return tsr_error_set(err, TSR_BAD_INPUT, "%s: the result is a block format", name);
+        return tsr_error_set(err, TSR_BAD_INPUT, "%s: the result is a block format, i8 or i4",
+                             name);
     return npu_quant_layout(f->isa, f->chip, &p, &f->q, &f->s, err);
+}
+
+/* The common part where the result is i8 or i4. */
+static struct npu_ints ints_of(const char *name, uint64_t rows, uint64_t k,
+                               const struct tsr_npu_quantized *to)
+{
+    return (struct npu_ints){.name = name,
+                             .rows = rows,
+                             .cols = k,
+                             .y_format = to->format,
+                             .scale_format = to->scale_format,
+                             .y = to->y,
+                             .y_stride = to->y_stride,
+                             .scales = to->scales};
+}
+
+static bool to_integers(const struct fused *f, const struct tsr_npu_quantized *to, uint64_t rows,
+                        uint64_t k)
+{
+    const uint64_t most = (uint64_t)1 << 32; /* else start() refuses */
+    return f->isa->formats[to->format].family == TSR_FAMILY_INT && rows && k && rows <= most &&
+           k <= most;
 }
 
 static enum tsr_status plan(struct fused *f, struct tsr_error *err)
@@ -194,6 +217,14 @@ static void norm_routines(struct tsr_text *t, const struct fused *f,
     L(".end");
 }
 
+static void norm_int_value(struct npu_block *b, const void *self, unsigned x, unsigned second)
+{
+    const bool *weight = self;
+    npu_block_op(b, "vmul", x, x, NPU_INT_FACTOR, NPU_NO_REG);
+    if (*weight)
+        npu_block_op(b, "vmul", x, x, second, NPU_NO_REG);
+}
+
 enum tsr_status tsr_npu_rmsnorm_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                          const struct tsr_npu_rmsnorm_quantize *op,
                                          struct tsr_program *out, struct tsr_error *err)
@@ -201,6 +232,20 @@ enum tsr_status tsr_npu_rmsnorm_quantize(const struct tsr_isa *isa, const struct
     struct fused f = {.isa = isa, .chip = chip};
     const bool weight = op->w != 0;
     uint32_t lanes = chip->tile.tvp.lanes, size = npu_float_size(isa, op->w_format);
+    if (to_integers(&f, &op->to, op->rows, op->cols)) {
+        struct npu_ints ints = ints_of("rmsnorm_quantize", op->rows, op->cols, &op->to);
+        ints.x_format = op->x_format;
+        ints.x = op->x;
+        ints.x_stride = op->x_stride;
+        ints.value = norm_int_value;
+        ints.self = &weight;
+        ints.second = op->w;
+        ints.second_format = op->w_format;
+        ints.second_kept = weight;
+        ints.norm = true;
+        ints.eps = op->eps;
+        return npu_ints_program(isa, chip, &ints, out, err);
+    }
     enum tsr_status st =
         start(&f, "rmsnorm_quantize", op->rows, op->cols, op->x_format, &op->to, err);
     if (st != TSR_OK)
@@ -238,12 +283,29 @@ static void gate_value(struct npu_block *b, const void *self, unsigned x, unsign
     npu_gate_words(b, self, x, second);
 }
 
+static void gate_constants(struct tsr_text *t, const void *self)
+{
+    npu_gate_constants(t, self);
+}
+
 enum tsr_status tsr_npu_activation_quantize(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                             const struct tsr_npu_activation_quantize *op,
                                             struct tsr_program *out, struct tsr_error *err)
 {
     struct fused f = {.isa = isa, .chip = chip};
     const struct npu_gate g = {op->activation, op->limit, op->alpha};
+    if (to_integers(&f, &op->to, op->rows, op->cols) && npu_gate_known(&g)) {
+        struct npu_ints ints = ints_of("activation_quantize", op->rows, op->cols, &op->to);
+        ints.x_format = ints.second_format = op->in_format;
+        ints.x = op->gate;
+        ints.x_stride = op->gate_stride;
+        ints.second = op->up;
+        ints.second_stride = op->up_stride;
+        ints.value = gate_value;
+        ints.constants = gate_constants;
+        ints.self = &g;
+        return npu_ints_program(isa, chip, &ints, out, err);
+    }
     enum tsr_status st =
         start(&f, "activation_quantize", op->rows, op->cols, op->in_format, &op->to, err);
     if (st != TSR_OK)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "isa/num/num.h"
+#include "isa/num/quant.h"
 #include "kernels/npu/ops.h"
 #include "kernels/npu/quantize.h"
 #include "sim/suite/quantized.h"
@@ -43,18 +43,62 @@ static uint32_t factor(const struct suite *s, const uint32_t *x, uint64_t n, uin
     return apply("rsqrt", apply("add", all, bits_of(eps), 0), 0, 0);
 }
 
+/* i8 and i4 go with a scale for each row, in f32. */
+static bool is_integer(const struct quantized_blocks *b)
+{
+    return b->format->family == TSR_FAMILY_INT;
+}
+
+static struct tsr_num_quant integer_quant(const struct suite *s, const struct quantized_blocks *b)
+{
+    return (struct tsr_num_quant){.format = b->format, .scale_format = suite_format(s, TSR_F32)};
+}
+
+static enum tsr_status place(struct suite *s, struct quantized_blocks *b,
+                             const struct suite_shape *shape, struct tsr_error *err)
+{
+    struct tsr_num_quant q = integer_quant(s, b);
+    if (!is_integer(b))
+        return quantized_place(s, b, shape->m, shape->n, err);
+    b->rows = shape->m;
+    b->k = shape->n;
+    size_t row = tsr_num_element_bytes(&q, b->k);
+    enum tsr_status st = quantized_new(s, &b->part[0], b->rows * row, err);
+    return st ? st : quantized_new(s, &b->part[1], 4 * b->rows, err);
+}
+
+static enum tsr_status check(struct suite *s, struct quantized_blocks *b, const uint32_t *x,
+                             struct tsr_error *err)
+{
+    struct tsr_num_quant q = integer_quant(s, b);
+    enum tsr_status st = TSR_OK;
+    if (!is_integer(b)) {
+        st = quantized_want(s, b, x, err);
+        return st ? st : quantized_blocks_check(s, b, err);
+    }
+    for (size_t r = 0; !st && r < b->rows; r++)
+        st = tsr_num_quantize(&q, x + r * b->k, b->k,
+                              b->part[0].want + r * tsr_num_element_bytes(&q, b->k),
+                              b->part[1].want + 4 * r, err);
+    if (!st)
+        st = quantized_check(s, &b->part[0], "element", err);
+    return st ? st : quantized_check(s, &b->part[1], "scale", err);
+}
+
 static void name_blocks(const struct quantized_blocks *b, struct tsr_npu_quantized *to)
 {
     *to = (struct tsr_npu_quantized){.format = b->format->code,
-                                     .slab = b->planes ? NULL : &b->slab,
+                                     .slab = b->planes || is_integer(b) ? NULL : &b->slab,
                                      .tensor_scale = b->tensor_scale,
                                      .y = b->part[0].address,
                                      .scales = b->part[1].address};
 }
 
-/* Elements of the spans that the kernel works in (kernels/npu/quantize.c). */
+/* Elements of the spans that the kernel works in (kernels/npu/quantize.c); integers: of the row. */
 static uint64_t span_of(const struct suite *s, const struct quantized_blocks *b)
 {
+    if (is_integer(b))
+        return b->k;
     uint64_t block = b->format->block, wide = 4 * (uint64_t)s->chip->tile.tvp.lanes;
     uint64_t whole = (b->k + block - 1) / block * block;
     uint64_t ks = !b->planes ? b->slab.ks : whole < wide ? whole : wide;
@@ -84,7 +128,7 @@ static enum tsr_status norm(struct suite *s, const struct suite_shape *shape,
     if (!st && weight)
         st = suite_place(s, SUITE_IN, fw, (float *)w, n, &op.w, err);
     if (!st)
-        st = quantized_place(s, b, rows, n, err);
+        st = place(s, b, shape, err);
     for (size_t r = 0; !st && r < rows; r++) {
         uint32_t by = factor(s, x + r * n, n, span_of(s, b), op.eps);
         for (size_t i = 0; i < n; i++) {
@@ -92,15 +136,13 @@ static enum tsr_status norm(struct suite *s, const struct suite_shape *shape,
             x[r * n + i] = weight ? apply("mul", v, w[i], 0) : v;
         }
     }
-    if (!st)
-        st = quantized_want(s, b, x, err);
     name_blocks(b, &op.to);
     struct tsr_program p = {0};
     if (!st)
         st = tsr_npu_rmsnorm_quantize(s->isa, s->chip, &op, &p, err);
     if (!st)
         st = suite_execute(s, &p, err);
-    return st ? st : quantized_blocks_check(s, b, err);
+    return st ? st : check(s, b, x, err);
 }
 
 /* The values are those of the kernel that stores them as f32. */
@@ -139,7 +181,7 @@ static enum tsr_status gate(struct suite *s, const struct suite_shape *shape,
     if (!st)
         st = suite_place(s, SUITE_OUT, wide, NULL, n, &plain.y, err);
     if (!st)
-        st = quantized_place(s, b, shape->m, shape->n, err);
+        st = place(s, b, shape, err);
     plain.gate = op.gate;
     plain.up = op.up;
     name_blocks(b, &op.to);
@@ -151,18 +193,17 @@ static enum tsr_status gate(struct suite *s, const struct suite_shape *shape,
     if (!st)
         st = suite_read(s, wide, plain.y, x, n, err);
     if (!st)
-        st = quantized_want(s, b, (const uint32_t *)x, err);
-    if (!st)
         st = tsr_npu_activation_quantize(s->isa, s->chip, &op, &q, err);
     if (!st)
         st = suite_execute(s, &q, err);
-    return st ? st : quantized_blocks_check(s, b, err);
+    return st ? st : check(s, b, (const uint32_t *)x, err);
 }
 
 enum tsr_status suite_quantize_fused(struct suite *s, struct tsr_error *err)
 {
     static const struct suite_shape own[] = {{1, 1, 1}, {3, 75, 1}, {5, 1000, 1}, {70, 64, 1}};
-    static const enum tsr_dtype formats[] = {TSR_MX9, TSR_MX6, TSR_MXF8E4M3, TSR_NVF4, TSR_Q8_0};
+    static const enum tsr_dtype formats[] = {TSR_MX9,  TSR_MX6, TSR_MXF8E4M3, TSR_NVF4,
+                                             TSR_Q8_0, TSR_I8,  TSR_I4};
     static const enum tsr_activation acts[] = {TSR_ACT_SILU, TSR_ACT_GELU_TANH,
                                                TSR_ACT_SWIGLU_CLAMP};
     const struct suite_shape *shape;

@@ -60,7 +60,9 @@ static void test_quantize_bad_shape_or_format_is_refused(void **state)
     REFUSES(dequantize, "no scales", .rows = 1, .k = 1, .x_format = TSR_BF16);
     REFUSES(dequantize, "y is", .rows = 1, .k = 1, .x_format = TSR_MX9, .y_format = TSR_I8);
     REFUSES(dequantize, "groups", .rows = 1, .k = 9, .x_format = TSR_I8, .group = 4);
-    REFUSES(rmsnorm_quantize, "block format", .rows = 1, .cols = 1, .to = {.format = TSR_I8});
+    REFUSES(rmsnorm_quantize, "block format", .rows = 1, .cols = 1, .to = {.format = TSR_BF16});
+    REFUSES(rmsnorm_quantize, "scales", .rows = 1, .cols = 1,
+            .to = {.format = TSR_I8, .scale_format = TSR_I4});
     REFUSES(rmsnorm_quantize, "does not load", .rows = 1, .cols = 1, .w = 1, .w_format = TSR_MX4,
             .to = {.format = TSR_MX9});
     REFUSES(activation_quantize, "silu", .rows = 1, .cols = 1, .activation = TSR_ACT_GELU,
