@@ -111,13 +111,12 @@ void project_requantize_sums(struct project_plan *p, const struct tsr_graph_op *
     q->x = p->sums;
     q->row = p->row_scales;
     q->column = column;
+    q->bias = op->flags & TSR_OPF_BIAS ? column + 4 * op->n : 0;
     q->y = y;
     project_assume(p,
                    "%s: a scale for each row, found as it is quantized, and for each column of "
                    "the weights; products are int32, requantized by a step",
                    p->options->activations->name);
-    if (op->flags & TSR_OPF_BIAS)
-        project_assume(p, "%s: the additions of its bias take no time", op->name);
 }
 
 void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, uint64_t rows,

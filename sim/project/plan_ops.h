@@ -47,7 +47,7 @@ void project_narrow_rows(struct project_plan *p, const struct tsr_graph_op *op, 
 /* Whether products are of plain integers. */
 bool project_integers(const struct project_plan *p);
 /* Values from the int32 sums of a product: times the scales of rows and of columns, which lie at
- * `column`. */
+ * `column`, its bias behind them. */
 void project_requantize_sums(struct project_plan *p, const struct tsr_graph_op *op, uint64_t column,
                              enum tsr_dtype y_format, uint64_t y);
 /* A norm whose result a matmul reads in blocks. */

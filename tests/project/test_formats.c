@@ -185,10 +185,18 @@ static void test_formats_integers_are_requantized(void **state)
     assert_int_equal(r->op.requantize.column, m->op.matmul.b + 64 * 96 / 2);
     assert_int_equal(r->op.requantize.y, a->op.residual.a);
     assert_int_equal(a->op.residual.y, p->stream);
+    assert_int_equal(r->op.requantize.bias, 0);
     assert_non_null(find(p, "gate_up_act"));
     /* i4: half the elements in bytes, and 4 bytes for each column of the matrices */
     uint64_t columns = 2 * (256 + 192 + 64 + 64) + 128;
     assert_int_equal(p->weight_bytes, weight_bytes(32) + 4 * columns);
+    f->model.qkv_bias = true;
+    project_plan_free(&f->plan);
+    assert_int_equal(project_plan(&f->model, &o, &f->plan, NULL), TSR_OK);
+    const struct tsr_npu_requantize *biased = &find(p, "qkv_requantize")->op.requantize;
+    assert_int_equal(biased->bias, biased->column + 4 * 256);
+    assert_false(find(p, "qkv")->op.matmul.has_bias);
+    assert_int_equal(p->weight_bytes, weight_bytes(32) + 4 * columns + 4 * 2 * 256);
 }
 
 /* Units of k and v, [k, v][head][unit][token], to their places in the cache. */
