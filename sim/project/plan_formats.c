@@ -141,6 +141,12 @@ uint64_t project_qkv_bytes(const struct tsr_graph_op *op)
     return (op->heads + 2 * (uint64_t)op->kv_heads) * op->head_dim * 2;
 }
 
+/* A prompt's tokens are all that the cache holds, and one unit a head is its order too. */
+static bool in_place(const struct project_plan *p)
+{
+    return p->options->phase == TSR_PREFILL && p->cache.blocked && p->cache.slabs == 1;
+}
+
 /* k and v of the new tokens from the projected rows: 8-bit floats as [token][k, v][head], blocks as
  * [k, v][head][unit][token], the layout of a matrix whose rows are the tokens. */
 static void narrow_new(struct project_plan *p, const struct tsr_graph_op *op)
@@ -168,7 +174,7 @@ static void narrow_new(struct project_plan *p, const struct tsr_graph_op *op)
     q->y_format = (enum tsr_dtype)kv->code;
     q->x = x;
     q->x_stride = project_qkv_bytes(op);
-    q->y = p->kv_rows;
+    q->y = in_place(p) ? p->k_cache : p->kv_rows;
     set_slab(&s->op.quantize.slab, &p->cache);
     s->op.quantize.slab.rows = op->m;
     s->op.quantize.slab.k = cols;
@@ -201,8 +207,12 @@ void project_narrow_append(struct project_plan *p, const struct tsr_graph_op *op
 {
     const uint64_t unit = p->cache.unit_bytes, row = p->kv_row;
     const uint64_t all_k = p->cache.blocked ? op->kv_heads * row * op->m : op->kv_heads * row;
+    if (!in_place(p))
+        p->kv_rows = project_region(p, 2 * op->kv_heads * row * op->m);
     narrow_new(p, op);
-    if (p->cache.slabs == 1) { /* k, then v */
+    if (in_place(p)) {
+        /* nothing to move */
+    } else if (p->cache.slabs == 1) { /* k, then v */
         append(p, op, "", p->kv_rows, p->k_cache, 2, all_k, p->v_cache - p->k_cache);
     } else {
         append(p, op, "_k", p->kv_rows, p->k_cache, p->cache.slabs, unit * op->m, unit);

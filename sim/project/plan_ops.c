@@ -225,14 +225,17 @@ static void place_cache(struct project_plan *p, const struct tsr_graph_op *op)
     for (uint32_t i = 0; i < m->layers; i++)
         sliding += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0 && m->window < o->seq;
     uint32_t full = m->layers > sliding ? m->layers - sliding : 1;
-    p->k_cache = project_cache(p, row * o->seq, full);
-    p->v_cache = project_cache(p, row * o->seq, full);
+    if (p->cache.blocked) { /* v behind k: a prompt's are quantized in place */
+        p->k_cache = project_cache(p, 2 * row * o->seq, full);
+        p->v_cache = p->k_cache + row * o->seq;
+    } else {
+        p->k_cache = project_cache(p, row * o->seq, full);
+        p->v_cache = project_cache(p, row * o->seq, full);
+    }
     if (sliding != 0) {
         p->k_window = project_cache(p, row * m->window, sliding);
         p->v_window = project_cache(p, row * m->window, sliding);
     }
-    if (!project_wide(o->kv))
-        p->kv_rows = project_region(p, 2 * op->kv_heads * p->kv_row * op->m);
 }
 
 /* q stays in the rows of q k v; k goes to the cache, but for one of another format. */

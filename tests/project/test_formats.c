@@ -230,6 +230,29 @@ static void test_formats_cache_of_blocks_is_appended_unit_by_unit(void **state)
     }
 }
 
+/* Where a head is one unit, a prompt's k and v are quantized into the cache itself. */
+static void test_formats_cache_of_blocks_is_filled_in_place_by_a_prompt(void **state)
+{
+    struct fixture *f = *state;
+    const struct project_plan *p = &f->plan;
+    struct tsr_error e = {0};
+    assert_int_equal(tsr_chip_load("maia100", &f->chip, &e), TSR_OK);
+    struct project_options o = options(f, "bf16", "bf16", "mx9", TSR_PREFILL);
+    assert_int_equal(project_plan(&f->model, &o, &f->plan, NULL), TSR_OK);
+    const struct project_quantize *q = &find(p, "kv_append_quantize")->op.quantize;
+    const struct tsr_npu_attention *a = &find(p, "attention")->op.attention;
+    assert_null(find(p, "kv_append"));
+    assert_int_equal(q->slab.unit_bytes, 36);
+    for (uint64_t kv = 0; kv < 2; kv++)
+        for (uint64_t t = 0; t < BATCH * SEQ; t++)
+            for (uint64_t h = 0; h < 2; h++) {
+                const struct tsr_npu_rows *to = kv ? &a->v : &a->k;
+                assert_int_equal(q->op.y + tsr_npu_slab_offset(&q->slab, t, kv * 2 + h),
+                                 to->address + t / SEQ * to->batch_stride + h * to->head_stride +
+                                     t % SEQ * to->token_stride);
+            }
+}
+
 /* 128 GiB of bf16 do not fit a chip of 64; 4-bit formats do, with what their layout adds. */
 static void test_formats_llama_2_70b_fits_in_four_bits(void **state)
 {
@@ -295,6 +318,7 @@ int main(void)
         T(test_formats_block_activations_are_quantized_for_each_matmul),
         T(test_formats_integers_are_requantized),
         T(test_formats_cache_of_blocks_is_appended_unit_by_unit),
+        T(test_formats_cache_of_blocks_is_filled_in_place_by_a_prompt),
         T(test_formats_llama_2_70b_fits_in_four_bits),
         T(test_formats_say_what_they_cannot_do),
     };
