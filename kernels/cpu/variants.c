@@ -124,7 +124,7 @@ enum tsr_status tsr_kernel_choose(const char *op, struct tsr_kernel_choice *out,
         explain(v, out->reason, sizeof out->reason);
         return TSR_OK;
     }
-    char known[512] = "";
+    char known[960] = ""; /* of a message of 1024 */
     for (int i = 0; i < TSR_OPS; i++) {
         append(known, sizeof known, i > 0 ? ", " : "");
         append(known, sizeof known, op_names[i]);

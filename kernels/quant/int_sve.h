@@ -24,9 +24,13 @@ enum {
     ROUND_BITS = 0x4B400000 /* of 1.5 * 2^23 */
 };
 
+/* v * s to element i. */
 static QUANT_INLINE void put(svbool_t p, bool bf16, svfloat32_t v, svfloat32_t s, void *y, size_t i)
 {
-    quant_store(p, bf16, false, y, i, svmad_x(svptrue_b32(), v, s, svdup_f32(0)));
+    const svbool_t all = svptrue_b32();
+    /* The sign that s has not: -0 leaves every product as it is, +0 makes +0 of -0. */
+    svuint32_t zero = svbic_x(all, svdup_u32(0x80000000), svreinterpret_u32(s));
+    quant_store(p, bf16, false, y, i, svmad_x(all, v, s, svreinterpret_f32(zero)));
 }
 
 /* Integers of a byte from `codes` under one scale, to element i. */
@@ -69,6 +73,7 @@ static void row_i8(group_fn *values, size_t n, size_t group, const int8_t *codes
         memcpy(&bits, scales, 4);
         if ((bits & UINT32_C(0x7FFFFFFF)) > TSR_NUM_INF)
             bits = TSR_NUM_NAN;
+        bits = bits == UINT32_C(0x80000000) ? 0 : bits;
         memcpy(&s, &bits, 4);
         values(codes + at, here, s, y, at);
     }
@@ -76,14 +81,15 @@ static void row_i8(group_fn *values, size_t n, size_t group, const int8_t *codes
 
 /* ---- q8_0, q4_0 ----------------------------------------------------------------------------- */
 
-/* f16 scales to f32, NaNs to the one. */
+/* f16 scales to f32, NaNs to the one, -0 to +0. */
 static QUANT_PASS void gguf_scales(size_t blocks, const uint16_t *scales, float *out)
 {
     for (size_t b = 0; b < blocks; b += svcntw()) {
         svbool_t p = svwhilelt_b32_u64(b, blocks);
         svfloat32_t s = svcvt_f32_x(p, svreinterpret_f16(svld1uh_u32(p, scales + b)));
-        s = svreinterpret_f32(
-            svsel(svcmpuo(p, s, s), svdup_u32(TSR_NUM_NAN), svreinterpret_u32(s)));
+        svuint32_t bits = svsel(svcmpuo(p, s, s), svdup_u32(TSR_NUM_NAN), svreinterpret_u32(s));
+        bits = svsel(svcmpeq(p, bits, UINT32_C(0x80000000)), svdup_u32(0), bits);
+        s = svreinterpret_f32(bits);
         svst1(p, out + b, s);
     }
 }

@@ -111,7 +111,8 @@ static uint32_t value(uint64_t *s, unsigned kind, size_t i)
     case 1: /* outliers */
         return bits_of(i % 61 == 7 ? v * 100 : v);
     case 2: /* each run of 48 on another power of two; zeros */
-        return r % 5 == 0 ? sign : bits_of(ldexpf(v, (int)(i / 48 * 29 % 250) - 125));
+        return r % 5 == 0 || i / 48 % 4 == 3 ? sign
+                                             : bits_of(ldexpf(v, (int)(i / 48 * 29 % 250) - 125));
     case 3: /* anything finite */
         return ((uint32_t)r % 0x7F800000) | sign;
     case 4: /* few bits: ties */
@@ -210,6 +211,10 @@ static void check_dequantize(const char *name, tsr_dequantize_row_fn *fn, enum t
         e[i] = (uint8_t)tsr_test_random(s);
     for (size_t i = 0; kind % 3 == 2 && i < sb; i++)
         sc[i] = (uint8_t)tsr_test_random(s);
+    for (size_t i = 0; kind % 3 == 2 && i + 4 <= sb; i += 4 * tsr_test_random_below(s, 4) + 4) {
+        memset(sc + i, 0, 4); /* zeros, of either sign, over codes that are none */
+        sc[i + 3] = (uint8_t)(tsr_test_random_below(s, 2) << 7);
+    }
     uint32_t *want = guarded(WIDE, 4 * n);
     uint8_t *y = guarded(VALUES, (bf16 ? 2 : 4) * n), *narrow = guarded(NARROW, 2 * n);
     memset(y, 0xA5, (bf16 ? 2 : 4) * n);
