@@ -131,8 +131,9 @@ static inline void check_row(const struct tsr_num_quant *q, const float *x, size
     static _Alignas(16) uint8_t kept[4][4096];
     bool guard = n >= 512;
     assert_true(guard || 4 * n <= sizeof *kept);
-    uint8_t *elements = guard ? tsr_test_guarded(tsr_num_element_bytes(q, n)) : kept[0];
-    uint8_t *scales = guard ? tsr_test_guarded(tsr_num_scale_bytes(q, n)) : kept[1];
+    size_t element_bytes = tsr_num_element_bytes(q, n), scale_bytes = tsr_num_scale_bytes(q, n);
+    uint8_t *elements = guard ? tsr_test_guarded(element_bytes) : kept[0];
+    uint8_t *scales = guard ? tsr_test_guarded(scale_bytes) : kept[1];
     float *back = guard ? tsr_test_guarded(4 * n) : (void *)kept[2];
     float *in = guard ? tsr_test_guarded(4 * n) : (void *)kept[3];
     memcpy(in, x, 4 * n);
@@ -155,6 +156,12 @@ static inline void check_row(const struct tsr_num_quant *q, const float *x, size
                          round_names[q->round], scale, (double)x[b * block + i], code, shift,
                          (double)got, want.code[i], want.shift[i / 2], (double)want.value[i]);
         }
+    }
+    if (guard) {
+        tsr_test_unguard(elements, element_bytes);
+        tsr_test_unguard(scales, scale_bytes);
+        tsr_test_unguard(back, 4 * n);
+        tsr_test_unguard(in, 4 * n);
     }
 }
 
