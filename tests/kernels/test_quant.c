@@ -59,13 +59,15 @@ enum {
     MOST = 4 * 2112
 };
 
+static bool front; /* unmapped before them instead */
+
 static void *guarded(enum slot slot, size_t bytes)
 {
-    static char *slots[SLOTS];
-    if (slots[slot] == NULL)
-        slots[slot] = tsr_test_guarded(MOST);
+    static char *slots[SLOTS][2];
+    if (slots[slot][front] == NULL)
+        slots[slot][front] = front ? tsr_test_guarded_front(MOST) : tsr_test_guarded(MOST);
     assert_true(bytes <= MOST);
-    return slots[slot] + MOST - bytes;
+    return slots[slot][front] + (front ? 0 : MOST - bytes);
 }
 
 /* The definition's own view of one row. */
@@ -248,6 +250,7 @@ enum {
 static void check(const struct operation *o, const struct tsr_variant *v, size_t n, size_t group,
                   unsigned kind, uint64_t *s)
 {
+    front = tsr_test_random_below(s, 4) == 0;
     if (isa->formats[o->format].family == TSR_FAMILY_GGUF)
         n -= n % 32;
     if (o->back)
