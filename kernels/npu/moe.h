@@ -54,6 +54,8 @@ enum tsr_status tsr_npu_moe_dispatch(const struct tsr_isa *isa, const struct tsr
  *   in as files have them; 0 for `up`: gate and up of an expert follow each other; expert_stride
  *   bytes from expert to expert, 0: dense; bias, up_bias f32 experts x n, 0: none (both or
  *   neither); c tokens * top_k rows of n, dense.
+ * Formats: any pair that the tensor unit multiplies but integers. Block formats lie slab-major
+ *   (slab.h): a as tokens * top_k rows, each matrix of an expert as n rows.
  * Numerics: mma over k in one chain (isa/num), bias added in f32, activation as tsr_npu_activation.
  * Traffic: weights of experts without rows are not read, of others once for each block of rows. A
  *   block has room for twice the rows of a typical expert, as far as accumulators and TSRAM

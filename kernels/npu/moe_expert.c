@@ -24,8 +24,8 @@ typedef unsigned long long ull;
 
 static void advance(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id)
 {
-    L("  addi x10, x10, %llu", (ull)e->p.kc);
-    L("  li x20, %llu", (ull)e->op->k);
+    L("  addi x10, x10, %llu", (ull)(e->p.kc / e->p.k_unit));
+    L("  li x20, %llu", (ull)npu_ceil_div(e->op->k, e->p.k_unit));
     L("  blt x10, x20, walked%u", id);
     L("  li x10, 0");
     L("  addi x9, x9, 1");
@@ -110,7 +110,7 @@ static void start(struct tsr_text *t, const struct moe_expert_emit *e)
     /* behind the last slab of an expert of no rows before the first: the walk goes on from there */
     L("  li x5, -1");
     L("  li x9, %llu", (ull)(p->chunks - 1));
-    L("  li x10, %llu", (ull)e->op->k);
+    L("  li x10, %llu", (ull)npu_ceil_div(e->op->k, e->p.k_unit));
     L("  wait wait(s%d)", TOTALS);
     advance(t, e, PLACES);
     L("  jmp step1");
@@ -118,17 +118,23 @@ static void start(struct tsr_text *t, const struct moe_expert_emit *e)
 
 /* ---- compute -------------------------------------------------------------------------------- */
 
+/* x20, whose value waits in control memory meanwhile, and x21 take the addresses of scales. */
 static void mma(struct tsr_text *t, const struct moe_expert_emit *e, int acc)
 {
-    L("  mma a=x28, as=x25, b=x29, bs=x26, m=x27, n=x24, k=x31, c=x23, af=%s, bf=%s, acc=%d, "
+    const struct tsr_npu_slab *a = &e->p.a.slab, *b = &e->p.b.slab;
+    if (a->blocked)
+        L("  addi x20, x28, %u", a->scales_at);
+    if (b->blocked)
+        L("  addi x21, x29, %u", b->scales_at);
+    L("  mma a=x28, as=x25, b=x29, bs=x26, m=x27, n=x24, k=x31, c=x23, %s%saf=%s, bf=%s, acc=%d, "
       "across=%u",
-      e->fa, e->fb, acc, e->p.across);
+      a->blocked ? "asc=x20, " : "", b->blocked ? "bsc=x21, " : "", e->fa, e->fb, acc, e->p.across);
 }
 
 static void next_k(struct tsr_text *t, const struct moe_expert_emit *e)
 {
-    L("  addi x28, x28, %u", e->p.kq * e->p.ea);
-    L("  addi x29, x29, %u", e->p.kq * e->p.eb);
+    L("  addi x28, x28, %u", e->p.a.step);
+    L("  addi x29, x29, %u", e->p.b.step);
     L("  addi x30, x30, -%u", e->p.kq);
 }
 
@@ -158,6 +164,8 @@ static void multiply(struct tsr_text *t, const struct moe_expert_emit *e, uint32
     L("bank%u:", id);
     L("  mini x27, x22, %u", p->side);
     L("  add x28, x20, x0");
+    if (p->a.slab.blocked)
+        L("  sd x20, x0, %llu", (ull)moe_expert_saved(e, A_BASE));
     L("  li x29, %llu", (ull)p->b_at[id]);
     L("  add x30, x13, x0");
     L("  mini x31, x30, %u", p->kq);
@@ -171,6 +179,8 @@ static void multiply(struct tsr_text *t, const struct moe_expert_emit *e, uint32
     next_k(t, e);
     L("  blt x0, x30, add%u", id);
     L("banked%u:", id);
+    if (p->a.slab.blocked)
+        L("  ld x20, x0, %llu", (ull)moe_expert_saved(e, A_BASE));
     L("  addi x20, x20, %llu", (ull)(p->side * p->a_pitch));
     L("  addi x23, x23, %u", 256u << p->across);
     L("  addi x22, x22, -%u", p->side);
@@ -293,11 +303,10 @@ static void ask(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id
 {
     moe_expert_share_rows(t, e);
     L("  sd x20, x0, %llu", (ull)moe_expert_word(e, id, 0));
-    L("  li x22, %llu", (ull)e->op->k);
-    L("  sub x22, x22, x10");
-    L("  mini x22, x22, %llu", (ull)e->p.kc);
+    moe_expert_slab_elements(t, e, 22);
     L("  sd x22, x0, %llu", (ull)moe_expert_word(e, id, 1));
-    L("  sd x10, x0, %llu", (ull)moe_expert_word(e, id, 2));
+    L("  muli x22, x10, %u", e->p.k_unit);
+    L("  sd x22, x0, %llu", (ull)moe_expert_word(e, id, 2));
     L("  sd x9, x0, %llu", (ull)moe_expert_word(e, id, 3));
     L("  add x22, x7, x8");
     L("  add x22, x22, x21");
@@ -428,7 +437,7 @@ enum tsr_status tsr_npu_moe_expert(const struct tsr_isa *isa, const struct tsr_c
     enum tsr_status st = moe_expert_plan(isa, chip, op, &e->p, err);
     if (st)
         return st;
-    uint64_t matrix = op->n * op->k * e->p.eb;
+    uint64_t matrix = tsr_npu_slab_bytes(&e->p.b.slab);
     e->up = op->up ? op->up : op->b + matrix;
     e->expert_stride = op->expert_stride     ? op->expert_stride
                        : op->gate && !op->up ? 2 * matrix

@@ -37,6 +37,7 @@ enum moe_expert_saved {
     ROW_MASK,
     SENDER_MASK,
     COLUMN_MASK,
+    A_BASE, /* of the bank in hand, while its register has another use */
     SLAB
 };
 enum {
@@ -45,9 +46,9 @@ enum {
 
 /* x1 first column of the tile, x2 its columns, x3 which sender it is or -1; x4 whether it casts the
  * counts, later the stage. To load: x5 expert, x6 its rows, x7 rows of earlier experts, x8 row, x9
- * chunk, x10 k, x11 whether there is nothing left. To compute: x12 rows, x13 elements of K (0: no
- * slab any more, -1: not yet), x14 k, x15 chunk, x16 row in A and C. x17 output block, x18 x19 bias
- * to load and in use. x20.. temporary. */
+ * chunk, x10 k (in units of k_unit), x11 whether there is nothing left. To compute: x12 rows, x13
+ * elements of K (0: no slab any more, -1: not yet), x14 k, x15 chunk, x16 row in A and C. x17
+ * output block, x18 x19 bias to load and in use. x20.. temporary. */
 struct moe_expert_emit {
     const struct tsr_npu_moe_expert *op;
     struct moe_expert_plan p;
@@ -69,6 +70,8 @@ static inline uint64_t moe_expert_word(const struct moe_expert_emit *e, uint32_t
 
 /* Rows of the block in hand (x6 - x8 at most) of this tile to x20; the first of them to x21. */
 void moe_expert_share_rows(struct tsr_text *t, const struct moe_expert_emit *e);
+/* Elements of K in the slab at x10 to register `to`. */
+void moe_expert_slab_elements(struct tsr_text *t, const struct moe_expert_emit *e, int to);
 /* Asks for the slab at x5..x10 for place `id`: hands the place back to those who cast into it, when
  * its last slab has been used; loads what this tile loads for itself or casts. */
 void moe_expert_load(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t id);

@@ -51,23 +51,60 @@ void moe_expert_share_rows(struct tsr_text *t, const struct moe_expert_emit *e)
     L("  max x20, x20, x0");
 }
 
-/* x25 address of column x25 of the expert, x27 bytes of a row's slab, x28 x29 strides; x30 the
- * slab's elements. */
+void moe_expert_slab_elements(struct tsr_text *t, const struct moe_expert_emit *e, int to)
+{
+    L("  muli x%d, x10, -%u", to, e->p.k_unit);
+    L("  addi x%d, x%d, %llu", to, to, (ull)e->op->k);
+    L("  mini x%d, x%d, %llu", to, to, (ull)e->p.kc);
+}
+
+/* What copies the slab of x<rows> rows from x25 to x<dst>: of plain rows one run each, of a block
+ * format's slabs the rows as one run. Sets x27, x28 and of block formats x22 and `spare`. */
+struct slab_copy {
+    const struct moe_expert_operand *o;
+    int ch, dst, rows, spare;
+};
+
+static void prepare_copy(struct tsr_text *t, const struct moe_expert_emit *e,
+                         const struct slab_copy *c)
+{
+    const struct moe_expert_operand *o = c->o;
+    if (!o->slab.blocked) {
+        L("  muli x27, x30, %u", o->slab.format->bits / 8u);
+        L("  li x28, %llu", (ull)o->row_bytes);
+        return;
+    }
+    L("  li x27, %llu", (ull)o->row_bytes);
+    L("  li x28, %u", o->step);
+    L("  li x%d, %llu", c->spare, (ull)o->slab_bytes);
+    L("  li x22, %llu", (ull)o->slab.slabs);
+    L("  sub x22, x22, x10");
+    L("  mini x22, x22, %llu", (ull)(e->p.kc / e->p.kq));
+}
+
+static void copy(struct tsr_text *t, const struct slab_copy *c, const char *rest)
+{
+    if (c->o->slab.blocked)
+        L("  copy ch=%d, dst=x%d, src=x25, len=x27, n1=x%d, ss1=x27, ds1=x29, n2=x22, ss2=x%d, "
+          "ds2=x28%s",
+          c->ch, c->dst, c->rows, c->spare, rest);
+    else
+        L("  copy ch=%d, dst=x%d, src=x25, len=x27, n1=x%d, ss1=x28, ds1=x29%s", c->ch, c->dst,
+          c->rows, rest);
+}
+
+/* x25 address of column x25 of the expert; x30 the slab's elements, x29 from row to row. */
 static void locate_b(struct tsr_text *t, const struct moe_expert_emit *e)
 {
     const struct moe_expert_plan *p = &e->p;
-    L("  muli x25, x25, %llu", (ull)(e->op->k * p->eb));
+    L("  muli x25, x25, %llu", (ull)p->b.row_bytes);
     L("  muli x26, x5, %llu", (ull)e->expert_stride);
     L("  add x25, x25, x26");
-    L("  muli x26, x10, %u", p->eb);
+    L("  muli x26, x10, %llu", (ull)p->b.slab_bytes);
     L("  add x25, x25, x26");
     L("  li x26, %llu", (ull)e->op->b);
     L("  add x25, x25, x26");
-    L("  li x30, %llu", (ull)e->op->k);
-    L("  sub x30, x30, x10");
-    L("  mini x30, x30, %llu", (ull)p->kc);
-    L("  muli x27, x30, %u", p->eb);
-    L("  li x28, %llu", (ull)(e->op->k * p->eb));
+    moe_expert_slab_elements(t, e, 30);
     L("  li x29, %llu", (ull)p->b_pitch);
 }
 
@@ -108,13 +145,17 @@ static void load_b(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t
         L("  jmp loaded_b%u", id);
         L("columns%u:", id);
     }
-    L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x21, ss1=x28, ds1=x29%s%s", cast,
-      e->op->gate ? "" : full);
+    const struct slab_copy c = {.o = &p->b, .ch = 0, .dst = 31, .rows = 21, .spare = 23};
+    char rest[64];
+    prepare_copy(t, e, &c);
+    snprintf(rest, sizeof rest, "%s%s", cast, e->op->gate ? "" : full);
+    copy(t, &c, rest);
     if (e->op->gate) {
         L("  addi x25, x25, %lld", (long long)(e->up - e->op->b));
         L("  mul x26, x24, x29");
         L("  add x31, x31, x26");
-        L("  copy ch=0, dst=x31, src=x25, len=x27, n1=x21, ss1=x28, ds1=x29%s%s", cast, full);
+        snprintf(rest, sizeof rest, "%s%s", cast, full);
+        copy(t, &c, rest);
     }
     L("loaded_b%u:", id);
 }
@@ -146,18 +187,19 @@ static void cast_a(struct tsr_text *t, const struct moe_expert_emit *e, uint32_t
     L("  jmp cast%u", id);
     L("share%u:", id);
     L("  add x25, x25, x22");
-    L("  muli x25, x25, %llu", (ull)(e->op->k * p->ea));
-    L("  muli x26, x10, %u", p->ea);
+    L("  muli x25, x25, %llu", (ull)p->a.row_bytes);
+    L("  muli x26, x10, %llu", (ull)p->a.slab_bytes);
     L("  add x25, x25, x26");
     L("  li x26, %llu", (ull)e->op->a);
     L("  add x25, x25, x26");
-    L("  muli x27, x30, %u", p->ea);
-    L("  li x28, %llu", (ull)(e->op->k * p->ea));
     L("  li x29, %llu", (ull)p->a_pitch);
     L("  mul x26, x22, x29");
     L("  addi x26, x26, %llu", (ull)p->a_at[id]);
-    L("  copy ch=1, dst=x26, src=x25, len=x27, n1=x23, ss1=x28, ds1=x29, mask=x24, mc=1, p1=s%u",
-      FULL + id);
+    const struct slab_copy c = {.o = &p->a, .ch = 1, .dst = 26, .rows = 23, .spare = 21};
+    char rest[48];
+    prepare_copy(t, e, &c);
+    snprintf(rest, sizeof rest, ", mask=x24, mc=1, p1=s%u", FULL + id);
+    copy(t, &c, rest);
     L("cast%u:", id);
 }
 

@@ -38,8 +38,8 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *
                   struct moe_expert_plan *p)
 {
     uint64_t line = chip->tile.line_bytes, at = 0;
-    p->a_pitch = pitch(p->kc * p->ea, line);
-    p->b_pitch = pitch(p->kc * p->eb, line);
+    p->a_pitch = pitch(p->kc / p->kq * p->a.step, line);
+    p->b_pitch = pitch(p->kc / p->kq * p->b.step, line);
     p->counts_at = take(&at, p->parts * p->expert_pitch, line);
     p->sums_at = take(&at, 2 * p->expert_pitch, line);
     for (uint32_t i = 0; i < p->places; i++) {
@@ -57,17 +57,23 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *
     return at <= chip->tile.tsram_bytes;
 }
 
-/* The largest slab up to SLAB_BYTES that fits; whole rows of K, then whole HBM segments of a row,
- * are read best. */
+/* Elements of K whose reads of B are as good as they get: whole HBM segments of a row; a block
+ * format's rows are one run anyhow. */
+static uint64_t good_run(const struct moe_expert_plan *p)
+{
+    return p->b.slab.blocked ? p->kq : SEGMENT / (p->b.slab.format->bits / 8u);
+}
+
+/* The largest slab up to SLAB_BYTES that fits; whole rows of K, then good runs are read best. */
 static bool choose_slab(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *op,
                         struct moe_expert_plan *p)
 {
-    uint64_t row = p->two * p->nc * p->eb, segment = SEGMENT / p->eb;
+    uint64_t row = p->two * p->nc * p->b.slab.line_bytes, segment = good_run(p);
     for (uint64_t s = 1; s <= op->k; s++) {
         uint64_t unit = s > 1 && op->k / s >= 2 * segment ? segment : p->kq;
         unit = unit < p->kq ? p->kq : unit;
         p->kc = npu_round_up(npu_ceil_div(op->k, s), unit);
-        bool small = p->kc * row <= SLAB_BYTES || p->kc <= segment || p->kc <= p->kq;
+        bool small = p->kc / p->kq * row <= SLAB_BYTES || p->kc <= segment || p->kc <= p->kq;
         if (small && place(chip, op, p))
             return true;
         if (p->kc <= p->kq)
@@ -82,7 +88,7 @@ static bool fill(const struct tsr_chip *chip, const struct tsr_npu_moe_expert *o
                  struct moe_expert_plan *p)
 {
     uint32_t banks = (uint32_t)npu_ceil_div(p->tile_rows, p->side);
-    uint64_t good = least(op->k, 2 * SEGMENT / p->eb);
+    uint64_t good = least(op->k, 2 * good_run(p));
     for (int any = 0; any < 2; any++)
         for (uint32_t spare = 3; spare > 0; spare--) {
             p->places = spare > 2 ? MOE_EXPERT_PLACES : 2;
@@ -135,12 +141,12 @@ static uint64_t cost(const struct tsr_chip *chip, const struct tsr_npu_moe_exper
     uint64_t d = chip->tile.ttu.dim, cols = p->two * p->nc;
     uint64_t blocks = npu_ceil_div(rows, p->gy * p->tile_rows), block = npu_ceil_div(rows, blocks);
     uint64_t mine = npu_round_up(npu_ceil_div(block, p->gy), d);
-    uint64_t tensor = mine / d * npu_ceil_div(cols, d) * k / chip->tile.ttu.r16;
+    uint64_t tensor = mine / d * npu_ceil_div(cols, d) * k / p->lanes;
     uint64_t fetch = npu_ceil_div(mine, p->side) * larger(cols, least(mine, p->side)) * k / p->kq;
-    uint64_t port = (mine * p->ea + cols * p->eb) * k / chip->tile.port_bytes;
+    uint64_t row_a = k * p->a.slab.line_bytes / p->kq, row_b = k * p->b.slab.line_bytes / p->kq;
+    uint64_t port = (mine * row_a + cols * row_b) / chip->tile.port_bytes;
     uint64_t pins = (uint64_t)h->stacks * h->channels * h->channel_bits / 4;
-    uint64_t hbm =
-        (p->gx * cols * p->eb + block * p->ea) * k * h->clock_den / (pins * h->clock_num);
+    uint64_t hbm = (p->gx * cols * row_b + block * row_a) * h->clock_den / (pins * h->clock_num);
     (void)op;
     return blocks * p->chunks * larger(larger(tensor, fetch), larger(port, hbm));
 }
@@ -189,19 +195,51 @@ static enum tsr_status check(const struct tsr_isa *isa, const struct tsr_npu_moe
                              "allowed are 1 to 2^24 thrice, 1 to 256, 1 to experts",
                              (ull)op->tokens, (ull)op->n, (ull)op->k, (ull)op->experts,
                              (ull)op->top_k);
-    bool ok = a->width_class && b->width_class && a->bits % 8 == 0 && b->bits % 8 == 0 &&
-              a->block <= 1 && b->block <= 1 && a->family == TSR_FAMILY_FLOAT &&
-              b->family == TSR_FAMILY_FLOAT;
-    if (!ok || !npu_float_size(isa, op->c_format))
+    if (a->family == TSR_FAMILY_INT || !npu_float_size(isa, op->c_format))
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "moe_expert: %s by %s to %s, plain float formats are allowed", a->name,
-                             b->name, isa->formats[op->c_format].name);
+                             "moe_expert: %s by %s to %s, float and block formats are allowed, "
+                             "results f32, bf16, f16",
+                             a->name, b->name, isa->formats[op->c_format].name);
     if (op->gate && !npu_gate_known(&gate))
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "moe_expert: silu, tanh gelu and clamped swiglu are allowed");
-    p->ea = a->bits / 8;
-    p->eb = b->bits / 8;
     p->ec = npu_float_size(isa, op->c_format);
+    return TSR_OK;
+}
+
+static enum tsr_status operand(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                               enum tsr_dtype own, enum tsr_dtype partner, uint64_t rows,
+                               uint64_t k, struct moe_expert_operand *o, struct tsr_error *err)
+{
+    enum tsr_status st = tsr_npu_slab_plan(isa, chip, own, partner, rows, k, &o->slab, err);
+    if (st)
+        return st;
+    o->row_bytes = o->slab.unit_bytes;
+    o->step = o->slab.blocked ? chip->tile.line_bytes : o->slab.line_bytes;
+    return TSR_OK;
+}
+
+static enum tsr_status operands(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                const struct tsr_npu_moe_expert *op, struct moe_expert_plan *p,
+                                struct tsr_error *err)
+{
+    const struct tsr_ttu_config *t = &chip->tile.ttu;
+    enum tsr_status st =
+        operand(isa, chip, op->a_format, op->b_format, op->tokens * op->top_k, op->k, &p->a, err);
+    if (!st)
+        st = operand(isa, chip, op->b_format, op->a_format, op->n, op->k, &p->b, err);
+    if (st)
+        return st;
+    uint8_t wa = p->a.slab.format->width_class, wb = p->b.slab.format->width_class;
+    uint8_t w = wa > wb ? wa : wb;
+    p->lanes = w == 16 ? t->r16 : w == 9 ? t->r9 : t->r6;
+    p->kq = p->a.slab.ks;
+    p->k_unit = p->a.slab.blocked || p->b.slab.blocked ? p->kq : 1;
+    struct moe_expert_operand *both[] = {&p->a, &p->b};
+    for (int i = 0; i < 2; i++)
+        both[i]->slab_bytes = both[i]->slab.blocked ? both[i]->slab.rows * both[i]->slab.unit_bytes
+                              : p->k_unit > 1       ? both[i]->slab.line_bytes
+                                                    : both[i]->slab.format->bits / 8u;
     return TSR_OK;
 }
 
@@ -213,8 +251,10 @@ enum tsr_status moe_expert_plan(const struct tsr_isa *isa, const struct tsr_chip
     enum tsr_status st = check(isa, op, p, err);
     if (st)
         return st;
+    st = operands(isa, chip, op, p, err);
+    if (st)
+        return st;
     p->parts = tsr_npu_moe_parts(chip, op->tokens);
-    p->kq = chip->tile.line_bytes / (p->ea > p->eb ? p->ea : p->eb);
     p->expert_pitch = 4 * npu_round_up(op->experts, chip->tile.tvp.lanes);
     if (8 * npu_ceil_div(op->experts, 2) + MOE_EXPERT_SAVED > chip->tile.control_bytes ||
         !layout(chip, op, p))

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The grouped matmul against sums in double. u = 2^-24.
  *
- * A product of `k` terms takes ceil(k / R) steps. A step rounds once to f32, at most u of the sum
- * of magnitudes S; cutting its products loses at most R 2^-30 of its largest one (bf16: G = 16 bits
- * below the lowest of 15 or more). So e <= (steps u + R 2^-30) S, and u (S + |bias|) with a bias.
+ * operand.c says how far the chip's sums may lie from exact ones; a bias adds u of their size.
  * Gate: errors of gate and up pass with |act'| < 1.15 and |act|; the activation adds what
  * suite_activation.c derives. Multiples of 1/2 within +-2 without gate stay exact. */
 #include <math.h>
@@ -12,6 +10,7 @@
 
 #include "kernels/npu/moe.h"
 #include "kernels/ref.h"
+#include "sim/suite/operand.h"
 #include "sim/suite/routing.h"
 
 static const double limit = 7.0, alpha = 1.702;
@@ -25,7 +24,8 @@ struct expert_case {
 
 struct tensors {
     struct suite_routing r;
-    float *a, *b, *bias, *c, *want; /* b, bias: gate, then up, expert by expert */
+    struct suite_operand a, *b; /* b: an expert's gate, its up, the next expert's */
+    float *bias, *c, *want;     /* bias likewise */
     double *bound;
     size_t both; /* rows of an expert's b */
 };
@@ -34,30 +34,24 @@ static bool make(struct suite *s, const struct expert_case *c, struct tensors *v
                  struct tsr_error *err)
 {
     v->both = c->n * (c->gate >= 0 ? 2 : 1);
-    v->a = suite_alloc(s, 4 * v->r.slots * c->k, err);
-    v->b = suite_alloc(s, 4 * c->experts * v->both * c->k, err);
+    v->b = suite_alloc(s, 2 * c->experts * sizeof *v->b, err);
     v->bias = suite_alloc(s, 4 * c->experts * v->both, err);
     v->c = suite_alloc(s, 4 * v->r.slots * c->n, err);
     v->want = suite_alloc(s, 4 * v->r.slots * c->n, err);
     v->bound = suite_alloc(s, 8 * v->r.slots * c->n, err);
-    return v->a && v->b && v->bias && v->c && v->want && v->bound;
+    return v->b && v->bias && v->c && v->want && v->bound;
 }
 
-/* Row `r` times column `j` of its expert's b. */
+/* Row `r` times column `j` of its expert's b, its gate's columns before its up's. */
 static double dot(const struct suite *s, const struct expert_case *c, const struct tensors *v,
                   size_t r, size_t j, double *err)
 {
-    double lanes = s->chip->tile.ttu.r16, sum = 0, size = 0;
-    size_t row = v->r.expert[r] * v->both + j;
-    const float *a = v->a + r * c->k, *b = v->b + row * c->k;
-    for (size_t i = 0; i < c->k; i++) {
-        sum += (double)a[i] * b[i];
-        size += fabs((double)a[i] * b[i]);
-    }
-    *err = (ceil((double)c->k / lanes) * 0x1p-24 + lanes * 0x1p-30) * size;
+    double sum;
+    size_t parts = v->both / c->n, expert = v->r.expert[r];
+    suite_operand_dot(s, &v->a, r, &v->b[expert * parts + j / c->n], j % c->n, &sum, err);
     if (c->bias) {
-        sum += v->bias[row];
-        *err += 0x1p-24 * (size + fabs(v->bias[row]));
+        sum += v->bias[expert * v->both + j];
+        *err += 0x1p-24 * (fabs(sum) + *err);
     }
     return sum;
 }
@@ -94,17 +88,46 @@ static void reference(struct suite *s, const struct expert_case *c, struct tenso
         }
 }
 
+/* All experts' matrices, one behind the other. */
+static enum tsr_status place_b(struct suite *s, const struct expert_case *c, struct tensors *v,
+                               uint64_t *address, struct tsr_error *err)
+{
+    size_t n = c->experts * (v->both / c->n), bytes = 0;
+    enum suite_values kind = c->exact ? SUITE_SMALL : SUITE_UNIT;
+    uint8_t *image = NULL;
+    for (size_t i = 0; i < n; i++) {
+        enum tsr_status st = suite_operand_plan(s, c->b, c->a, c->n, c->k, &v->b[i], err);
+        bytes = st ? 0 : tsr_npu_slab_bytes(&v->b[i].slab);
+        if (!st && !image && !(image = suite_alloc(s, n * bytes, err)))
+            st = TSR_INTERNAL;
+        if (!st)
+            st = suite_operand_fill(s, &v->b[i], kind, image + i * bytes, err);
+        if (st)
+            return st;
+    }
+    return suite_place_bytes(s, SUITE_IN, image, n * bytes, address, err);
+}
+
+static enum tsr_status place_a(struct suite *s, const struct expert_case *c, struct tensors *v,
+                               uint64_t *address, struct tsr_error *err)
+{
+    enum tsr_status st = suite_operand_plan(s, c->a, c->b, v->r.slots, c->k, &v->a, err);
+    size_t bytes = st ? 0 : tsr_npu_slab_bytes(&v->a.slab);
+    uint8_t *image = st ? NULL : suite_alloc(s, bytes, err);
+    if (!image)
+        return st ? st : TSR_INTERNAL;
+    st = suite_operand_fill(s, &v->a, c->exact ? SUITE_SMALL : SUITE_UNIT, image, err);
+    return st ? st : suite_place_bytes(s, SUITE_IN, image, bytes, address, err);
+}
+
 static enum tsr_status place(struct suite *s, const struct expert_case *c, struct tensors *v,
                              struct tsr_npu_moe_expert *op, struct tsr_error *err)
 {
-    const struct tsr_format *fa = suite_format(s, c->a), *fb = suite_format(s, c->b);
-    enum suite_values kind = c->exact ? SUITE_SMALL : SUITE_UNIT;
-    suite_fill(s, fa, kind, v->a, v->r.slots * c->k);
-    suite_fill(s, fb, kind, v->b, c->experts * v->both * c->k);
-    suite_fill(s, suite_format(s, TSR_F32), kind, v->bias, c->experts * v->both);
-    enum tsr_status st = suite_place(s, SUITE_IN, fa, v->a, v->r.slots * c->k, &op->a, err);
+    suite_fill(s, suite_format(s, TSR_F32), c->exact ? SUITE_SMALL : SUITE_UNIT, v->bias,
+               c->experts * v->both);
+    enum tsr_status st = place_a(s, c, v, &op->a, err);
     if (!st)
-        st = suite_place(s, SUITE_IN, fb, v->b, c->experts * v->both * c->k, &op->b, err);
+        st = place_b(s, c, v, &op->b, err);
     if (!st && c->bias) {
         st = suite_place(s, SUITE_IN, suite_format(s, TSR_F32), v->bias, c->experts * v->both,
                          &op->bias, err);
@@ -119,11 +142,11 @@ static enum tsr_status place(struct suite *s, const struct expert_case *c, struc
 static enum tsr_status one(struct suite *s, const struct expert_case *c, struct tsr_error *err)
 {
     static const char *const gates[] = {"silu", "gelu", "gelu tanh", "swiglu clamp"};
-    char label[64];
+    char label[80];
     struct tensors v;
-    snprintf(label, sizeof label, "%zu tokens %zu experts top %zu%s%s%s", c->tokens, c->experts,
-             c->top_k, c->gate >= 0 ? " " : "", c->gate >= 0 ? gates[c->gate] : "",
-             c->bias ? " bias" : "");
+    snprintf(label, sizeof label, "by %s, %zu tokens %zu experts top %zu%s%s%s",
+             suite_format(s, c->a)->name, c->tokens, c->experts, c->top_k, c->gate >= 0 ? " " : "",
+             c->gate >= 0 ? gates[c->gate] : "", c->bias ? " bias" : "");
     enum tsr_status st =
         suite_begin(s, suite_format(s, c->b), c->tokens * c->top_k, c->n, c->k, label, err);
     if (!st)
@@ -181,6 +204,12 @@ enum tsr_status suite_moe_expert(struct suite *s, struct tsr_error *err)
         {300, 16, 2, 50, 48, TSR_BF16, TSR_BF16, TSR_BF16, CLAMP, true, false},
         {88, 8, 2, 19, 86, TSR_BF16, TSR_BF16, TSR_BF16, SILU, false, false},
         {1100, 2, 1, 9, 18, TSR_BF16, TSR_BF16, TSR_F32, NONE, true, true},
+        {33, 4, 2, 40, 130, TSR_BF16, TSR_MX6, TSR_BF16, SILU, false, false},
+        {9, 8, 2, 70, 300, TSR_MX9, TSR_MX9, TSR_BF16, CLAMP, true, false},
+        {90, 2, 1, 65, 257, TSR_MX6, TSR_MX6, TSR_F32, NONE, false, true},
+        {40, 3, 2, 37, 1100, TSR_MX9, TSR_MXF4, TSR_F32, NONE, true, true},
+        {5, 4, 2, 17, 33, TSR_MXF8E4M3, TSR_F8E4M3, TSR_BF16, GELU, false, false},
+        {33, 4, 2, 24, 96, TSR_NVF4, TSR_Q4_0, TSR_BF16, SILU, false, false},
     };
     if (s->shape.m) {
         enum tsr_dtype f = s->format ? (enum tsr_dtype)s->format->code : TSR_BF16;
