@@ -97,6 +97,7 @@ struct tsr_control_source {
     void *self;
 };
 
+struct tsr_observer;
 struct tsr_trace; /* what to_control read in a full or functional run */
 
 struct tsr_run_options {
@@ -111,6 +112,7 @@ struct tsr_run_options {
     void (*retired)(void *self, uint32_t tile, enum tsr_queue q, uint32_t pc, uint64_t start,
                     uint64_t end);
     void *retired_self;
+    const struct tsr_observer *observer; /* sim/core/observe.h: for lock-step; may be null */
 };
 
 struct tsr_sim;

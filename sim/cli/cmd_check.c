@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/cli/cli.h"
+#include "sim/cli/rtl.h"
 #include "sim/suite/suite.h"
 
 enum {
@@ -170,8 +171,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     struct tsr_chip chip;
     const char *target = cli_text(c, "target"), *shape = cli_text(c, "shape");
     if (target && strcmp(target, "rtl") == 0)
-        return tsr_error_set(err, TSR_USAGE,
-                             "--target rtl: tessera-rtl is not built; allowed: sim");
+        return cli_check_rtl(c, err);
     enum tsr_status st = cli_isa(c, &k.suite.isa, err);
     if (st == TSR_OK)
         st = cli_chip(c, &chip, err);
@@ -217,7 +217,11 @@ const struct cli_command cmd_check = {
     .words = CLI_WORDS_KERNEL,
     .options = options,
     .run = run,
-    .notes = "Each case runs three times: with values, cycles and the race check; for the cycles\n"
-             "alone, which must be the same; for the values alone, likewise. KERNEL is a name or\n"
-             "all (the default). A kernel that disagrees ends with exit code 1, a fault with 4.\n",
+    .notes =
+        "Each case runs three times: with values, cycles and the race check; for the cycles\n"
+        "alone, which must be the same; for the values alone, likewise. KERNEL is a name or\n"
+        "all (the default). A kernel that disagrees ends with exit code 1, a fault with 4.\n"
+        "--target rtl runs the programs on the simulator and on the RTL of tile 0 in lock-step:\n"
+        "every retired instruction, write and semaphore change in value and cycle. Programs that\n"
+        "need a unit which is not built count as not_run.\n",
 };

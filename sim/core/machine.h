@@ -519,6 +519,8 @@ void exec_dma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in);
 
 /* sim.c: nothing queued, running or to run */
 bool run_complete(const struct tsr_sim *s);
+void show_retired(const struct tsr_sim *s, const struct tile *t, enum tsr_queue q,
+                  const struct unit_insn *in, uint64_t cycle);
 /* functional.c: a run without time. */
 void run_functional(struct tsr_sim *s);
 

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Semaphores, and the books of who waited why. */
 #include "sim/core/machine.h"
+#include "sim/core/observe.h"
 #include "sim/core/race.h"
+
+static void show(const struct tsr_sim *s, const struct tile *t, uint32_t id, uint64_t cycle)
+{
+    if (observed(s))
+        tell(s, (struct observation){.kind = OBS_SEM,
+                                     .tile = t->id,
+                                     .reg = id,
+                                     .value = t->sem[id].count,
+                                     .cycle = cycle});
+}
 
 bool sems_ready(const struct tile *t, const struct uop *u)
 {
@@ -26,6 +37,7 @@ void sems_consume(struct tsr_sim *s, struct tile *t, enum tsr_queue q, struct un
             raise_fault(s, TSR_FAULT_SEMAPHORE_CONSUMER, cycle, t->id, q, in->pc,
                         "waits for s%u, whose consumer is declared otherwise", w.id);
         t->sem[w.id].count -= w.amount;
+        show(s, t, w.id, cycle);
         race_consumed(s, t, q, in, w.id, w.amount);
     }
     race_start(s, t, q, in);
@@ -53,6 +65,7 @@ void sem_post(struct tsr_sim *s, struct tile *from, enum tsr_queue q, const stru
                     "s%u counts more than %u", id, s->chip->tile.semaphore_max);
     m->blame = blame;
     m->last_post = cycle;
+    show(s, to, id, cycle);
     race_posted(s, from, q, in, to, id);
 }
 

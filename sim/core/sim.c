@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/core/machine.h"
+#include "sim/core/observe.h"
 #include "sim/core/race.h"
 
 enum {
@@ -179,6 +180,14 @@ static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
     return TSR_OK;
 }
 
+void show_retired(const struct tsr_sim *s, const struct tile *t, enum tsr_queue q,
+                  const struct unit_insn *in, uint64_t cycle)
+{
+    if (observed(s))
+        tell(s, (struct observation){
+                    .kind = OBS_RETIRE, .tile = t->id, .queue = q, .pc = in->pc, .cycle = cycle});
+}
+
 static void unit_end(struct tsr_sim *s, const struct event *e)
 {
     struct tile *t = &s->tile[e->tile];
@@ -191,6 +200,7 @@ static void unit_end(struct tsr_sim *s, const struct event *e)
     race_end(s, in);
     if (q != TSR_Q_TVP)
         s->stats.instructions[q]++;
+    show_retired(s, t, q, in, e->time);
     if (s->opt.retired)
         s->opt.retired(s->opt.retired_self, t->id, q, in->pc, qu->active_start[e->b], e->time);
     in->u = NULL;
@@ -218,6 +228,13 @@ static void remote_post(struct tsr_sim *s, const struct event *e)
                     "s%u counts more than %u", e->a, s->chip->tile.semaphore_max);
     m->blame = TSR_WAIT_SEMAPHORE;
     m->last_post = e->time;
+    if (observed(s)) {
+        struct observation o = {.kind = OBS_REMOTE, .tile = t->id, .reg = e->a, .cycle = e->time};
+        tell(s, o);
+        o.kind = OBS_SEM;
+        o.value = m->count;
+        tell(s, o);
+    }
     t->end = e->time > t->end ? e->time : t->end;
     mark_dirty(s, t);
 }

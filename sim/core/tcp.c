@@ -5,6 +5,7 @@
 
 #include "isa/expr.h"
 #include "sim/core/machine.h"
+#include "sim/core/observe.h"
 #include "sim/core/race.h"
 
 enum {
@@ -126,6 +127,26 @@ static void consume_and_post(struct tsr_sim *s, struct tile *t, const struct uop
     race_end(s, &in);
 }
 
+static void show(struct tsr_sim *s, const struct tile *t, const struct uop *u, uint32_t pc,
+                 uint64_t t0)
+{
+    const struct tcp *p = &t->tcp;
+    bool writes = u->exec == EX_ALU || u->exec == EX_LOAD;
+    struct observation o = {.kind = OBS_TCP, .tile = t->id, .pc = pc, .cycle = t0};
+    if (writes && u->d) {
+        o.reg = u->d;
+        o.value = (uint64_t)p->x[u->d];
+    }
+    tell(s, o);
+    if (u->exec != EX_STORE)
+        return;
+    o.kind = OBS_STORE;
+    o.address = (uint64_t)p->x[u->reg[0]] + (uint64_t)u->imm[0];
+    o.value = (uint64_t)p->x[u->reg[1]];
+    o.bytes = (uint32_t)u->imm[1];
+    tell(s, o);
+}
+
 /* One instruction at p->t; false if the TCP cannot go on now. */
 static bool step(struct tsr_sim *s, struct tile *t, uint64_t now)
 {
@@ -199,6 +220,8 @@ static bool step(struct tsr_sim *s, struct tile *t, uint64_t now)
         advance(p, pc + 1);
     }
     s->stats.instructions[TSR_Q_TCP]++;
+    if (observed(s))
+        show(s, t, u, pc, t0);
     account(s, q, TSR_Q_TCP, p->t, TSR_WAIT_BUSY);
     if (s->opt.retired)
         s->opt.retired(s->opt.retired_self, t->id, TSR_Q_TCP, pc, t0, p->t - 1);

@@ -89,13 +89,18 @@ static enum tsr_status three_runs(struct suite *s, const struct tsr_program *p,
                                   struct tsr_trace *trace, struct tsr_error *err)
 {
     struct suite_case *c = s->now;
-    struct tsr_run_options full = {.mode = TSR_MODE_FULL, .check_races = true, .record = trace};
+    struct tsr_run_options full = {.mode = TSR_MODE_FULL,
+                                   .check_races = true,
+                                   .record = trace,
+                                   .observer = s->observer};
     struct tsr_run_options timing = {.mode = TSR_MODE_TIMING, .replay = trace};
     struct tsr_run_options functional = {.mode = TSR_MODE_FUNCTIONAL};
     struct tsr_stats t = {0};
     enum tsr_status st = tsr_sim_run(c->sim[SUITE_FULL], p, &full, &c->stats, NULL, err);
     if (st != TSR_OK)
         return st;
+    if (s->ran)
+        s->ran(s->ran_self, p, &c->stats);
     c->programs++;
     c->cycles += c->stats.cycles;
     for (int q = 0; q < TSR_QUEUES; q++)

@@ -44,6 +44,10 @@ struct suite {
     bool thorough; /* the kernel's long list of shapes, where it has one */
     void (*report)(void *self, const struct suite_result *r); /* may be null */
     void *report_self;
+    /* Looks at the full runs; `ran` is called after each that ended well. Both may be null. */
+    const struct tsr_observer *observer;
+    void (*ran)(void *self, const struct tsr_program *p, const struct tsr_stats *stats);
+    void *ran_self;
     /* Sums over all cases. */
     uint64_t cases, failed_cases, refused, programs, instructions, cycles, mismatches;
     /* The running case; sim/suite/suite.c alone touches it. */

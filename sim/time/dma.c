@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/core/observe.h"
 #include "sim/core/race.h"
 #include "sim/time/dma.h"
 
@@ -51,6 +52,7 @@ static void complete(struct tsr_sim *s, struct tile *t, unsigned ch, struct desc
     account(s, qu, q, now + 1,
             d->blame == TSR_WAIT_SEMAPHORE ? TSR_WAIT_OPERAND_PORT : (enum tsr_wait)d->blame);
     s->stats.instructions[q]++;
+    show_retired(s, t, q, &d->in, now);
     if (s->opt.retired)
         s->opt.retired(s->opt.retired_self, t->id, q, d->in.pc, d->start, now);
     if (u->exec == EX_COPY && u->imm[COPY_MC]) { /* p1 was posted at the destinations */
@@ -134,6 +136,13 @@ void cast_posts(struct tsr_sim *s, struct tile *from, unsigned ch, struct tile *
         d->cast_left[to->id] = CAST_POSTED;
         if (s->values)
             exec_cast(s, from, to, &d->in);
+        if (d->in.u->post[1].amount && observed(s))
+            tell(s, (struct observation){.kind = OBS_REMOTE,
+                                         .tile = to->id,
+                                         .queue = (enum tsr_queue)(TSR_Q_DMA0 + ch),
+                                         .pc = d->in.pc,
+                                         .reg = d->in.u->post[1].id,
+                                         .cycle = now});
         if (d->in.u->post[1].amount)
             sem_post(s, from, (enum tsr_queue)(TSR_Q_DMA0 + ch), &d->in, to, d->in.u->post[1].id,
                      now, blame);

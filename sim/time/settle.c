@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can start: called for a tile after the events of cycle now - 1, decides for cycle `now`. */
-#include "sim/core/machine.h"
+#include "sim/core/observe.h"
 
 void mark_pump(struct tsr_sim *s, struct tile *t)
 {
@@ -37,9 +37,13 @@ static void start_one(struct tsr_sim *s, struct tile *t, enum tsr_queue id, uint
         return;
     uint64_t when;
     uint8_t blame = sems_blame(t, in->u, &when);
+    if (id >= TSR_Q_DMA0 ? t->dma.ch[id - TSR_Q_DMA0].count == MAX_DESCRIPTORS
+                         : q->n_active == MAX_ACTIVE)
+        return; /* one that ends will bring us back */
+    if (observed(s))
+        tell(s, (struct observation){
+                    .kind = OBS_START, .tile = t->id, .queue = id, .pc = in->pc, .cycle = now});
     if (id >= TSR_Q_DMA0) {
-        if (t->dma.ch[id - TSR_Q_DMA0].count == MAX_DESCRIPTORS)
-            return;
         struct unit_insn copy = *in;
         sems_consume(s, t, id, &copy, now);
         account_wait(s, t, id, &copy, now, blame, when);
@@ -47,8 +51,6 @@ static void start_one(struct tsr_sim *s, struct tile *t, enum tsr_queue id, uint
         start_dma(s, t, id - TSR_Q_DMA0, &copy, now);
         return;
     }
-    if (q->n_active == MAX_ACTIVE)
-        return; /* one that ends will bring us back */
     struct unit_insn copy = *in;
     sems_consume(s, t, id, &copy, now);
     account_wait(s, t, id, &copy, now, blame, when);

@@ -90,8 +90,8 @@ static int primitives(Vbench &v, uint64_t count)
             v.pb_i = x[1];
             v.pc_i = x[2];
             v.eval();
-            wrong += !same(prim_names[p], x, v.d_o,
-                           tsr_num_primitive_apply(index, x[0], x[1], x[2]));
+            wrong +=
+                !same(prim_names[p], x, v.d_o, tsr_num_primitive_apply(index, x[0], x[1], x[2]));
         }
         bad += wrong;
     }

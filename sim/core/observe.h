@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run shows to whoever compares it with hardware, cycle by cycle. Costs a test of a pointer
+ * where nobody looks. Observations of one kind and tile come in the order of their effect, but
+ * kinds do not come in the order of cycles: the TCP runs ahead. After a fault some lie beyond its
+ * cycle. */
+#ifndef TESSERA_SIM_CORE_OBSERVE_H
+#define TESSERA_SIM_CORE_OBSERVE_H
+
+#include "sim/core/machine.h"
+
+enum observed {
+    OBS_TCP,    /* a word retired; cycle: of its issue; reg, value: what it wrote, if reg */
+    OBS_STORE,  /* the TCP stored `bytes` of value at `address` of control memory */
+    OBS_START,  /* queue, pc */
+    OBS_RETIRE, /* queue, pc; cycle: in which its posts take effect */
+    OBS_SEM,    /* reg: the semaphore, value: its count, until the next one of the cycle */
+    OBS_REMOTE, /* semaphore reg was posted from outside, for queue and pc of the source */
+    OBS_KINDS
+};
+
+struct observation {
+    enum observed kind;
+    uint32_t tile, pc, reg, bytes;
+    enum tsr_queue queue;
+    uint64_t cycle, value, address;
+    const uint8_t *data;
+};
+
+struct tsr_observer {
+    void *self;
+    void (*tell)(void *self, const struct observation *o);
+};
+
+static inline bool observed(const struct tsr_sim *s)
+{
+    return __builtin_expect(s->opt.observer != NULL, 0);
+}
+
+static inline void tell(const struct tsr_sim *s, struct observation o)
+{
+    s->opt.observer->tell(s->opt.observer->self, &o);
+}
+
+#endif

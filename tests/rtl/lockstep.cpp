@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/rtl/lockstep.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <memory>
+
+#include "Vtsr_bench.h"
+#include "verilated.h"
+#ifdef TESSERA_WAVE
+#include "verilated_fst_c.h"
+#endif
+
+namespace
+{
+
+enum {
+    FAULT_NOT_BUILT = 15,
+    TAIL_CYCLES = 16,
+    REMOTE_LANES = 8
+};
+
+// A field of a port of any width; ports lie in memory lowest word first.
+template <typename T> uint64_t field(const T &port, unsigned lsb, unsigned width)
+{
+    const auto *p = reinterpret_cast<const uint8_t *>(&port);
+    uint64_t v = 0;
+    for (unsigned i = 0; i < width; i += 8)
+        v |= uint64_t{p[(lsb + i) / 8]} << i;
+    return v;
+}
+
+template <typename T> void set_field(T &port, unsigned lsb, unsigned width, uint64_t v)
+{
+    auto *p = reinterpret_cast<uint8_t *>(&port);
+    for (unsigned i = 0; i < width; i += 8)
+        p[(lsb + i) / 8] = static_cast<uint8_t>(v >> i);
+}
+
+class bench
+{
+  public:
+    bench(struct lockstep *l, const tsr_program *p, const rtl_record *r)
+        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_))
+    {
+#ifdef TESSERA_WAVE
+        if (l->wave) {
+            context_.traceEverOn(true);
+            top_->trace(&fst_, 99);
+            fst_.open(l->wave);
+        }
+#endif
+    }
+    verdict run();
+
+  private:
+    void clock();
+    void host(unsigned what, unsigned addr, uint64_t low, uint64_t high = 0);
+    void load();
+    void drive();
+    void compare();
+    void compare_tcp();
+    void compare_queues();
+    void compare_semaphores();
+    void compare_fault();
+    void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
+    const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
+    void take(rtl_kind k)
+    {
+        next_[k]++;
+    }
+    std::string word(uint32_t pc) const;
+    void screen();
+
+    struct lockstep *l_;
+    const tsr_program *p_;
+    const rtl_record *r_;
+    VerilatedContext context_;
+    std::unique_ptr<Vtsr_bench> top_;
+#ifdef TESSERA_WAVE
+    VerilatedFstC fst_;
+#endif
+    uint64_t time_ = 0, cycle_ = 0, retired_ = 0;
+    size_t next_[RTL_KINDS] = {};
+    size_t next_x_ = 0;            // in the TCP's stream: the next that writes a register
+    std::deque<std::string> last_; // what the RTL did lately
+    std::string difference_;
+};
+
+void bench::clock()
+{
+    top_->clk_i = 0;
+    top_->eval();
+#ifdef TESSERA_WAVE
+    if (l_->wave)
+        fst_.dump(time_);
+#endif
+    time_++;
+}
+
+void bench::host(unsigned what, unsigned addr, uint64_t low, uint64_t high)
+{
+    top_->host_valid_i = 1;
+    top_->host_what_i = what;
+    top_->host_addr_i = addr;
+    set_field(top_->host_data_i, 0, 64, low);
+    set_field(top_->host_data_i, 64, 64, high);
+    clock();
+    top_->clk_i = 1;
+    top_->eval();
+    top_->host_valid_i = 0;
+}
+
+void bench::load()
+{
+    top_->rst_ni = 0;
+    clock();
+    top_->clk_i = 1;
+    top_->eval();
+    top_->rst_ni = 1;
+    for (uint32_t i = 0; i < p_->n_tcp; i++)
+        host(0, i, p_->tcp[i].w[0], p_->tcp[i].w[1]);
+    for (uint32_t i = 0; i < p_->n_tvp; i++)
+        host(1, i, p_->tvp[i]);
+    for (uint32_t i = 0; p_->control && p_->control[r_->tile] && i < p_->control_bytes[r_->tile];
+         i += 8) {
+        uint64_t v = 0;
+        memcpy(&v, p_->control[r_->tile] + i, std::min(8u, p_->control_bytes[r_->tile] - i));
+        host(2, i, v);
+    }
+    for (unsigned i = 0; p_->args && i < TSR_LAUNCH_REGS; i++)
+        host(3, i + 1, static_cast<uint64_t>(p_->args[r_->tile][i]));
+    for (unsigned i = 0; i < l_->chip->tile.semaphores; i++)
+        host(4, i, p_->consumer[i] < TSR_QUEUES ? p_->consumer[i] : 15);
+    host(5, 0, p_->n_tcp | uint64_t{p_->n_tvp} << 32);
+}
+
+const rtl_event *bench::due(rtl_kind k)
+{
+    const rtl_stream *s = &r_->stream[k];
+    return next_[k] < s->n && s->e[next_[k]].cycle == cycle_ ? &s->e[next_[k]] : nullptr;
+}
+
+std::string bench::word(uint32_t pc) const
+{
+    char text[256] = "no word of the program";
+    tsr_insn in;
+    tsr_error err;
+    if (pc < p_->n_tcp) {
+        if (tsr_decode(l_->isa, TSR_STREAM_TCP, p_->tcp[pc], &in, &err) == TSR_OK)
+            tsr_disassemble_insn(l_->isa, &in, text, sizeof text);
+        else
+            snprintf(text, sizeof text, "illegal 0x%016" PRIx64 "%016" PRIx64, p_->tcp[pc].w[1],
+                     p_->tcp[pc].w[0]);
+    }
+    return text;
+}
+
+void bench::differ(const char *format, ...)
+{
+    if (!difference_.empty())
+        return;
+    char text[512];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    difference_ = text;
+}
+
+void bench::drive()
+{
+    top_->doorbell_i = cycle_ == 0;
+    top_->remote_i = 0;
+    unsigned lane = 0;
+    for (const rtl_event *e; (e = due(RTL_REMOTE)) != nullptr; take(RTL_REMOTE), lane++) {
+        if (lane == REMOTE_LANES) {
+            differ("more than %d posts arrive in one cycle", REMOTE_LANES);
+            return;
+        }
+        top_->remote_i |= static_cast<uint8_t>(1u << lane);
+        set_field(top_->remote_sem_i, 8 * lane, 8, e->reg);
+        set_field(top_->remote_queue_i, 8 * lane, 8, e->queue);
+        set_field(top_->remote_pc_i, 32 * lane, 32, e->pc);
+    }
+}
+
+void bench::compare_tcp()
+{
+    const rtl_event *e = due(RTL_TCP);
+    if (top_->tcp_o) {
+        retired_++;
+        if (!e)
+            differ("tcp: the RTL retires word %u, the simulator none", top_->tcp_pc_o);
+        else if (e->pc != top_->tcp_pc_o)
+            differ("tcp: the RTL retires word %u, the simulator word %u", top_->tcp_pc_o, e->pc);
+        else
+            take(RTL_TCP);
+    } else if (e) {
+        differ("tcp: the simulator retires word %u, the RTL none", e->pc);
+    }
+    const rtl_stream *s = &r_->stream[RTL_TCP];
+    if (top_->x_o) {
+        while (next_x_ < s->n && s->e[next_x_].reg == 0)
+            next_x_++;
+        if (next_x_ >= next_[RTL_TCP]) {
+            differ("tcp: the RTL writes x%u, the simulator no register", top_->x_reg_o);
+        } else {
+            const rtl_event *x = &s->e[next_x_++];
+            if (x->reg != top_->x_reg_o || x->value != top_->x_value_o)
+                differ("tcp: word %u: x%u = 0x%" PRIx64 " in the RTL, x%u = 0x%" PRIx64
+                       " in the simulator",
+                       x->pc, top_->x_reg_o, static_cast<uint64_t>(top_->x_value_o), x->reg,
+                       x->value);
+        }
+    }
+    e = due(RTL_STORE);
+    if (top_->control_o != (e != nullptr)) {
+        differ("tcp: a store to control memory in the %s only", e ? "simulator" : "RTL");
+    } else if (e) {
+        uint64_t mask = e->bytes == 8 ? 0xFF : e->address & 4 ? 0xF0 : 0x0F;
+        uint64_t data = top_->control_data_o >> (mask == 0xF0 ? 32 : 0);
+        uint64_t want = e->value;
+        if (mask != 0xFF)
+            data &= 0xFFFFFFFF, want &= 0xFFFFFFFF;
+        if ((top_->control_addr_o & ~7u) != (e->address & ~7ull) || top_->control_mask_o != mask ||
+            data != want)
+            differ("tcp: store of 0x%" PRIx64 " at 0x%x in the RTL, 0x%" PRIx64 " at 0x%" PRIx64
+                   " in the simulator",
+                   data, top_->control_addr_o, want, e->address);
+        take(RTL_STORE);
+    }
+}
+
+void bench::compare_queues()
+{
+    struct {
+        bool starts;
+        unsigned pc, retired;
+    } there[TSR_QUEUES] = {};
+    for (const rtl_event *e; (e = due(RTL_START)) != nullptr; take(RTL_START)) {
+        there[e->queue].starts = true;
+        there[e->queue].pc = e->pc;
+    }
+    for (const rtl_event *e; (e = due(RTL_RETIRE)) != nullptr; take(RTL_RETIRE))
+        there[e->queue].retired++;
+    for (unsigned q = TSR_Q_TTU; q < TSR_QUEUES; q++) {
+        unsigned pc = static_cast<unsigned>(field(top_->start_pc_o, 32 * q, 32));
+        unsigned retired = static_cast<unsigned>(field(top_->retire_o, 8 * q, 8));
+        bool starts = (top_->start_o & 1u << q) != 0;
+        retired_ += retired;
+        if (starts && !there[q].starts)
+            differ("%s: word %u starts in the RTL only", tsr_queue_name[q], pc);
+        if (!starts && there[q].starts)
+            differ("%s: word %u starts in the simulator only", tsr_queue_name[q], there[q].pc);
+        if (starts && there[q].starts && pc != there[q].pc)
+            differ("%s: word %u starts in the RTL, word %u in the simulator", tsr_queue_name[q], pc,
+                   there[q].pc);
+        if (retired != there[q].retired)
+            differ("%s: %u instructions retire in the RTL, %u in the simulator", tsr_queue_name[q],
+                   retired, there[q].retired);
+    }
+}
+
+void bench::compare_semaphores()
+{
+    uint64_t touched = 0, count[TSR_MAX_SEMAPHORES] = {};
+    for (const rtl_event *e; (e = due(RTL_SEM)) != nullptr; take(RTL_SEM)) {
+        touched |= uint64_t{1} << e->reg;
+        count[e->reg] = e->value;
+    }
+    for (unsigned s = 0; touched != top_->sem_o && s < TSR_MAX_SEMAPHORES; s++)
+        if ((touched ^ top_->sem_o) >> s & 1)
+            differ("s%u changes in the %s only", s, touched >> s & 1 ? "simulator" : "RTL");
+    for (uint64_t left = touched; left; left &= left - 1) {
+        unsigned s = static_cast<unsigned>(__builtin_ctzll(left));
+        uint64_t here = field(top_->count_o, 16 * s, 16);
+        if (here != count[s] && !r_->fault.kind)
+            differ("s%u counts %" PRIu64 " in the RTL, %" PRIu64 " in the simulator", s, here,
+                   count[s]);
+    }
+}
+
+void bench::compare_fault()
+{
+    const tsr_fault *f = &r_->fault;
+    bool machine = f->kind && f->kind != TSR_FAULT_DEADLOCK && f->kind != TSR_FAULT_LIMIT &&
+                   f->kind != TSR_FAULT_RACE && f->tile == r_->tile;
+    bool there = machine && f->cycle == cycle_;
+    if (top_->fault_o != there)
+        differ("fault %s in the %s only", there ? tsr_fault_name[f->kind] : "",
+               there ? "simulator" : "RTL");
+    else if (there && (top_->fault_kind_o != f->kind || top_->fault_queue_o != f->queue ||
+                       top_->fault_pc_o != f->pc))
+        differ("fault %u of %s word %u in the RTL, %u of %s word %u in the simulator",
+               top_->fault_kind_o, tsr_queue_name[top_->fault_queue_o & 7], top_->fault_pc_o,
+               f->kind, tsr_queue_name[f->queue], f->pc);
+}
+
+void bench::compare()
+{
+    if (top_->tcp_o || top_->start_o) {
+        char text[400];
+        std::string w = word(top_->tcp_o ? top_->tcp_pc_o : 0);
+        snprintf(text, sizeof text, "%8" PRIu64 "  %s%5u  %-48s  starts %02x", cycle_,
+                 top_->tcp_o ? "tcp" : "   ", top_->tcp_o ? top_->tcp_pc_o : 0,
+                 top_->tcp_o ? w.c_str() : "", top_->start_o);
+        last_.push_back(text);
+        if (last_.size() > 12)
+            last_.pop_front();
+    }
+    compare_tcp();
+    compare_queues();
+    compare_semaphores();
+    compare_fault();
+}
+
+void bench::screen()
+{
+    char text[1024];
+    snprintf(text, sizeof text, "cycle %" PRIu64 ", tile %u: %s\n", cycle_, r_->tile,
+             difference_.c_str());
+    std::string &out = l_->report;
+    out = text;
+    out += "  lately in the RTL:\n";
+    for (const std::string &line : last_)
+        out += "    " + line + "\n";
+    snprintf(text, sizeof text, "  RTL: tcp at word %u (%s)%s\n", top_->tcp_pc_o,
+             word(top_->tcp_pc_o).c_str(), top_->halted_o ? ", halted" : "");
+    out += text;
+    out += "  next in the simulator:\n";
+    for (int k = 0; k < RTL_KINDS; k++)
+        for (size_t i = next_[k]; i < r_->stream[k].n && i < next_[k] + 2; i++) {
+            const rtl_event *e = &r_->stream[k].e[i];
+            snprintf(text, sizeof text,
+                     "    %8" PRIu64 "  %-9s %s word %u (%s) reg %u value 0x%" PRIx64 "\n",
+                     e->cycle, rtl_kind_name[k], tsr_queue_name[e->queue & 7], e->pc,
+                     word(e->pc).c_str(), e->reg, e->value);
+            out += text;
+        }
+}
+
+verdict bench::run()
+{
+    load();
+    uint64_t end = r_->fault.kind ? r_->fault.cycle : r_->cycles + TAIL_CYCLES;
+    bool missing = false;
+    for (cycle_ = 0; cycle_ <= end && difference_.empty() && !missing; cycle_++) {
+        drive();
+        clock();
+        missing = top_->fault_o && top_->fault_kind_o == FAULT_NOT_BUILT;
+        if (missing)
+            break;
+        compare();
+        if (!difference_.empty())
+            break;
+        top_->clk_i = 1;
+        top_->eval();
+#ifdef TESSERA_WAVE
+        if (l_->wave)
+            fst_.dump(time_);
+#endif
+        time_++;
+    }
+    if (!missing && difference_.empty())
+        for (int k = 0; k < RTL_KINDS; k++)
+            if (next_[k] < r_->stream[k].n)
+                differ("the simulator has %zu more of %s", r_->stream[k].n - next_[k],
+                       rtl_kind_name[k]);
+#ifdef TESSERA_WAVE
+    if (l_->wave)
+        fst_.close();
+#endif
+    if (missing) {
+        l_->not_run++;
+        l_->report = std::string("unit of queue ") + tsr_queue_name[top_->fault_queue_o & 7] +
+                     " is not built";
+        return verdict::not_built;
+    }
+    l_->programs++;
+    l_->cycles += cycle_;
+    l_->instructions += retired_;
+    if (difference_.empty())
+        return verdict::equal;
+    l_->mismatches++;
+    screen();
+    return verdict::different;
+}
+
+} // namespace
+
+verdict lockstep_run(struct lockstep *l, const struct tsr_program *p, const struct rtl_record *r)
+{
+    l->report.clear();
+    return bench(l, p, r).run();
+}
