@@ -195,7 +195,8 @@ static enum tsr_status check(const struct tsr_isa *isa, const struct tsr_npu_moe
                              "allowed are 1 to 2^24 thrice, 1 to 256, 1 to experts",
                              (ull)op->tokens, (ull)op->n, (ull)op->k, (ull)op->experts,
                              (ull)op->top_k);
-    if (a->family == TSR_FAMILY_INT || !npu_float_size(isa, op->c_format))
+    bool integer = a->family == TSR_FAMILY_INT || b->family == TSR_FAMILY_INT;
+    if (integer || !npu_float_size(isa, op->c_format))
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "moe_expert: %s by %s to %s, float and block formats are allowed, "
                              "results f32, bf16, f16",

@@ -75,8 +75,8 @@ static void test_moe_bad_shape_or_format_is_refused(void **state)
             .row_bytes = 65536);
     REFUSES(moe_combine, maia, "top 33", .tokens = 1, .cols = 1, .experts = 64, .top_k = 33);
     REFUSES(moe_expert, maia, "2^24", .tokens = 1, .experts = 2, .top_k = 1, .n = 1);
-    REFUSES(moe_expert, maia, "plain float", .tokens = 1, .experts = 2, .top_k = 1, .n = 1, .k = 1,
-            .a_format = TSR_BF16, .b_format = TSR_I8);
+    REFUSES(moe_expert, maia, "float and block", .tokens = 1, .experts = 2, .top_k = 1, .n = 1,
+            .k = 1, .a_format = TSR_BF16, .b_format = TSR_I8);
     REFUSES(moe_expert, maia, "silu", .tokens = 1, .experts = 2, .top_k = 1, .n = 1, .k = 1,
             .a_format = TSR_BF16, .b_format = TSR_BF16, .gate = true, .activation = TSR_ACT_GELU);
 }
@@ -268,22 +268,35 @@ static void test_moe_expert_on_maia100_streams_weights_once(void **state)
     struct tsr_program p = {0};
     (void)state;
     route(&r, &maia);
-    const struct tsr_npu_moe_expert gate_up = {.tokens = 1,
-                                               .experts = 32,
-                                               .top_k = 4,
-                                               .n = 2880,
-                                               .k = 2880,
-                                               .a_format = TSR_BF16,
-                                               .b_format = TSR_BF16,
-                                               .c_format = TSR_BF16,
-                                               .gate = true,
-                                               .activation = TSR_ACT_SILU,
-                                               .a = AT(1),
-                                               .b = AT(2),
-                                               .c = AT(40),
-                                               .counts = AT(0)};
-    EMIT(&p, moe_expert, &maia, &gate_up);
-    reaches("gpt-oss-20b gate and up, one token", &p, &r, 4.0 * 2 * 2880 * 2880 * 2, 0.95);
+    static const struct {
+        enum tsr_dtype a, b;
+        double row; /* bytes of a weight row of 2880: units of 128, 320 and 448 elements */
+        double least;
+    } formats[] = {{TSR_BF16, TSR_BF16, 2 * 2880, 0.95},
+                   {TSR_BF16, TSR_MX6, 23 * 96, 0.90},
+                   {TSR_MX6, TSR_MX6, 9 * 240, 0.90},
+                   {TSR_MXF4, TSR_MXF4, 7 * 238, 0.90}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const struct tsr_npu_moe_expert gate_up = {.tokens = 1,
+                                                   .experts = 32,
+                                                   .top_k = 4,
+                                                   .n = 2880,
+                                                   .k = 2880,
+                                                   .a_format = formats[i].a,
+                                                   .b_format = formats[i].b,
+                                                   .c_format = TSR_BF16,
+                                                   .gate = true,
+                                                   .activation = TSR_ACT_SILU,
+                                                   .a = AT(1),
+                                                   .b = AT(2),
+                                                   .c = AT(40),
+                                                   .counts = AT(0)};
+        char name[64];
+        snprintf(name, sizeof name, "gpt-oss-20b gate and up, %s, one token",
+                 isa->formats[formats[i].b].name);
+        EMIT(&p, moe_expert, &maia, &gate_up);
+        reaches(name, &p, &r, 4.0 * 2 * 2880 * formats[i].row, formats[i].least);
+    }
     free(r.ids);
 }
 
