@@ -144,12 +144,10 @@ static void run_epilogue(struct matmul_emit *e)
         half(e, T1, e->p.extra_at, e->p.extra_bytes);
     }
     out_place(e, T2, T3);
-    L("  li x%d, %llu", T3, (unsigned long long)e->p.bn * e->p.parts * 4);
-    L("  li x%d, %llu", T4, (unsigned long long)out_stride(e));
-    L("  addi x%d, x%d, %u", T5, X_N, e->lanes - 1);
-    L("  shri x%d, x%d, %d", T5, T5, __builtin_ctz(e->lanes));
-    L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d, s%d)", T0, T1,
-      T2, X_M, X_N, T3, T4, T5, S_DRAINED, gate ? "" : ", s11", S_RESULT, S_STAGE);
+    L("  shri x%d, x%d, 3", T3, X_M);
+    L("  andi x%d, x%d, 7", T4, X_M);
+    L("  vcall epilogue, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d%s) post(s%d, s%d)", T0, T1, T2, T3,
+      X_N, T4, S_DRAINED, gate ? "" : ", s11", S_RESULT, S_STAGE);
 }
 
 /* The group leaves with its last block; channel 2 passes over the ends of the others. */
@@ -187,35 +185,43 @@ void matmul_store_block(struct matmul_emit *e)
     L("  sd x%d, x0, %d", T0, C_OUT);
 }
 
-/* a0 first operand (gate, or the block), a1 second (up, or the residual), a2 result, a3 rows, a4
- * columns, a5 row stride of the drained block, a6 of the result (and the residual), a7 vectors a
- * row. */
-void matmul_epilogue_routine(struct matmul_emit *e)
+/* `n` rows at a8, a9, to a10: loads together, then what waits for them. */
+static void epilogue_rows(struct matmul_emit *e, uint32_t n)
 {
     bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
+    uint64_t block = (uint64_t)e->p.bn * e->p.parts * 4, out = out_stride(e);
+    for (uint32_t i = 0; i < n; i++) {
+        L("  vld v%u, a8, f32, %llu", i, (unsigned long long)block);
+        L("  vld v%u, a9, %s, %llu", 8 + i, gate ? "f32" : e->fc,
+          (unsigned long long)(gate ? block : out));
+    }
+    for (uint32_t i = 0; i < n; i++)
+        L("  %s v%u, v%u, v%u", gate ? "vsilu_mul" : "vadd", 16 + i, i, 8 + i);
+    for (uint32_t i = 0; i < n; i++)
+        L("  vst v%u, a10, %s, %llu", 16 + i, e->fc, (unsigned long long)out);
+}
+
+/* a0 first operand (gate, or the block), a1 second (up, or the residual), a2 result, a3 groups of
+ * eight rows, a4 columns, a5 rows left: one vector of columns after the other. */
+void matmul_epilogue_routine(struct matmul_emit *e)
+{
+    uint32_t second = e->op->epilogue == TSR_EPILOGUE_SILU_GATE ? 4 : e->p.ec;
     if (!e->p.epilogue)
         return;
     L(".routine epilogue");
-    L("  vloop a3, row_end");
-    L("  aaddi a8, a0, 0");
-    L("  aaddi a9, a1, 0");
-    L("  aaddi a10, a2, 0");
-    L("  aaddi a11, a4, 0");
-    L("  vloop a7, col_end");
-    L("  vlen a11");
-    L("  vld v0, a8, f32, %u", 4 * e->lanes);
-    if (gate)
-        L("  vld v1, a9, f32, %u", 4 * e->lanes);
-    else
-        L("  vld v1, a9, %s, %u", e->fc, e->p.ec * e->lanes);
-    L("  %s v2, v0, v1", gate ? "vsilu_mul" : "vadd");
-    L("  vst v2, a10, %s, %u", e->fc, e->p.ec * e->lanes);
-    L("  aaddi a11, a11, -%u", e->lanes);
-    L("col_end:");
-    L("  aadd a0, a0, a5");
-    L("  aadd a1, a1, a%d", gate ? 5 : 6);
-    L("  aadd a2, a2, a6");
-    L("row_end:");
+    for (uint32_t v = 0; v * e->lanes < e->p.bn; v++) {
+        L("  aaddi a12, a4, -%u", v * e->lanes);
+        L("  vlen a12");
+        L("  aaddi a8, a0, %u", v * 4 * e->lanes);
+        L("  aaddi a9, a1, %u", v * second * e->lanes);
+        L("  aaddi a10, a2, %u", v * e->p.ec * e->lanes);
+        L("  vloop a3, groups%u", v);
+        epilogue_rows(e, 8);
+        L("groups%u:", v);
+        L("  vloop a5, rest%u", v);
+        epilogue_rows(e, 1);
+        L("rest%u:", v);
+    }
     L("  vret");
     L(".end");
 }
