@@ -149,9 +149,9 @@ static void test_compose_sums_and_bounds_hold_on_every_chip(void **state)
 static void test_compose_serves_every_family(void **state)
 {
     static const char *const models[] = {experts, grok, qwen3, gpt_oss};
-    static const char *const formats[] = {"bf16", "f8e4m3"};
+    static const char *const formats[] = {"bf16", "f8e4m3", "mx6"};
     for (int m = 0; m < 4; m++)
-        for (int k = 0; k < 2; k++)
+        for (int k = 0; k < 3; k++)
             for (int phase = 0; phase < 2; phase++) {
                 struct project_result *r = project(*state, models[m], phase ? "maia100" : "micro4",
                                                    formats[k], phase ? TSR_DECODE : TSR_PREFILL, 2);
