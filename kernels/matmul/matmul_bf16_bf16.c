@@ -6,7 +6,7 @@ tsr_matmul_kernel_fn tsr_matmul_bf16_bf16;
 
 static void block(const struct tsr_block *b)
 {
-    mmla_bf16(4, b);
+    mmla_bf16(4, 4, b);
 }
 
 const struct tsr_matmul_kernel *tsr_matmul_bf16_bf16(void)

@@ -32,7 +32,7 @@ static void block(const struct tsr_block *b)
 #define STEP(v)                                                                                    \
     const svint8_t w##v = svld1_vnum(all, w, v);                                                   \
     MMLA_EACH_PAIR(DOT, v)
-            MMLA_EACH_VECTOR(STEP)
+        MMLA_EACH_VECTOR(STEP)
     }
     const size_t width = mmla_columns();
 #define SUM(x, y) svadd_x(svptrue_b32(), svuzp1(x, y), svuzp2(x, y))

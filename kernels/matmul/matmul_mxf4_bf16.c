@@ -10,13 +10,13 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     static const struct mx_element element = {
         .bits = 4,
         .small = 8,
-        .table = {0x0000, 0x3F00, 0x3F80, 0x3FC0, 0x4000, 0x4040, 0x4080, 0x40C0}};
+        .table = {MX_ZERO, 0x3F00, 0x3F80, 0x3FC0, 0x4000, 0x4040, 0x4080, 0x40C0}};
     mx_expand(&element, from, to);
 }
 
 static void block(const struct tsr_block *b)
 {
-    mmla_bf16(4, b);
+    mx_block(b);
 }
 
 const struct tsr_matmul_kernel *tsr_matmul_mxf4_bf16(void)

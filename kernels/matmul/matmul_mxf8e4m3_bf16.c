@@ -13,13 +13,13 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
         .shift = 4,
         .bias = 120 << 7,
         .special = 0x7F,
-        .table = {0x0000, 0x3B00, 0x3B80, 0x3BC0, 0x3C00, 0x3C20, 0x3C40, 0x3C60}};
+        .table = {MX_ZERO, 0x3B00, 0x3B80, 0x3BC0, 0x3C00, 0x3C20, 0x3C40, 0x3C60}};
     mx_expand(&element, from, to);
 }
 
 static void block(const struct tsr_block *b)
 {
-    mmla_bf16(4, b);
+    mx_block(b);
 }
 
 const struct tsr_matmul_kernel *tsr_matmul_mxf8e4m3_bf16(void)

@@ -13,13 +13,13 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
                                               .bias = 112 << 7,
                                               .special = 0x7C,
                                               .infinity = 0x7C,
-                                              .table = {0x0000, 0x3780, 0x3800, 0x3840}};
+                                              .table = {MX_ZERO, 0x3780, 0x3800, 0x3840}};
     mx_expand(&element, from, to);
 }
 
 static void block(const struct tsr_block *b)
 {
-    mmla_bf16(4, b);
+    mx_block(b);
 }
 
 const struct tsr_matmul_kernel *tsr_matmul_mxf8e5m2_bf16(void)

@@ -43,10 +43,10 @@ void tsr_matvec_bf16_bf16(const struct tsr_few *f)
     for (size_t p = f->first; p < f->last; p++) {
         const struct tsr_block b = tsr_few_block(f, p);
         if (f->m <= 4)
-            mmla_bf16(2, &b);
+            mmla_bf16(2, 2, &b);
         else if (f->m <= 6)
-            mmla_bf16(3, &b);
+            mmla_bf16(3, 3, &b);
         else
-            mmla_bf16(4, &b);
+            mmla_bf16(4, 4, &b);
     }
 }

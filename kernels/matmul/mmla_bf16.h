@@ -24,8 +24,8 @@ MMLA_INLINE void mmla_store_f32(svfloat32_t x0, svfloat32_t x1, svfloat32_t x2, 
     svst1(svwhilelt_b32_u64(2 * vl, columns), c + 2 * vl, x2);
 }
 
-/* `pairs` is a constant, 1 to 4; packed A has as many. */
-MMLA_INLINE void mmla_bf16(const size_t pairs, const struct tsr_block *b)
+/* `pairs` is a constant, 1 to 4, at most those that packed A has. */
+MMLA_INLINE void mmla_bf16(const size_t pairs, const size_t packed, const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b16();
     const uint64_t vl = svcnth();
@@ -33,7 +33,7 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const struct tsr_block *b)
 #define ZERO(v, i) svfloat32_t c##v##i = svdup_f32(0);
 #define ZEROS(v) MMLA_EACH_PAIR(ZERO, v)
     MMLA_EACH_VECTOR(ZEROS)
-    for (size_t p = 0; p < b->k; p += 4, a += 8 * pairs, w += 6 * vl) {
+    for (size_t p = 0; p < b->k; p += 4, a += 8 * packed, w += 6 * vl) {
         BF16_A(0)
         BF16_A(1)
         BF16_A(2)
@@ -43,19 +43,24 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const struct tsr_block *b)
     MMLA_EACH_PAIR(BF16_MMLA, v)
         MMLA_EACH_VECTOR(STEP)
     }
-#define STORE(i)                                                                                   \
-    if (2 * i < b->rows) {                                                                         \
-        MMLA_ROW(svuzp1, i, c, x)                                                                  \
-        mmla_store_f32(x0, x1, x2, b->columns, b->c + 2 * i * b->ldc);                             \
-    }                                                                                              \
-    if (2 * i + 1 < b->rows) {                                                                     \
-        MMLA_ROW(svuzp2, i, c, x)                                                                  \
-        mmla_store_f32(x0, x1, x2, b->columns, b->c + (2 * i + 1) * b->ldc);                       \
+    const uint64_t vw = svcntw();
+    const svbool_t p0 = svwhilelt_b32_u64(0, b->columns), p1 = svwhilelt_b32_u64(vw, b->columns),
+                   p2 = svwhilelt_b32_u64(2 * vw, b->columns);
+    float *to = b->c;
+#define ROW(uzp, row, i)                                                                           \
+    if (row < b->rows) {                                                                           \
+        MMLA_ROW(uzp, i, c, x)                                                                     \
+        svst1(p0, to, x0);                                                                         \
+        svst1_vnum(p1, to, 1, x1);                                                                 \
+        svst1_vnum(p2, to, 2, x2);                                                                 \
+        to += b->ldc;                                                                              \
     }
+#define STORE(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
     STORE(0) STORE(1) STORE(2) STORE(3)
 #undef ZERO
 #undef ZEROS
 #undef STEP
+#undef ROW
 #undef STORE
 }
 

@@ -51,15 +51,40 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
     MMLA_EACH_PAIR(I8_MMLA, v)
         MMLA_EACH_VECTOR(STEP)
     }
-#define ROW(uzp, row, i)                                                                           \
+    if (b->raw != NULL) {
+#define RAW(uzp, row, i)                                                                           \
     if (row < b->rows) {                                                                           \
         MMLA_ROW(uzp, i, c, x)                                                                     \
         i8_store(b, row, 0, svreinterpret_s32(x0), mmla_columns());                                \
         i8_store(b, row, svcntw(), svreinterpret_s32(x1), mmla_columns());                         \
         i8_store(b, row, 2 * svcntw(), svreinterpret_s32(x2), mmla_columns());                     \
     }
+#define RAWS(i) RAW(svuzp1, 2 * i, i) RAW(svuzp2, 2 * i + 1, i)
+        RAWS(0) RAWS(1) RAWS(2) RAWS(3) return;
+    }
+    const uint64_t vw = svcntw();
+    const svbool_t p0 = svwhilelt_b32_u64(0, b->columns), p1 = svwhilelt_b32_u64(vw, b->columns),
+                   p2 = svwhilelt_b32_u64(2 * vw, b->columns);
+    const svfloat32_t s0 = svld1(p0, b->b_scale), s1 = svld1(p1, b->b_scale + vw),
+                      s2 = svld1(p2, b->b_scale + 2 * vw);
+    float *to = b->c;
+#define SCALED(x, s)                                                                               \
+    svmul_x(svptrue_b32(),                                                                         \
+            svmul_x(svptrue_b32(), svcvt_f32_x(svptrue_b32(), svreinterpret_s32(x)), by), s)
+#define ROW(uzp, row, i)                                                                           \
+    if (row < b->rows) {                                                                           \
+        const svfloat32_t by = svdup_f32(b->a_scale[row]);                                         \
+        MMLA_ROW(uzp, i, c, x)                                                                     \
+        svst1(p0, to, SCALED(x0, s0));                                                             \
+        svst1_vnum(p1, to, 1, SCALED(x1, s1));                                                     \
+        svst1_vnum(p2, to, 2, SCALED(x2, s2));                                                     \
+        to += b->ldc;                                                                              \
+    }
 #define STORE(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
     STORE(0) STORE(1) STORE(2) STORE(3)
+#undef RAW
+#undef RAWS
+#undef SCALED
 #undef ZERO
 #undef ZEROS
 #undef STEP

@@ -6,6 +6,10 @@
 
 #include "kernels/matmul/mmla_bf16.h"
 
+enum {
+    MX_ZERO = 0x8000
+};
+
 /* How an element's magnitude becomes bf16's. */
 struct mx_element {
     uint16_t bits;        /* of an element */
@@ -13,10 +17,12 @@ struct mx_element {
     uint16_t shift, bias; /* bias: what is added to the exponent, in place */
     uint16_t special;     /* from it on: infinities and NaNs, unscaled */
     uint16_t infinity;    /* 0 where there is none */
-    uint16_t table[8];
+    uint16_t table[8];    /* bf16; MX_ZERO for zero */
 };
 
-/* Magnitude codes to bf16 magnitudes times 2^(exponent >> 7). */
+/* Magnitude codes to bf16 magnitudes times 2^(exponent >> 7). What is below the least normal number
+ * becomes zero or a subnormal, which BFMMLA takes as zero. A zero's table entry is so negative
+ * that it stays one. */
 MMLA_INLINE svuint16_t mx_magnitude(const struct mx_element *e, svuint16_t code, svint16_t exponent,
                                     svuint16_t table)
 {
@@ -25,14 +31,14 @@ MMLA_INLINE svuint16_t mx_magnitude(const struct mx_element *e, svuint16_t code,
     if (e->bits == 8)
         x = svsel(svcmplt(all, code, e->small), x,
                   svadd_x(all, svlsl_x(all, code, e->shift), e->bias));
-    /* The sum of exponents, saturated: below 1 it is no normal number, above 254 none at all. */
-    const svint16_t sum = svqadd(svreinterpret_s16(x), exponent);
-    svuint16_t y = svsel(svcmpgt(all, sum, 0x7F7F), svdup_u16(0x7F80), svreinterpret_u16(sum));
-    y = svsel(svorr_z(all, svcmplt(all, sum, 0x80), svcmpeq(all, x, 0)), svdup_u16(0), y);
+    svint16_t sum = svqadd(svreinterpret_s16(x), exponent);
+    sum = svmin_x(all, svmax_x(all, sum, 0), 0x7F80);
+    svuint16_t y = svreinterpret_u16(sum);
     if (e->special != 0) {
         const svbool_t odd = svcmpge(all, code, e->special);
-        const svbool_t inf = svcmpeq(odd, code, e->infinity);
-        y = svsel(odd, svsel(inf, svdup_u16(0x7F80), svdup_u16(0x7FC0)), y);
+        y = svsel(odd, svdup_u16(0x7FC0), y);
+        if (e->infinity != 0)
+            y = svsel(svcmpeq(all, code, e->infinity), svdup_u16(0x7F80), y);
     }
     return y;
 }
@@ -71,6 +77,15 @@ MMLA_INLINE void mx_expand(const struct mx_element *e, const struct tsr_panel *f
         }
     }
     to->elements = to->space;
+}
+
+/* Eight rows, or two at half the cost. */
+MMLA_INLINE void mx_block(const struct tsr_block *b)
+{
+    if (b->rows <= 2)
+        mmla_bf16(1, 4, b);
+    else
+        mmla_bf16(4, 4, b);
 }
 
 #endif

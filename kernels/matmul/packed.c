@@ -10,7 +10,7 @@
 enum {
     /* Rows of A packed at a time: a multiple of every kernel's rows; bounds the scratch space, and
      * many enough that expanding a panel costs little beside using it. */
-    ROWS_AT_ONCE = 240,
+    ROWS_AT_ONCE = 480,
     MAX_TASKS = 256,
 };
 
@@ -107,6 +107,7 @@ static void pack_task(void *arg, size_t t)
         const struct tsr_rows r = {
             .from = op->a_format,
             .operand = p->kernel->operand,
+            .wants_sums = op->format == TSR_I4 || op->format == TSR_Q4_K,
             .round_to_bf16 = p->kernel->operand == TSR_F32 && op->format == TSR_BF16,
             .rows = tsr_least(p->lines, p->rows - row),
             .lines = p->lines,
@@ -293,8 +294,11 @@ enum tsr_status tsr_matmul_run(const struct tsr_matmul *op, struct tsr_error *er
                              op->scratch_bytes, p.bytes);
     assert((uintptr_t)op->scratch % 64 == 0);
     p.panels = (op->n + p.h.columns - 1) / p.h.columns;
+    /* Rounds of about as many rows each. */
+    const size_t rounds = (op->m + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    const size_t at_once = tsr_round_up((op->m + rounds - 1) / (rounds > 0 ? rounds : 1), p.lines);
     for (; p.first_row < op->m; p.first_row += p.rows) {
-        p.rows = tsr_least(op->m - p.first_row, ROWS_AT_ONCE);
+        p.rows = tsr_least(op->m - p.first_row, at_once);
         run_tasks(op->parallel, pack_task, &p, p.tasks);
         run_tasks(op->parallel, panel_task, &p, p.tasks);
     }

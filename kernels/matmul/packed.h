@@ -165,6 +165,7 @@ static inline size_t tsr_cell_bytes(enum tsr_dtype operand)
 /* Packs rows of A into one block (packed_rows.c). */
 struct tsr_rows {
     enum tsr_dtype from, operand;
+    bool wants_sums;    /* a_sum is filled in (i8) */
     bool round_to_bf16; /* f32 rows for an f32 operand that stands for bf16 */
     size_t rows, lines; /* that exist, of the block */
     size_t k, padded;

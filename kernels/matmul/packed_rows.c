@@ -27,41 +27,45 @@ static uint16_t bf16_of(uint32_t u)
     return (uint16_t)((u & 0x7FFFFFFF) > 0x7F800000 ? u >> 16 | 0x40 : rounded >> 16);
 }
 
-static void to_bf16(const float *x, size_t n, uint16_t *out)
+static void to_bf16(const float *restrict x, size_t n, uint16_t *restrict out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = bf16_of(bits_of(x[i]));
 }
 
-static void widen_f16(const uint16_t *x, size_t n, float *out)
+static void widen_f16(const uint16_t *restrict x, size_t n, float *restrict out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = tsr_f16_value(x[i]);
 }
 
-/* Codes round(x / scale) and the scale, as isa/num/quant.h has it for i8: scale = max / 127, at
- * least 2^-126, codes x * (1 / scale) to nearest even. A NaN or infinity: scale NaN, codes 0. */
-static float quantize(const float *x, size_t n, int8_t *out)
+/* Largest magnitude's bits, read as signed: SSE2 and NEON compare those. */
+static uint32_t largest(const float *restrict x, size_t n)
 {
-    uint32_t max = 0;
+    int32_t max = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t magnitude = bits_of(x[i]) & 0x7FFFFFFF;
+        const int32_t magnitude = (int32_t)(bits_of(x[i]) & 0x7FFFFFFF);
         max = magnitude > max ? magnitude : max;
     }
-    memset(out, 0, n);
-    if (max == 0)
-        return 0;
-    if (max >= 0x7F800000)
-        return from_bits(0x7FC00000);
+    return (uint32_t)max;
+}
+
+/* Codes round(x / scale) and the scale, as isa/num/quant.h has it for i8: scale = max / 127, at
+ * least 2^-126, codes x * (1 / scale) to nearest even. A NaN or infinity: scale NaN, codes 0.
+ * The codes need no clamp: |x| (1 / scale) <= 127 (1 + 2^-24)^3 < 127.5. Adding 1.5 * 2^23 rounds
+ * to nearest even and leaves the code in the lowest byte. */
+static float quantize(const float *restrict x, size_t n, uint8_t *restrict out)
+{
+    const uint32_t max = largest(x, n);
+    if (max == 0 || max >= 0x7F800000) {
+        memset(out, 0, n);
+        return max == 0 ? 0 : from_bits(0x7FC00000);
+    }
     float scale = from_bits(max) / 127.0f;
     scale = scale < 0x1p-126f ? 0x1p-126f : scale;
     const float r = 1.0f / scale;
-    /* Adding and taking away 1.5 * 2^23 rounds to nearest even below 2^22. */
-    for (size_t i = 0; i < n; i++) {
-        int32_t code = (int32_t)bits_of(x[i] * r + 0x1.8p23f) - 0x4B400000;
-        code = code > 127 ? 127 : code;
-        out[i] = (int8_t)(code < -127 ? -127 : code);
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)bits_of(x[i] * r + 0x1.8p23f);
     return scale;
 }
 
@@ -138,6 +142,8 @@ static void put_group(const struct tsr_rows *r, size_t g, size_t i, float sum)
 /* Sums of the codes: of all, and of each group. */
 static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
 {
+    if (!r->wants_sums)
+        return;
     int32_t all = 0;
     for (size_t p = 0; p < r->k; p += TSR_GROUP) {
         int32_t sum = 0;

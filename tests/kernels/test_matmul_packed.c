@@ -227,8 +227,8 @@ static void test_matmul_packed_whole_panels_hold(void **state)
 {
     (void)state;
     uint64_t seed = tsr_test_seed("matmul_packed whole panels", 2);
-    /* More columns than the widest panel (192); more rows than are packed at once (240). */
-    static const struct tsr_shape wide = {5, 200, 32, 0}, tall = {245, 3, 16, 0};
+    /* More columns than the widest panel (192); more rows than are packed at once (480). */
+    static const struct tsr_shape wide = {5, 200, 32, 0}, tall = {485, 2, 16, 0};
     each_format(&wide, &seed, false, 0, 3);
     each_format(&tall, &seed, false, 1, 3);
 }

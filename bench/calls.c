@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole calls of the products with packed weights, for counting their instructions under qemu with
+ * insn_plugin.c: each chosen kernel at a few shapes, one line "KERNEL M N K" a call on stdout, and
+ * getppid before and after it. A has the operand's own format or, for integer weights, f32: so
+ * packing (and quantizing) A counts. Packing the weights does not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/matmul/packed.h"
+
+static const struct {
+    size_t m, n, k;
+} shapes[] = {{64, 64, 64}, {512, 512, 512}, {1, 4096, 4096}, {67, 193, 515}};
+static const enum tsr_dtype formats[] = {TSR_F32,  TSR_F16,      TSR_BF16,    TSR_I8,
+                                         TSR_I4,   TSR_Q8_0,     TSR_Q4_0,    TSR_Q4_K,
+                                         TSR_MXF4, TSR_MXF8E4M3, TSR_MXF8E5M2};
+
+static void *space(size_t bytes)
+{
+    void *p = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    if (p == NULL)
+        exit(70);
+    memset(p, 0x11, bytes);
+    return p;
+}
+
+static void must(enum tsr_status status, const struct tsr_error *err)
+{
+    if (status != TSR_OK) {
+        fprintf(stderr, "calls: %s\n", err->message);
+        exit(70);
+    }
+}
+
+/* What A is given as: see above. */
+static enum tsr_dtype a_format(enum tsr_dtype weights)
+{
+    switch (weights) {
+    case TSR_F16:
+        return TSR_F16;
+    case TSR_BF16:
+    case TSR_MXF4:
+    case TSR_MXF8E4M3:
+    case TSR_MXF8E5M2:
+        return TSR_BF16;
+    default:
+        return TSR_F32;
+    }
+}
+
+static void measure(enum tsr_dtype format, size_t m, size_t n, size_t k)
+{
+    struct tsr_error err = {0};
+    size_t packed_bytes = 0, scratch_bytes = 0;
+    must(tsr_weights_bytes(format, n, k, &packed_bytes, &err), &err);
+    must(tsr_matmul_scratch_bytes(format, m, k, 1, &scratch_bytes, &err), &err);
+    void *w = space(n * k * 4), *scales = space(n * (k / 8 + 8)), *packed = space(packed_bytes);
+    void *scratch = space(scratch_bytes), *a = space(m * k * 4), *c = space(m * n * 4);
+    must(tsr_weights_pack(format, n, k, w, k * 4, scales, packed, &err), &err);
+    const struct tsr_matmul op = {.format = format,
+                                  .a_format = a_format(format),
+                                  .m = m,
+                                  .n = n,
+                                  .k = k,
+                                  .a = a,
+                                  .lda = k,
+                                  .weights = packed,
+                                  .c = c,
+                                  .ldc = n,
+                                  .scratch = scratch,
+                                  .scratch_bytes = scratch_bytes};
+    const struct tsr_variant *v = tsr_variant_chosen(tsr_weights_layout(format)->op);
+    (void)getppid();
+    must(tsr_matmul_run(&op, &err), &err);
+    (void)getppid();
+    printf("%s_%s %zu %zu %zu\n", tsr_op_name(v->op), v->name, m, n, k);
+    void *all[] = {w, scales, packed, scratch, a, c};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        free(all[i]);
+}
+
+int main(void)
+{
+    for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++)
+        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+            const size_t whole = tsr_weights_layout(formats[f])->whole;
+            measure(formats[f], shapes[s].m, shapes[s].n, tsr_round_up(shapes[s].k, whole));
+        }
+    return 0;
+}
