@@ -143,6 +143,9 @@ static inline uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* matmul_launch.c: x1.. of every tile of the grid. */
+void matmul_arguments(const struct matmul_emit *e, int64_t (*args)[TSR_LAUNCH_REGS]);
+
 /* matmul_load.c: the next chunk of A (of B), if one is left; with `wait`, when its place is free.
  */
 void matmul_load_a(struct matmul_emit *e, bool wait);
