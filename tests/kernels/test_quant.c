@@ -272,7 +272,7 @@ static void test_quant_variants_equal_definition(void **state)
         SIZES = sizeof sizes / sizeof sizes[0]
     };
     uint64_t s = tsr_test_seed("quant variants", 1);
-    unsigned rounds = tsr_test_nightly() ? 60 : 1, turn = 0;
+    unsigned rounds = tsr_test_nightly() ? 12 : 1, turn = 0;
     (void)state;
     for (size_t r = 0; r < tsr_variant_count; r++) {
         const struct tsr_variant *v = &tsr_variants[r];
