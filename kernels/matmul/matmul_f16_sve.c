@@ -22,7 +22,11 @@ static void block(const struct tsr_block *b)
 
 const struct tsr_matmul_kernel *tsr_matmul_f16_sve(void)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_F32, .rows = 12, .columns = f32_columns, .prepare = prepare, .block = block};
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_F32,
+                                                    .rows = 12,
+                                                    .columns = f32_columns,
+                                                    .prepare = prepare,
+                                                    .block = block,
+                                                    .few = tsr_matvec_f16_sve};
     return &kernel;
 }

@@ -11,7 +11,10 @@ static void block(const struct tsr_block *b)
 
 const struct tsr_matmul_kernel *tsr_matmul_packed_f32_sve(void)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_F32, .rows = 12, .columns = f32_columns, .block = block};
+    static const struct tsr_matmul_kernel kernel = {.operand = TSR_F32,
+                                                    .rows = 12,
+                                                    .columns = f32_columns,
+                                                    .block = block,
+                                                    .few = tsr_matvec_packed_f32_sve};
     return &kernel;
 }

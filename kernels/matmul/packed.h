@@ -146,8 +146,8 @@ struct tsr_matmul_kernel {
 
 /* Kernels of few rows (matvec_*.c), which kernels of the same layout and level share. */
 typedef void tsr_few_fn(const struct tsr_few *f);
-tsr_few_fn tsr_matvec_bf16_bf16, tsr_matvec_i8_i8mm, tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm,
-    tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_i8mm;
+tsr_few_fn tsr_matvec_packed_f32_sve, tsr_matvec_f16_sve, tsr_matvec_bf16_bf16, tsr_matvec_i8_i8mm,
+    tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm, tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_i8mm;
 
 /* The kernel of one op's variant. */
 const struct tsr_matmul_kernel *tsr_matmul_kernel_of(const struct tsr_variant *v);

@@ -62,6 +62,7 @@ for f in q8_0 q4_0 q4_k; do
     at_least matmul_${f}_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 66
 done
 at_least matvec_bf16_bf16 matmul armv8.2-a+sve+bf16 neoverse-n2 99
+at_least matvec_packed_f32_sve matmul armv8.2-a+sve neoverse-n2 99
 at_least matvec_i8_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 99
 
 # slowest FILE MARCH KERNELS PERCENT: every kernel of a file of several passes, on Neoverse N2.

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Few rows by f32 weights by FMLA (f32_few_sve.h). */
+#include "kernels/matmul/f32_few_sve.h"
+
+void tsr_matvec_packed_f32_sve(const struct tsr_few *f)
+{
+    f32_few(false, f);
+}
