@@ -89,16 +89,21 @@ MMLA_INLINE void few_panels(const enum tsr_dtype format, const struct tsr_few *f
 #define NIBBLES(v)                                                                                 \
     const svint8_t n##v = svld1(all, w##v), m##v = svld1_vnum(all, w##v, 1);                       \
     w##v += v < count ? 2 * vb : 0;
-#pragma GCC unroll 4
-            for (int cell = 0; cell < (format == TSR_Q8_0 ? 4 : 2); cell++) {
-                if (format == TSR_Q8_0) {
-                    ROWS(0)
-                    FEW_EACH_PANEL(BYTES)
-                    a += 16 * pairs;
-                } else {
-                    FEW_EACH_PANEL(NIBBLES){ROWS(0) FEW_EACH_PANEL(LOWS)} ROWS(1)
-                        FEW_EACH_PANEL(HIGHS) a += 32 * pairs;
-                }
+#define CELL_BYTES                                                                                 \
+    {                                                                                              \
+        ROWS(0)                                                                                    \
+        FEW_EACH_PANEL(BYTES)                                                                      \
+        a += 16 * pairs;                                                                           \
+    }
+#define CELL_NIBBLES                                                                               \
+    {                                                                                              \
+        FEW_EACH_PANEL(NIBBLES){ROWS(0) FEW_EACH_PANEL(LOWS)} ROWS(1) FEW_EACH_PANEL(HIGHS) a +=   \
+            32 * pairs;                                                                            \
+    }
+            if (format == TSR_Q8_0) {
+                CELL_BYTES CELL_BYTES CELL_BYTES CELL_BYTES
+            } else {
+                CELL_NIBBLES CELL_NIBBLES
             }
 #define FIXES(v)                                                                                   \
     if (v < count) {                                                                               \

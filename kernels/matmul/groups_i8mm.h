@@ -64,11 +64,15 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
         x##i = svmmla(x##i, rows, w0);                                                             \
         y##i = svmmla(y##i, rows, w1);                                                             \
     }
-            for (int step = 0; step < 4; step++, a += 96, w += 2 * vb) {
-                const svint8_t w0 = svld1(all, w), w1 = svld1_vnum(all, w, 1);
-                GROUPS_EACH(STEP)
-            }
-            const svfloat32_t d0 = svld1(p32, delta), d1 = svld1_vnum(p32, delta, 1);
+#define CELLS                                                                                      \
+    {                                                                                              \
+        const svint8_t w0 = svld1(all, w), w1 = svld1_vnum(all, w, 1);                             \
+        GROUPS_EACH(STEP)                                                                          \
+        a += 96;                                                                                   \
+        w += 2 * vb;                                                                               \
+    }
+            CELLS CELLS CELLS CELLS const svfloat32_t d0 = svld1(p32, delta),
+                                                      d1 = svld1_vnum(p32, delta, 1);
 #define FIX(i)                                                                                     \
     f##i = svmla_x(p32, f##i, svsub_x(p32, svreinterpret_f32(x##i), magic), d0);                   \
     g##i = svmla_x(p32, g##i, svsub_x(p32, svreinterpret_f32(y##i), magic), d1);
@@ -83,6 +87,7 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
 #undef SHIFT
 #undef START
 #undef STEP
+#undef CELLS
 #undef FIX
 #undef STORE
 }

@@ -4,7 +4,7 @@
  * The cells are SMMLA's: a segment holds 8 k of 2 columns. With a row's 8 k in both halves of every
  * segment, SDOT gives each column in two parts, k 0..3 and 4..7, added at the end. A block is
  * 4 rows x 6 vectors: 24 registers of sums, 4 loads of A (ld1rd) and 6 of w a step. */
-#include "kernels/matmul/mmla_i8.h"
+#include "kernels/matmul/i8_store_sve.h"
 
 tsr_matmul_kernel_fn tsr_matmul_i8_sve;
 

@@ -4,33 +4,12 @@
 #ifndef KERNELS_MATMUL_MMLA_I8_H
 #define KERNELS_MATMUL_MMLA_I8_H
 
-#include "kernels/matmul/mmla_sve.h"
+#include "kernels/matmul/i8_store_sve.h"
 
 #define I8_A(i) const svint8_t a##i = svld1rq(svptrue_b8(), a + 16 * (i < pairs ? i : 0));
 #define I8_MMLA(v, i)                                                                              \
     if (i < pairs)                                                                                 \
         c##v##i = svmmla(c##v##i, a##i, w##v);
-
-/* One vector of a row from the column `at` on: raw integers, or scaled. */
-MMLA_INLINE void i8_store(const struct tsr_block *b, size_t row, uint64_t at, svint32_t x,
-                          size_t columns)
-{
-    if (b->raw != NULL) {
-        svst1(svptrue_b32(), b->raw + row * columns + at, x);
-        return;
-    }
-    const svbool_t p = svwhilelt_b32_u64(at, b->columns);
-    const svfloat32_t scaled = svmul_x(p, svcvt_f32_x(p, x), b->a_scale[row]);
-    svst1(p, b->c + row * b->ldc + at, svmul_x(p, scaled, svld1(p, b->b_scale + at)));
-}
-
-/* An i4 row of a 4-column panel: the lower half's columns, then the upper's. */
-MMLA_INLINE void i4_store(const struct tsr_block *b, size_t row, svint32_t low, svint32_t high,
-                          size_t columns)
-{
-    const svuint64_t l = svreinterpret_u64(low), h = svreinterpret_u64(high);
-    i8_store(b, row, 0, svreinterpret_s32(row % 2 == 0 ? svuzp1(l, h) : svuzp2(l, h)), columns);
-}
 
 /* `pairs` is a constant, 1 to 4; packed A has as many. */
 MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)

@@ -55,8 +55,9 @@ static enum tsr_status call(const struct tsr_matmul *op, struct tsr_error *err)
                        "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17",
                        "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28",
                        "v29", "v30", "v31", "memory", "cc");
+    const enum tsr_status status = (enum tsr_status)(uint32_t)(uintptr_t)x0; /* before any call */
     assert_memory_equal(in, out, sizeof in);
-    return (enum tsr_status)(uintptr_t)x0;
+    return status;
 }
 #else
 #define call tsr_matmul_run
