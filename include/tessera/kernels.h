@@ -25,6 +25,12 @@ struct tsr_kernel_choice {
 enum tsr_status tsr_kernel_choose(const char *op, struct tsr_kernel_choice *out,
                                   struct tsr_error *err);
 
+/* Makes one variant of an operation run from now on, until tsr_cpu_limit.
+ *   op, variant  as tsr_kernel_choose gives them
+ * Errors: TSR_USAGE for an unknown operation, a variant that this build has not, or features not in
+ *   use; nothing changes. Threads: call it while no other thread is in the library. */
+enum tsr_status tsr_kernel_use(const char *op, const char *variant, struct tsr_error *err);
+
 /* Names of the operations, ended by a null pointer. */
 const char *const *tsr_kernel_ops(void);
 

@@ -69,6 +69,15 @@ void tsr_variants_reset(void)
         atomic_store(&chosen[op], NULL);
 }
 
+/* The operation's row of that name; null: none here. */
+static const struct tsr_variant *find(enum tsr_cpu_op op, const char *name)
+{
+    for (size_t i = 0; i < tsr_variant_count; i++)
+        if (tsr_variants[i].op == op && strcmp(tsr_variants[i].name, name) == 0)
+            return &tsr_variants[i];
+    return NULL;
+}
+
 /* Appends to the line in s, cutting what does not fit. */
 static void append(char *s, size_t size, const char *text)
 {
@@ -112,6 +121,16 @@ static void explain(const struct tsr_variant *v, char *s, size_t size)
     }
 }
 
+static enum tsr_status unknown(const char *op, struct tsr_error *err)
+{
+    char known[960] = ""; /* of a message of 1024 */
+    for (int i = 0; i < TSR_OPS; i++) {
+        append(known, sizeof known, i > 0 ? ", " : "");
+        append(known, sizeof known, op_names[i]);
+    }
+    return tsr_error_set(err, TSR_USAGE, "kernel: unknown operation '%s', known: %s", op, known);
+}
+
 enum tsr_status tsr_kernel_choose(const char *op, struct tsr_kernel_choice *out,
                                   struct tsr_error *err)
 {
@@ -124,10 +143,25 @@ enum tsr_status tsr_kernel_choose(const char *op, struct tsr_kernel_choice *out,
         explain(v, out->reason, sizeof out->reason);
         return TSR_OK;
     }
-    char known[960] = ""; /* of a message of 1024 */
+    return unknown(op, err);
+}
+
+enum tsr_status tsr_kernel_use(const char *op, const char *variant, struct tsr_error *err)
+{
     for (int i = 0; i < TSR_OPS; i++) {
-        append(known, sizeof known, i > 0 ? ", " : "");
-        append(known, sizeof known, op_names[i]);
+        if (strcmp(op, op_names[i]) != 0)
+            continue;
+        const struct tsr_variant *v = find((enum tsr_cpu_op)i, variant);
+        if (v == NULL)
+            return tsr_error_set(err, TSR_USAGE, "kernel: %s has no variant '%s' in this build", op,
+                                 variant);
+        char lacks[128] = "";
+        append_features(lacks, sizeof lacks, v->features & ~tsr_cpu_features());
+        if (lacks[0] != '\0')
+            return tsr_error_set(err, TSR_USAGE, "kernel: %s by %s needs %s, not in use here", op,
+                                 variant, lacks);
+        tsr_variant_use(v);
+        return TSR_OK;
     }
-    return tsr_error_set(err, TSR_USAGE, "kernel: unknown operation '%s', known: %s", op, known);
+    return unknown(op, err);
 }

@@ -86,6 +86,30 @@ static void test_cpu_choice_names_variant_and_reason(void **state)
     assert_non_null(strstr(err.message, "matmul_f32"));
 }
 
+static void test_cpu_use_runs_the_named_variant_until_limited(void **state)
+{
+    (void)state;
+    struct tsr_error err = {0};
+    assert_int_equal(tsr_cpu_limit("native", NULL), TSR_OK);
+    const struct tsr_variant *best = chosen();
+    assert_int_equal(tsr_kernel_use("matmul_f32", "ref", &err), TSR_OK);
+    assert_string_equal(chosen()->name, "ref");
+    assert_int_equal(tsr_kernel_use("matmul_f32", "avx", &err), TSR_USAGE);
+    assert_non_null(strstr(err.message, "no variant 'avx'"));
+    assert_int_equal(tsr_kernel_use("matmul_f33", "ref", &err), TSR_USAGE);
+    assert_string_equal(chosen()->name, "ref");
+    assert_int_equal(tsr_cpu_limit("ref", NULL), TSR_OK);
+    for (size_t i = 0; i < tsr_variant_count; i++)
+        if (tsr_variants[i].features != 0) {
+            const char *op = tsr_op_name(tsr_variants[i].op);
+            struct tsr_error none = {0};
+            assert_int_equal(tsr_kernel_use(op, tsr_variants[i].name, &none), TSR_USAGE);
+            assert_non_null(strstr(none.message, "not in use here"));
+        }
+    assert_int_equal(tsr_cpu_limit("native", NULL), TSR_OK);
+    assert_ptr_equal(chosen(), best);
+}
+
 /* A row that breaks these rules would never be chosen, or be chosen where it cannot run. */
 static void test_cpu_table_rows_are_ordered(void **state)
 {
@@ -125,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_cpu_limit_chooses_anew),
         cmocka_unit_test(test_cpu_feature_names_limit_to_themselves),
         cmocka_unit_test(test_cpu_choice_names_variant_and_reason),
+        cmocka_unit_test(test_cpu_use_runs_the_named_variant_until_limited),
         cmocka_unit_test(test_cpu_table_rows_are_ordered),
         cmocka_unit_test(test_cpu_vector_bits_are_the_runners),
     };
