@@ -21,7 +21,7 @@ enum {
 
 /* Elements of a round follow from the unrolling in the kernel's source. */
 static const struct kernel {
-    const char *file; /* of kernels/quant, without level */
+    const char *file; /* of kernels/quant and kernels/vecmath, without level */
     const char *name;
     double in_bytes, out_bytes; /* of an element */
     struct pass passes[MAX_PASSES];
@@ -148,6 +148,41 @@ static const struct kernel {
      17 / 32.0,
      2,
      {{"mx_powers", 128, true}, {"mxf4_values_bf16_%u", 32, false}}},
+    {"exp_f32", "exp_one_f32", 4, 4, {{"exp_one", 16, true}}},
+    {"exp_f32", "exp_two_f32", 4, 4, {{"exp_two", 16, true}}},
+    {"exp_f32", "exp_full_f32", 4, 4, {{"exp_full", 16, true}}},
+    /* The exponentials and their sum alone, and with the maximum and the division. */
+    {"softmax_f32", "softmax_step_one_f32", 4, 4, {{"softmax_one_%u", 32, true}}},
+    {"softmax_f32", "softmax_step_two_f32", 4, 4, {{"softmax_two_%u", 32, true}}},
+    {"softmax_f32",
+     "softmax_one_f32",
+     4,
+     4,
+     {{"softmax_max", 16, true}, {"softmax_one_%u", 32, true}, {"softmax_scale", 16, true}}},
+    {"softmax_f32",
+     "softmax_two_f32",
+     4,
+     4,
+     {{"softmax_max", 16, true}, {"softmax_two_%u", 32, true}, {"softmax_scale", 16, true}}},
+    {"norm_f32", "rmsnorm_f32", 8, 4, {{"norm_squares_%u", 32, true}, {"norm_rms", 16, true}}},
+    {"norm_f32",
+     "layernorm_f32",
+     12,
+     4,
+     {{"norm_sum_%u", 32, true}, {"norm_spread_%u", 32, true}, {"norm_layer", 16, true}}},
+    {"gate_f32", "silu_f32", 4, 4, {{"act_silu", 8, true}}},
+    {"gate_f32", "gelu_f32", 4, 4, {{"act_gelu", 8, true}}},
+    {"gate_f32", "gelu_tanh_f32", 4, 4, {{"act_gelu_tanh", 8, true}}},
+    {"gate_f32", "gate_silu_f32", 8, 4, {{"gate_silu", 8, true}}},
+    {"gate_f32", "gate_clamp_f32", 8, 4, {{"gate_clamp", 8, true}}},
+    /* Per element of x: two of a pair, one cosine and sine. */
+    {"rope_f32", "rope_halves_f32", 8, 4, {{"rope_halves", 16, true}}},
+    {"rope_f32", "rope_neighbors_f32", 8, 4, {{"rope_neighbors", 16, true}}},
+    {"residual_f32", "residual_f32", 8, 4, {{"residual_add", 16, true}}},
+    {"convert_f32", "convert_f32_bf16", 4, 2, {{"f32_bf16", 16, true}}},
+    {"convert_f32", "convert_bf16_f32", 2, 4, {{"bf16_f32", 16, true}}},
+    {"convert_f32", "convert_f32_f16", 4, 2, {{"f32_f16", 16, true}}},
+    {"convert_f32", "convert_f16_f32", 2, 4, {{"f16_f32", 16, true}}},
 };
 enum {
     KERNELS = sizeof kernels / sizeof kernels[0]

@@ -12,5 +12,6 @@
 #include "tessera/quant.h"
 #include "tessera/sim.h"
 #include "tessera/status.h"
+#include "tessera/vecmath.h"
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tessera/kernels.h"
+#include "tessera/vecmath.h"
 
 /* One operation: the type of its function, called by all variants. */
 typedef void tsr_matmul_f32_fn(size_t m, size_t n, size_t k, const float *a, size_t lda,
@@ -34,6 +35,21 @@ typedef const struct tsr_matmul_kernel *tsr_matmul_kernel_fn(void);
 typedef tsr_matmul_kernel_fn tsr_matmul_packed_f32_fn, tsr_matmul_f16_fn, tsr_matmul_bf16_fn,
     tsr_matmul_mxf4_fn, tsr_matmul_mxf8e4m3_fn, tsr_matmul_mxf8e5m2_fn, tsr_matmul_i8_fn,
     tsr_matmul_i4_fn, tsr_matmul_q8_0_fn, tsr_matmul_q4_0_fn, tsr_matmul_q4_k_fn;
+
+/* Vector math (tessera/vecmath.h): of one row, of one token. */
+typedef void tsr_exp_f32_fn(enum tsr_exp_terms terms, size_t n, const float *x, float *y);
+typedef void tsr_softmax_f32_fn(enum tsr_exp_terms terms, size_t n, const float *x, float *y);
+typedef void tsr_rmsnorm_f32_fn(size_t n, double eps, const float *x, const float *w, float *y);
+typedef void tsr_layernorm_f32_fn(size_t n, double eps, const float *x, const float *w,
+                                  const float *b, float *y);
+typedef void tsr_gate_f32_fn(enum tsr_activation act, float limit, float alpha, size_t n,
+                             const float *x, const float *up, float *y); /* up may be null */
+typedef void tsr_rope_f32_fn(enum tsr_rope_pairs pairs, size_t heads, size_t head_dim,
+                             const float *cosine, const float *sine, const float *x, float *y);
+typedef void tsr_residual_f32_fn(size_t n, const float *a, const float *b, float *y);
+typedef void tsr_convert_fn(size_t n, const void *x, void *y);
+typedef tsr_convert_fn tsr_convert_f32_bf16_fn, tsr_convert_bf16_f32_fn, tsr_convert_f32_f16_fn,
+    tsr_convert_f16_f32_fn;
 
 enum tsr_cpu_op {
 #define TSR_OP(op) TSR_OP_##op,

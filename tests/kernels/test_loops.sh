@@ -88,3 +88,56 @@ slowest quantize_gguf_sve armv8.2-a+sve 4 94
 slowest dequantize_int_sve armv8.2-a+sve 6 97
 slowest dequantize_int_bf16 armv8.2-a+sve+bf16 3 97
 slowest dequantize_f8_sve armv8.2-a+sve 6 85
+
+# costs FILE MARCH, then lines KERNEL CYCLES: no kernel of vector math takes more cycles per element
+# on Neoverse N2, and each keeps the core's vector pipes busy.
+costs() {
+    clang-19 --target=aarch64-linux-gnu -std=c11 -O2 -ffp-contract=off -march="$2" \
+        -mtune=neoverse-n2 -I"$TESSERA_SOURCE_DIR" -I"$TESSERA_SOURCE_DIR/include" \
+        -c -o "$1.o" "$TESSERA_SOURCE_DIR/kernels/vecmath/$1.c"
+    "$TESSERA_LOOPS" --json --core=neoverse-n2 "$1.o" >"$1.json"
+    while read -r kernel most; do
+        awk -v kernel="$kernel" -v most="$most" '
+            index($0, "\"kernel\": \"" kernel "\"") {
+                sub(/.*"cycles_per_elem": /, "")
+                got = $0 + 0
+            }
+            END {
+                if (!(got > 0 && got <= most)) {
+                    print kernel ": " got " cycles per element, want at most " most > "/dev/stderr"
+                    exit 1
+                }
+            }' "$1.json"
+    done
+}
+costs exp_f32_sve armv8.2-a+sve <<'END'
+exp_one_f32_sve 1.01
+exp_two_f32_sve 1.38
+exp_full_f32_sve 1.63
+END
+costs softmax_f32_sve armv8.2-a+sve <<'END'
+softmax_step_one_f32_sve 1.28
+softmax_step_two_f32_sve 1.40
+softmax_two_f32_sve 1.78
+END
+costs norm_f32_sve armv8.2-a+sve <<'END'
+rmsnorm_f32_sve 0.48
+layernorm_f32_sve 1.20
+END
+costs gate_f32_sve armv8.2-a+sve <<'END'
+silu_f32_sve 2.65
+gelu_f32_sve 5.20
+gelu_tanh_f32_sve 3.30
+gate_silu_f32_sve 2.75
+gate_clamp_f32_sve 3.20
+END
+costs rope_f32_sve armv8.2-a+sve <<'END'
+rope_halves_f32_sve 0.38
+rope_neighbors_f32_sve 0.46
+END
+costs residual_f32_sve armv8.2-a+sve <<'END'
+residual_f32_sve 0.26
+END
+costs convert_f32_bf16 armv8.2-a+sve+bf16 <<'END'
+convert_f32_bf16_bf16 0.26
+END
