@@ -115,26 +115,41 @@ static int format_code(const struct tsr_isa *isa, const char *name)
     return f != NULL ? f->code : -1;
 }
 
+/* Formats by a word of the list: one by its name, or all of a kind, those of overlays too. */
+static uint32_t formats_of_word(const struct tsr_isa *isa, const char *word)
+{
+    int code = format_code(isa, word);
+    bool tensor = strcmp(word, "tensor") == 0, scaled = strcmp(word, "scaled") == 0;
+    uint32_t all = 0;
+    if (code >= 0)
+        return UINT32_C(1) << code;
+    for (int i = 0; i < TSR_DTYPE_MAX; i++)
+        if (isa->has_format[i] && isa->formats[i].width_class &&
+            (tensor || (scaled && isa->formats[i].block > 1)))
+            all |= UINT32_C(1) << i;
+    return all;
+}
+
 static enum tsr_status read_formats(struct tsr_loader *l, const struct tsr_doc *doc,
                                     const struct tsr_doc_node *node, struct tsr_operand *o)
 {
     const struct tsr_doc_node *list = tsr_doc_get(node, "formats");
     if (o->kind != TSR_KIND_FMT)
-        return list == NULL ? TSR_OK
-                            : tsr_doc_bad(doc, list, "formats", l->err,
-                                          "%s is no format operand", o->name);
+        return list == NULL
+                   ? TSR_OK
+                   : tsr_doc_bad(doc, list, "formats", l->err, "%s is no format operand", o->name);
     enum tsr_status st = tsr_doc_child(doc, node, "formats", TSR_DOC_SEQ, &list, l->err);
     if (st != TSR_OK)
         return st;
     if (list->n == 0)
         return tsr_doc_bad(doc, list, "formats", l->err, "at least one format is wanted");
     for (const struct tsr_doc_node *c = list->first; c != NULL; c = c->next) {
-        int code = c->kind == TSR_DOC_SCALAR ? format_code(l->isa, c->text) : -1;
-        if (code < 0)
+        uint32_t some = c->kind == TSR_DOC_SCALAR ? formats_of_word(l->isa, c->text) : 0;
+        if (some == 0)
             return tsr_doc_bad(doc, c, "formats", l->err,
                                "\"%.20s\": no such format in formats.yaml or an overlay",
                                c->kind == TSR_DOC_SCALAR ? c->text : "");
-        o->formats |= UINT32_C(1) << code;
+        o->formats |= some;
     }
     return TSR_OK;
 }

@@ -53,8 +53,9 @@ uint32_t npu_tiles(const struct tsr_chip *chip)
 
 uint32_t npu_float_size(const struct tsr_isa *isa, enum tsr_dtype f)
 {
-    bool ok = f == TSR_F32 || f == TSR_F16 || f == TSR_BF16 || f == TSR_F8E4M3 || f == TSR_F8E5M2;
-    return ok && isa->has_format[f] ? isa->formats[f].bits / 8u : 0;
+    const struct tsr_format *row = &isa->formats[f];
+    bool whole = row->bits == 8 || row->bits == 16 || row->bits == 32;
+    return isa->has_format[f] && row->family == TSR_FAMILY_FLOAT && whole ? row->bits / 8u : 0;
 }
 
 /* ---- plan ----------------------------------------------------------------------------------- */

@@ -78,7 +78,8 @@ static void test_overlay_replaces_by_mnemonic_and_later_wins(void **state)
                  "at: 13}], occupancy: 1, doc: x}\n"
                  "- {mnemonic: nop, stream: tcp, unit: tcp, opcode: 0x01, exec: nop,\n"
                  "   occupancy: %s, doc: y}\n"
-                 "parameters: {lat_add: 6}\n", cycles[i]);
+                 "parameters: {lat_add: 6}\n",
+                 cycles[i]);
         tsr_test_write("again.yaml", again, strlen(again));
         isa = load_files("quick.yaml", "again.yaml", &err);
         if (i == 0) {
@@ -114,7 +115,8 @@ static void test_overlay_adds_a_format(void **state)
         "   occupancy: 1, latency: lat_load, operands: [{name: d, kind: vreg, at: 8},\n"
         "   {name: a, kind: areg, at: 13, width: 4}, {name: fmt, kind: fmt, at: 17, width: 5,\n"
         "   formats: [f32, f24]}, {name: inc, kind: simm, at: 32, width: 32, default: 0},\n"
-        "   {name: n, kind: uimm, at: 22, width: 9, max: 256, default: 0}], doc: x}\n", NULL);
+        "   {name: n, kind: uimm, at: 22, width: 9, max: 256, default: 0}], doc: x}\n",
+        NULL);
     struct tsr_program p;
     struct tsr_error err = {0};
     const char source[] = ".routine r\nvld v1, a2, f24\nvret\n.end\n";
@@ -122,6 +124,42 @@ static void test_overlay_adds_a_format(void **state)
         fail_msg("%s", err.message);
     assert_int_equal(p.tvp[0] >> 17 & 31, 30);
     tsr_program_free(&p);
+    tsr_isa_free(isa);
+}
+
+static uint32_t formats_of(const struct tsr_isa *isa, const char *mnemonic, const char *operand)
+{
+    for (int i = 0; i < isa->n_ops; i++)
+        if (strcmp(isa->ops[i].mnemonic, mnemonic) == 0)
+            return isa->ops[i].operand[tsr_op_operand(&isa->ops[i], operand)].formats;
+    fail_msg("%s: no such row", mnemonic);
+    return 0;
+}
+
+/* Rows that list `tensor` or `scaled` take a new format of that kind without being touched. */
+static void test_overlay_formats_are_taken_by_rows_that_list_their_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mnemonic, *operand, *codes; /* which of formats 28 (plain), 29, 30 (blocks) */
+    } cases[] = {{"mma", "af", "yyn"},   {"mma", "bf", "yyn"},   {"vld", "fmt", "yyn"},
+                 {"vst", "fmt", "yyn"},  {"vlds", "fmt", "nyn"}, {"vsts", "fmt", "nyn"},
+                 {"vldb", "fmt", "nnn"}, {"drain", "fmt", "nnn"}};
+    struct tsr_isa *isa = tsr_test_overlay(
+        "formats:\n"
+        "- {name: f8e3m4, code: 28, family: float, specials: fn, bits: 8, ebits: 3, mbits: 4,\n"
+        "   bias: 3, block: 1, scale_bits: 0, width_class: 9, doc: plain}\n"
+        "- {name: mxf8e3m4, code: 29, family: mx, specials: fn, bits: 8, ebits: 3, mbits: 4,\n"
+        "   bias: 3, block: 32, scale_bits: 8, width_class: 9, doc: in blocks}\n"
+        "- {name: mxi7, code: 30, family: mx, specials: none, bits: 7, ebits: 0, mbits: 5,\n"
+        "   bias: 0, block: 32, scale_bits: 8, width_class: 0, doc: not for the tensor unit}\n",
+        NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t formats = formats_of(isa, cases[i].mnemonic, cases[i].operand);
+        for (int k = 0; k < 3; k++)
+            if ((formats >> (28 + k) & 1) != (cases[i].codes[k] == 'y'))
+                fail_msg("%s %s: format %d", cases[i].mnemonic, cases[i].operand, 28 + k);
+    }
     tsr_isa_free(isa);
 }
 
@@ -139,9 +177,9 @@ static void test_overlay_random_fused_rows_roundtrip(void **state)
 {
     (void)state;
     static const char *const around[][2] = {
-        {"add(", ", 1.5)"},  {"mul(0x7fffffff, ", ")"}, {"max(", ", b)"},
-        {"select(c, ", ", a)"}, {"fma(a, b, ", ")"},  {"neg(", ")"},
-        {"and(", ", 0x0000ffff)"}, {"min(-0.25, ", ")"}, {"rcp(", ")"}};
+        {"add(", ", 1.5)"},        {"mul(0x7fffffff, ", ")"}, {"max(", ", b)"},
+        {"select(c, ", ", a)"},    {"fma(a, b, ", ")"},       {"neg(", ")"},
+        {"and(", ", 0x0000ffff)"}, {"min(-0.25, ", ")"},      {"rcp(", ")"}};
     uint64_t seed = tsr_test_seed("rows", 9);
     for (int round = 0; round < 60; round++) {
         char expression[300] = "add3(a, b, c)", next[340];
@@ -155,7 +193,8 @@ static void test_overlay_random_fused_rows_roundtrip(void **state)
                  "instructions:\n- {mnemonic: vr, stream: tvp, unit: tvp, opcode: 0xF%d, exec: "
                  "lanes, lanes: \"%s\", occupancy: 1, latency: 9, doc: x, operands: [{name: d, "
                  "kind: vreg, at: 8}, {name: a, kind: vreg, at: 13}, {name: b, kind: vreg, at: "
-                 "18}, {name: c, kind: vreg, at: 23}]}\n", round % 10, expression);
+                 "18}, {name: c, kind: vreg, at: 23}]}\n",
+                 round % 10, expression);
         struct tsr_isa *isa = tsr_test_overlay(row, NULL);
         const struct tsr_op *op = tsr_isa_find(isa, TSR_STREAM_TVP, "vr");
         char shown[300], source[340];
@@ -181,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_overlay_adds_a_fused_instruction),
         cmocka_unit_test(test_overlay_replaces_by_mnemonic_and_later_wins),
         cmocka_unit_test(test_overlay_adds_a_format),
+        cmocka_unit_test(test_overlay_formats_are_taken_by_rows_that_list_their_kind),
         cmocka_unit_test(test_overlay_a_missing_file_is_named),
         cmocka_unit_test(test_overlay_random_fused_rows_roundtrip),
     };
