@@ -148,6 +148,8 @@ static enum tsr_status all_formats(struct cli *c, const struct set *sets, size_t
     bool every = strcmp(cli_text(c, "format"), "all") == 0, json = cli_has(c, "json");
     if (st == TSR_OK && !every)
         st = cli_format(c, isa, "format", NULL, &f, err);
+    if (st == TSR_OK && !every)
+        st = quant_refuse_unused(c, f, err);
     if (st != TSR_OK)
         return st;
     json_t *all = json_array();

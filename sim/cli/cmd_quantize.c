@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sim/cli/cli.h"
 #include "sim/cli/npy.h"
@@ -30,6 +31,18 @@ static enum tsr_status write_packed(const char *path, const struct quant_codes *
                                         pad + codes->scale_bytes, err);
     free(tail);
     return st;
+}
+
+/* The second of two outputs would replace the first. Devices and pipes take both. */
+static enum tsr_status refuse_one_file(const char *output, const char *packed,
+                                       struct tsr_error *err)
+{
+    struct stat a, b;
+    bool there = packed && stat(output, &a) == 0 && stat(packed, &b) == 0;
+    bool same = there ? S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino
+                      : packed && strcmp(output, packed) == 0;
+    return same ? tsr_error_set(err, TSR_USAGE, "--packed %s: --output is the same file", packed)
+                : TSR_OK;
 }
 
 static size_t count_nonfinite(const uint32_t *x, size_t n)
@@ -120,6 +133,10 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     enum tsr_status st = cli_isa(c, &isa, err);
     if (st == TSR_OK)
         st = cli_format(c, isa, "format", NULL, &f, err);
+    if (st == TSR_OK)
+        st = quant_refuse_unused(c, f, err);
+    if (st == TSR_OK)
+        st = refuse_one_file(cli_text(c, "output"), cli_text(c, "packed"), err);
     if (st == TSR_OK)
         st = quant_options(c, isa, f, &s, err);
     if (st == TSR_OK)

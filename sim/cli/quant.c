@@ -31,6 +31,23 @@ enum tsr_status quant_options(struct cli *c, const struct tsr_isa *isa, const st
     return st;
 }
 
+enum tsr_status quant_refuse_unused(const struct cli *c, const struct tsr_format *f,
+                                    struct tsr_error *err)
+{
+    static const struct {
+        const char *option;
+        enum tsr_family family;
+        const char *who;
+    } uses[] = {{"scales", TSR_FAMILY_INT, "plain integers (i8, i4)"},
+                {"scale-format", TSR_FAMILY_INT, "plain integers (i8, i4)"},
+                {"tensor-scale", TSR_FAMILY_NVF, "nvf4"}};
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (cli_has(c, uses[i].option) && f->family != uses[i].family)
+            return tsr_error_set(err, TSR_USAGE, "--%s: only for %s, not for %s", uses[i].option,
+                                 uses[i].who, f->name);
+    return TSR_OK;
+}
+
 enum tsr_status quant_check(const struct quant *s, size_t n, struct tsr_error *err)
 {
     const struct tsr_format *f = s->q.format;

@@ -25,6 +25,10 @@ struct quant_codes {
 enum tsr_status quant_options(struct cli *c, const struct tsr_isa *isa, const struct tsr_format *f,
                               struct quant *out, struct tsr_error *err);
 
+/* Errors: TSR_USAGE one of those options is given, and the format has no use for it. */
+enum tsr_status quant_refuse_unused(const struct cli *c, const struct tsr_format *f,
+                                    struct tsr_error *err);
+
 /* Whether rows of n values become the format. Errors: TSR_BAD_INPUT, TSR_USAGE as
  * tsr_num_quant_check; integers without scales of their own (i32) and formats that are read only.
  */

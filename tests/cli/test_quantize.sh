@@ -110,6 +110,20 @@ says 'allowed are tensor, row'
 expect 2 $t quantize --format i8 --scale-format mx9 --input x.npy --output no.npy
 says 'plain float'
 
+expect 2 $t quantize --format mx6 --scales row --input x.npy --output no.npy
+says '--scales: only for plain integers (i8, i4), not for mx6'
+expect 2 $t quantize --format bf16 --scale-format f32 --input x.npy --output no.npy
+says '--scale-format: only for plain integers'
+expect 2 $t quantize --format mxf4 --tensor-scale --input x.npy --output no.npy
+says '--tensor-scale: only for nvf4, not for mxf4'
+expect 2 $t accuracy --format mx9 --scales 32
+says '--scales: only for plain integers'
+expect 2 $t quantize --format mx6 --input x.npy --output no.npy --packed no.npy
+says '--packed no.npy: --output is the same file'
+expect 2 $t quantize --format mx6 --input x.npy --output y.npy --packed ./y.npy
+says '--packed ./y.npy: --output is the same file'
+[ ! -e no.npy ] || complain 'a refusal left a file'
+
 # ---- NaN and infinity
 npy n.npy '(1, 40)' "$one$nan$inf$(printf '%s' "$long" | cut -c1-592)"
 expect 0 $t quantize --format mxi8 --input n.npy --output y.npy
