@@ -111,17 +111,38 @@ static void put_half(uint8_t *at, uint64_t *seed, bool specials)
     put(TSR_F16, at, 0, code);
 }
 
+/* A byte of codes whose magnitudes are largest. */
+static uint8_t most_extreme(enum tsr_dtype format)
+{
+    switch (format) {
+    case TSR_I8:
+    case TSR_Q8_0:
+        return 0x80; /* -128 */
+    case TSR_I4:
+        return 0x8F; /* -1 low, -8 high */
+    case TSR_Q4_0:
+        return 0; /* -8 */
+    case TSR_MXF8E4M3:
+        return 0xFE; /* -448 */
+    case TSR_MXF8E5M2:
+        return 0xFB; /* -57344 */
+    default:
+        return 0xFF; /* 15; -6 */
+    }
+}
+
 static void fill_weights(struct tsr_problem *p, uint64_t *seed, bool specials)
 {
     const size_t k = p->s.k;
-    const uint64_t kind = tsr_test_random_below(seed, 4); /* 0: all codes at their extremes */
+    const uint64_t kind =
+        p->extreme ? 0 : tsr_test_random_below(seed, 4); /* 0: all codes at their extremes */
     for (size_t n = 0; n < p->s.n; n++) {
         uint8_t *row = p->w + n * p->row_bytes;
         const size_t bytes = weight_row_bytes(p->format, k);
         for (size_t i = 0; i < bytes; i++) {
             row[i] = (uint8_t)tsr_test_random(seed);
             if (kind == 0)
-                row[i] = p->format == TSR_I8 || p->format == TSR_Q8_0 ? 0x80 : 0x8F;
+                row[i] = most_extreme(p->format);
         }
         for (size_t i = 0; tsr_problem_plain(p->format) && i < k; i++)
             put(p->format, row, i, plain(p->format, seed, specials));
@@ -149,7 +170,7 @@ static void fill_weights(struct tsr_problem *p, uint64_t *seed, bool specials)
 static void fill_a(struct tsr_problem *p, uint64_t *seed, bool specials)
 {
     const size_t elems = p->s.m > 0 ? (p->s.m - 1) * p->lda + p->s.k : 0;
-    const uint64_t kind = tsr_test_random_below(seed, 4);
+    const uint64_t kind = p->extreme ? 0 : tsr_test_random_below(seed, 4);
     for (size_t i = 0; i < elems; i++) {
         if (p->a_format == TSR_I8)
             ((int8_t *)p->a)[i] = kind == 0 ? -128 : (int8_t)tsr_test_random(seed);

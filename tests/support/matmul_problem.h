@@ -18,6 +18,7 @@ struct tsr_shape {
 struct tsr_problem {
     enum tsr_dtype format, a_format;
     struct tsr_shape s;
+    bool extreme; /* all codes of integers at their most negative, scales apart */
     size_t lda, row_bytes, scale_bytes; /* scale_bytes: of one weight row's */
     void *a;
     uint8_t *w, *scales;
