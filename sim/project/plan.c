@@ -156,8 +156,8 @@ static void place_activations(struct project_plan *p)
     }
 }
 
-/* Formats that a file may hold and no unit takes: what they are repacked to when the weights are
- * loaded. q8_0 has their blocks and a step at most an eighth of theirs. */
+/* Formats that a file may hold and no unit takes: what they are requantized to when the weights are
+ * loaded. Time and bytes are then those of q8_0. */
 static const struct {
     enum tsr_dtype file, hbm;
 } repacked[] = {{TSR_Q4_K, TSR_Q8_0}, {TSR_Q6_K, TSR_Q8_0}};
@@ -237,7 +237,7 @@ static void assume(struct project_plan *p)
     if (project_integers(p) && p->model->experts != 0)
         project_assume(p, "experts: the scales of their integers take no time");
     if (p->weights != o->weights)
-        project_assume(p, "weights: %s is repacked to %s when they are loaded", o->weights->name,
+        project_assume(p, "weights: %s is requantized to %s when they are loaded", o->weights->name,
                        p->weights->name);
     if (o->seq > p->model->context)
         project_assume(p, "seq is beyond the %u positions that the model states",
