@@ -269,12 +269,13 @@ static void test_matmul_reaches_its_rates_on_maia100(void **state)
     static const struct {
         enum tsr_dtype f;
         uint64_t m, n, k;
-        double least; /* measured 0.982 0.964 0.954 0.910; 0.988 0.978 0.973 0.954 */
+        double least; /* measured 0.982 0.964 0.954 0.910 0.957; 0.988 0.978 0.973 0.954 */
     } want[] = {
         {TSR_BF16, 4096, 4096, 4096, 0.975}, {TSR_F8E4M3, 4096, 4096, 4096, 0.955},
         {TSR_MX9, 4096, 4096, 4096, 0.95},   {TSR_MX6, 4096, 4096, 4096, 0.90},
-        {TSR_BF16, 1, 8192, 8192, 0.97},     {TSR_MX9, 1, 8192, 8192, 0.96},
-        {TSR_MX6, 1, 8192, 8192, 0.95},      {TSR_MXF4, 1, 8192, 8192, 0.93},
+        {TSR_MX6, 8192, 8192, 8192, 0.95},   {TSR_BF16, 1, 8192, 8192, 0.97},
+        {TSR_MX9, 1, 8192, 8192, 0.96},      {TSR_MX6, 1, 8192, 8192, 0.95},
+        {TSR_MXF4, 1, 8192, 8192, 0.93},
     };
     (void)state;
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/num/formats.h"
+#include "tests/num/overlay.h"
 #include "tests/num/ttu_operands.h"
 #include "tests/support/isa_random.h"
 
@@ -24,7 +25,7 @@ static void *panel_memory[2];
 static int setup(void **state)
 {
     (void)state;
-    isa = tsr_test_isa();
+    isa = load_isa();
     for (int s = 0; s < 2; s++) {
         sides[s].end = (uint8_t *)tsr_test_guarded(TSR_SIDE_BYTES) + TSR_SIDE_BYTES;
         panel_memory[s] = aligned_alloc(64, PANEL_BYTES);

@@ -43,6 +43,13 @@ const struct tsr_oracle_format tsr_oracle_formats[TSR_ORACLE_FORMATS] = {
     FLOAT("nvf4", TSR_NVF4, 4, 2, 1, 1, NONE, 16, E4M3, false),
     INTEGER("q8_0", TSR_Q8_0, TWOS, 8, 0, 32, F16),
     INTEGER("q4_0", TSR_Q4_0, OFFSET, 4, 0, 32, F16),
+    /* those of tests/num/overlay.h */
+    FLOAT("e3m4", 22, 8, 3, 4, 3, IEEE, 0, NO_SCALE, false),
+    FLOAT("mxf8e3m4", 23, 8, 3, 4, 3, NONE, 32, E8M0, false),
+    SHIFT("mx5", 24, 3),
+    INTEGER("mxi6", 25, TWOS, 6, -4, 16, E8M0),
+    FLOAT("nvf6", 26, 6, 2, 3, 1, NONE, 16, E4M3, false),
+    INTEGER("i6", 27, TWOS, 6, 0, 0, NO_SCALE),
 };
 
 bool tsr_oracle_plain_integer(const struct tsr_oracle_format *f)

@@ -27,7 +27,7 @@ enum tsr_oracle_scale {
     TSR_ORACLE_F16
 };
 
-/* A format that the tensor unit takes. */
+/* A format that the tensor unit takes, of formats.yaml or of overlay.h. */
 struct tsr_oracle_format {
     const char *name;
     enum tsr_dtype dtype;
@@ -43,7 +43,7 @@ struct tsr_oracle_format {
 };
 
 enum {
-    TSR_ORACLE_FORMATS = 18
+    TSR_ORACLE_FORMATS = 24
 };
 extern const struct tsr_oracle_format tsr_oracle_formats[TSR_ORACLE_FORMATS];
 
