@@ -165,7 +165,7 @@ printf 'formats:\n- {name: mx5, code: 25, family: smx, specials: none, bits: 4, 
 expect 0 $t formats --isa o.yaml
 grep -q '^mx5  *1+3  *16 ' out || complain "mx5: $(grep mx5 out)"
 expect 0 $t quantize --isa o.yaml --format mx5 --input x.npy --output y.npy
-# A row is all that a product on the tensor unit and a model's projection want: 4 0 4 times 4 4 4.
+# A row is all that a product on the tensor unit (and a projection, below) wants: 4 0 4 times 4 4 4.
 cat >>o.yaml <<'END'
 - {name: f8e3m4, code: 26, family: float, specials: fn, bits: 8, ebits: 3, mbits: 4, bias: 3,
    block: 1, scale_bits: 0, width_class: 9, doc: new}
@@ -178,8 +178,6 @@ for f in f8e3m4 mxf8e3m4 mx5; do
     expect 0 $t matmul --isa o.yaml --chip micro --format $f --a a.npy --b b.npy --output y.npy
     [ "$(values y.npy)" = 32 ] || complain "product in $f: $(values y.npy)"
 done
-expect 0 $t project --isa o.yaml --model llama-2-7b --chip maia100 --phase decode --batch 1 \
-    --seq 64 --weights-format mx5 --activations f8e3m4 --kv mxf8e3m4
 
 # ---- accuracy
 expect 0 $t accuracy --format all --seed 3 --json
@@ -265,4 +263,8 @@ expect 2 $t accuracy --format bf16 --activations bf16
 says '--activations: only with --model'
 expect 2 $t accuracy
 says '--format FORMAT is missing'
+
+# ---- a model in formats of an overlay
+expect 0 $t project --isa o.yaml --model small.json --chip micro4 --phase decode --batch 1 \
+    --seq 32 --weights-format mx5 --activations f8e3m4 --kv mxf8e3m4
 exit $bad
