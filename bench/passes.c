@@ -183,6 +183,12 @@ static const struct kernel {
     {"convert_f32", "convert_bf16_f32", 2, 4, {{"bf16_f32", 16, true}}},
     {"convert_f32", "convert_f32_f16", 4, 2, {{"f32_f16", 16, true}}},
     {"convert_f32", "convert_f16_f32", 2, 4, {{"f16_f32", 16, true}}},
+    {"requantize_i32", "requantize_f32", 8, 4, {{"sums_f32", 16, true}}},
+    {"requantize_i32", "requantize_bf16", 8, 2, {{"sums_bf16", 16, true}}},
+    {"requantize_i32", "requantize_i8", 8, 1, {{"sums_i8", 16, true}}},
+    {"requantize_i32", "requantize_bias_f32", 12, 4, {{"sums_bias_f32", 16, true}}},
+    {"requantize_i32", "requantize_bias_bf16", 12, 2, {{"sums_bias_bf16", 16, true}}},
+    {"requantize_i32", "requantize_bias_i8", 12, 1, {{"sums_bias_i8", 16, true}}},
 };
 enum {
     KERNELS = sizeof kernels / sizeof kernels[0]

@@ -64,6 +64,36 @@ enum tsr_status tsr_dequantize_bf16(const struct tsr_quant *q, const void *eleme
                                     const void *scales, uint16_t *y, size_t y_stride,
                                     struct tsr_error *err);
 
+/* int32 sums of integer products back to values. */
+struct tsr_requantize {
+    enum tsr_dtype y_format; /* f32 bf16 i8 */
+    size_t rows, cols;
+    const int32_t *x;          /* rows x cols */
+    size_t x_stride;           /* elements from row to row, as all strides here */
+    const float *row, *column; /* rows and cols of them: the scales of the products' operands */
+    const float *bias;         /* cols of them; null: none */
+    void *y;                   /* rows x cols of y_format */
+    size_t y_stride;
+    /* i8, one of the two, the other null: */
+    const float *given; /* scales of the result's rows, from 2^-120 to 2^120 */
+    size_t given_step;  /* 0: one for all rows, 1: one a row */
+    float *found;       /* rows of them: where the scale of each row goes */
+};
+
+/* y[r][c] = x[r][c] row[r] column[c] + bias[c].
+ * Numerics: x rounded to f32, each product and the sum rounded in f32, in this order, all to
+ *   nearest even; f32: that; bf16: rounded once more; i8 with scales given: times the f32
+ *   reciprocal of the scale, rounded, then to the nearest even integer within +-127; with scales
+ *   found: what tsr_quantize_f32 makes of the f32 row, one scale for the row. A NaN is 0x7FC00000,
+ *   0x7FC0, code 0 under a scale given. The same bits from every variant at every vector length,
+ *   and those of the machine's own kernel.
+ * Aliasing: none.
+ * Errors: TSR_USAGE another format, i8 with both or neither of the scales; TSR_BAD_INPUT a scale
+ *   out of range; nothing is then written. Strides below the row length: assertion.
+ * Threads: any number at once on different outputs. Allocates nothing; with scales found 64 KiB of
+ *   stack, and rows of more than 16384 elements are computed twice. */
+enum tsr_status tsr_requantize_run(const struct tsr_requantize *op, struct tsr_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,6 +19,17 @@ typedef void tsr_quantize_row_fn(size_t n, size_t group, const void *x, void *el
 typedef void tsr_dequantize_row_fn(size_t n, size_t group, const void *elements, const void *scales,
                                    void *y);
 
+/* Of one row of sums; r: 1 / the scale of the result, i8 alone. NaNs among the scales and bias are
+ * 0x7FC00000. */
+typedef void tsr_requantize_row_fn(size_t n, const int32_t *x, float row, const float *column,
+                                   const float *bias, float r, void *y);
+typedef tsr_requantize_row_fn tsr_requantize_f32_fn, tsr_requantize_bf16_fn, tsr_requantize_i8_fn;
+
+/* i8 in two steps, for rows that come in pieces: the largest magnitude as bits, a NaN's if there
+ * is one; codes under the scale of the row's largest. */
+typedef uint32_t tsr_i8_max_f32_fn(size_t n, const float *x);
+typedef void tsr_i8_codes_f32_fn(size_t n, const float *x, float scale, int8_t *elements);
+
 /* The formats whose quantization has variants: do(name, code). */
 #define TSR_QUANT_FORMATS(do)                                                                      \
     do                                                                                             \

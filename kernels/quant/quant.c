@@ -59,8 +59,7 @@ enum tsr_status tsr_quant_row_bytes(const struct tsr_quant *q, size_t *element_b
     return TSR_OK;
 }
 
-static enum tsr_status check_strides(const struct tsr_quant *q, size_t stride,
-                                     struct tsr_error *err)
+enum tsr_status quant_check(const struct tsr_quant *q, size_t stride, struct tsr_error *err)
 {
     size_t element_bytes, scale_bytes;
     enum tsr_status st = tsr_quant_row_bytes(q, &element_bytes, &scale_bytes, err);
@@ -70,25 +69,31 @@ static enum tsr_status check_strides(const struct tsr_quant *q, size_t stride,
     return st;
 }
 
+void quant_row(enum tsr_dtype format, bool bf16, size_t n, size_t group, const void *x,
+               uint8_t *elements, uint8_t *scales)
+{
+    int t = find(format);
+    if (t < 0) {
+        quant_row_ref(format, bf16, n, group, x, elements, scales);
+        return;
+    }
+    tsr_quantize_row_fn *fn =
+        (tsr_quantize_row_fn *)tsr_variant_chosen(tuned[t].quantize[bf16])->function;
+    fn(n, group, x, elements, scales);
+}
+
 /* `x`: f32 or, where `bf16`, bf16 bits. */
 static enum tsr_status quantize(const struct tsr_quant *q, bool bf16, const void *x, size_t stride,
                                 void *elements, void *scales, struct tsr_error *err)
 {
-    enum tsr_status st = check_strides(q, stride, err);
-    int t = find(q->format);
+    enum tsr_status st = quant_check(q, stride, err);
     if (st != TSR_OK)
         return st;
-    tsr_quantize_row_fn *fn = NULL;
-    if (t >= 0)
-        fn = (tsr_quantize_row_fn *)tsr_variant_chosen(tuned[t].quantize[bf16])->function;
     for (size_t i = 0; i < q->rows; i++) {
         const char *row = (const char *)x + i * stride * (bf16 ? 2 : 4);
         uint8_t *e = (uint8_t *)elements + i * q->element_stride;
         uint8_t *s = scales == NULL ? NULL : (uint8_t *)scales + i * q->scale_stride;
-        if (fn != NULL)
-            fn(q->cols, q->group, row, e, s);
-        else
-            quant_row_ref(q->format, bf16, q->cols, q->group, row, e, s);
+        quant_row(q->format, bf16, q->cols, q->group, row, e, s);
     }
     return TSR_OK;
 }
@@ -96,7 +101,7 @@ static enum tsr_status quantize(const struct tsr_quant *q, bool bf16, const void
 static enum tsr_status dequantize(const struct tsr_quant *q, bool bf16, const void *elements,
                                   const void *scales, void *y, size_t stride, struct tsr_error *err)
 {
-    enum tsr_status st = check_strides(q, stride, err);
+    enum tsr_status st = quant_check(q, stride, err);
     int t = find(q->format);
     if (st != TSR_OK)
         return st;

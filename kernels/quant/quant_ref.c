@@ -89,9 +89,8 @@ static void store(void *y, bool bf16, size_t at, size_t n, const uint32_t *in)
         memcpy((char *)y + 4 * at, in, 4 * n);
 }
 
-/* The scale of n integers in pieces: that of their largest, of which a NaN is the very largest. */
-static uint32_t group_scale(const struct tsr_num_quant *how, const void *x, bool bf16, size_t at,
-                            size_t n)
+/* The largest magnitude of n values, of which a NaN is the very largest. */
+static uint32_t largest(const void *x, bool bf16, size_t at, size_t n)
 {
     uint32_t most = 0, piece[PIECE];
     for (size_t done = 0, here; done < n; done += here) {
@@ -102,7 +101,7 @@ static uint32_t group_scale(const struct tsr_num_quant *how, const void *x, bool
             most = mag > most ? mag : most;
         }
     }
-    return tsr_num_group_scale(how, &most, 1);
+    return most;
 }
 
 static void quantize_groups(struct tsr_num_quant how, bool bf16, size_t n, size_t group,
@@ -114,7 +113,8 @@ static void quantize_groups(struct tsr_num_quant how, bool bf16, size_t n, size_
     how.scales_given = true;
     for (size_t at = 0; at < n; scales += 4) {
         size_t end = at + least(n - at, group);
-        uint32_t scale = group_scale(&how, x, bf16, at, end - at);
+        uint32_t most = largest(x, bf16, at, end - at);
+        uint32_t scale = tsr_num_group_scale(&how, &most, 1);
         for (size_t here; at < end; at += here) {
             here = least(end - at, PIECE);
             load(x, bf16, at, here, piece);
@@ -188,6 +188,29 @@ void dequant_row_ref(enum tsr_dtype format, bool bf16, size_t n, size_t group,
             tsr_num_dequantize(how, elements + p * element_bytes, scales + p * scale_bytes, here,
                                piece, &none);
         store(y, bf16, at, here, piece);
+    }
+    assert(none.status == TSR_OK);
+}
+
+tsr_i8_max_f32_fn tsr_i8_max_f32_ref;
+tsr_i8_codes_f32_fn tsr_i8_codes_f32_ref;
+
+uint32_t tsr_i8_max_f32_ref(size_t n, const float *x)
+{
+    return largest(x, false, 0, n);
+}
+
+void tsr_i8_codes_f32_ref(size_t n, const float *x, float scale, int8_t *elements)
+{
+    struct tsr_num_quant how = *quant_definition(TSR_I8);
+    struct tsr_error none = {0};
+    uint32_t piece[PIECE], bits;
+    memcpy(&bits, &scale, sizeof bits);
+    how.scales_given = true;
+    for (size_t at = 0, here; at < n; at += here) {
+        here = least(n - at, PIECE);
+        load(x, false, at, here, piece);
+        tsr_num_quantize(&how, piece, here, elements + at, &bits, &none);
     }
     assert(none.status == TSR_OK);
 }

@@ -6,11 +6,14 @@
  * bytes of lanes costs no more than packing them. |x r| is at most 127 and three roundings, so
  * nothing needs clamping. Vector instructions per 4 elements: 2 + 3 (bf16: 1 + 4). */
 #include <arm_sve.h>
+#include <math.h>
 #include <string.h>
 
 #include "kernels/quant/quant_sve.h"
 
 tsr_quantize_row_fn tsr_quantize_i8_f32_sve, tsr_quantize_i8_bf16_sve;
+tsr_i8_max_f32_fn tsr_i8_max_f32_sve;
+tsr_i8_codes_f32_fn tsr_i8_codes_f32_sve;
 
 /* Largest magnitude of n f32, as bits. */
 static QUANT_PASS uint32_t i8_max_f32(const uint32_t *x, size_t n)
@@ -118,4 +121,17 @@ void tsr_quantize_i8_f32_sve(size_t n, size_t group, const void *x, void *elemen
 void tsr_quantize_i8_bf16_sve(size_t n, size_t group, const void *x, void *elements, void *scales)
 {
     row(true, n, group, x, elements, scales);
+}
+
+uint32_t tsr_i8_max_f32_sve(size_t n, const float *x)
+{
+    return i8_max_f32((const uint32_t *)(const void *)x, n);
+}
+
+void tsr_i8_codes_f32_sve(size_t n, const float *x, float scale, int8_t *elements)
+{
+    if (isnan(scale))
+        memset(elements, 0, n);
+    else
+        i8_encode_f32(x, n, scale > 0 ? 1 / scale : 0, elements);
 }
