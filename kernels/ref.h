@@ -33,6 +33,10 @@ void tsr_matmul_ref(size_t m, size_t n, size_t k, const float *a, const float *b
  * Source: arXiv 1910.07467. */
 void tsr_rmsnorm_ref(size_t rows, size_t n, double eps, const float *x, const float *w, float *y);
 
+/* Its two halves, for rows in pieces: sum + the squares of n elements; y = x / root * w. */
+double tsr_squares_ref(size_t n, const float *x, double sum);
+void tsr_rms_scale_ref(size_t n, double root, const float *x, const float *w, float *y);
+
 /* y[i] = (x[i] - mean) / sqrt(variance + eps) * w[i] + b[i]; variance = mean of (x - mean)^2.
  * Shapes: x, y rows x n; w, b n (null: ones, zeros). y may be x. Source: arXiv 1607.06450. */
 void tsr_layernorm_ref(size_t rows, size_t n, double eps, const float *x, const float *w,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quantization on the host's processor: rows of f32 or bf16 into codes and scales, and back. The
- * bits are those of the machine's definition, whatever variant runs. */
+/* Quantization on the host's processor: rows of f32 or bf16 into codes and scales, and back; norms
+ * and activations that end so; int32 sums back to values. The bits are those of the machine's
+ * definition, whatever variant runs. */
 #ifndef TESSERA_QUANT_H
 #define TESSERA_QUANT_H
 
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include "tessera/dtype.h"
+#include "tessera/model.h"
 #include "tessera/status.h"
 
 #ifdef __cplusplus
@@ -93,6 +95,34 @@ struct tsr_requantize {
  * Threads: any number at once on different outputs. Allocates nothing; with scales found 64 KiB of
  *   stack, and rows of more than 16384 elements are computed twice. */
 enum tsr_status tsr_requantize_run(const struct tsr_requantize *op, struct tsr_error *err);
+
+/* RMSNorm, and a gated activation, whose rows leave as codes: the values live in a small buffer.
+ * Shapes: x, gate, up rows x cols of q, row-major, strides in elements; w cols of f32 or null.
+ *   _bf16: x, gate, up are bf16 bits, widened to f32; values are not rounded to bf16 between.
+ * Numerics: the bits of tsr_rmsnorm_f32 or tsr_gate_f32 (tessera/vecmath.h) into f32 rows followed
+ *   by tsr_quantize_f32.
+ * Formats, alignment, aliasing, errors, threads: as tsr_quantize_f32. Allocates nothing; 8 KiB of
+ *   stack, i8 72 KiB. The values of i8 groups of more than 16384 elements are computed twice. */
+enum tsr_status tsr_rmsnorm_quantize_f32(const struct tsr_quant *q, double eps, const float *x,
+                                         size_t x_stride, const float *w, void *elements,
+                                         void *scales, struct tsr_error *err);
+enum tsr_status tsr_rmsnorm_quantize_bf16(const struct tsr_quant *q, double eps, const uint16_t *x,
+                                          size_t x_stride, const float *w, void *elements,
+                                          void *scales, struct tsr_error *err);
+
+/* act, limit, alpha: as tsr_gate_f32. */
+struct tsr_gate {
+    enum tsr_activation act;
+    double limit, alpha; /* SWIGLU_CLAMP alone */
+};
+enum tsr_status tsr_gate_quantize_f32(const struct tsr_quant *q, struct tsr_gate act,
+                                      const float *gate, size_t gate_stride, const float *up,
+                                      size_t up_stride, void *elements, void *scales,
+                                      struct tsr_error *err);
+enum tsr_status tsr_gate_quantize_bf16(const struct tsr_quant *q, struct tsr_gate act,
+                                       const uint16_t *gate, size_t gate_stride, const uint16_t *up,
+                                       size_t up_stride, void *elements, void *scales,
+                                       struct tsr_error *err);
 
 #ifdef __cplusplus
 }

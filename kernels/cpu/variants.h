@@ -51,6 +51,10 @@ typedef tsr_matmul_kernel_fn tsr_matmul_packed_f32_fn, tsr_matmul_f16_fn, tsr_ma
 typedef void tsr_exp_f32_fn(enum tsr_exp_terms terms, size_t n, const float *x, float *y);
 typedef void tsr_softmax_f32_fn(enum tsr_exp_terms terms, size_t n, const float *x, float *y);
 typedef void tsr_rmsnorm_f32_fn(size_t n, double eps, const float *x, const float *w, float *y);
+/* RMSNorm's two passes over a row in pieces, all but the last of multiples of 32 elements: squares
+ * add up in the lanes, whose fold (kernels/vecmath/norm.h) makes the factor; y = x factor w. */
+typedef void tsr_rms_squares_f32_fn(size_t n, const float *x, float *lane);
+typedef void tsr_rms_scale_f32_fn(size_t n, float factor, const float *x, const float *w, float *y);
 typedef void tsr_layernorm_f32_fn(size_t n, double eps, const float *x, const float *w,
                                   const float *b, float *y);
 typedef void tsr_gate_f32_fn(enum tsr_activation act, float limit, float alpha, size_t n,

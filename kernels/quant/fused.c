@@ -11,7 +11,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* i8 under one scale, the codes at `elements`. noinline: rows of other formats want no such stack.
+/* A large group of i8. noinline: rows of other formats want no such stack.
  */
 static __attribute__((noinline)) void group_i8(struct quant_source source, size_t from, size_t n,
                                                int8_t *elements, uint8_t *scale)
@@ -42,34 +42,29 @@ static __attribute__((noinline)) void group_i8(struct quant_source source, size_
     }
 }
 
-static void row_i8(const struct tsr_quant *q, struct quant_source source, int8_t *elements,
-                   uint8_t *scales)
-{
-    const size_t n = q->cols, group = q->group > 0 && q->group < n ? q->group : n;
-    for (size_t at = 0, here; at < n; at += here, scales += 4) {
-        here = least(n - at, group);
-        group_i8(source, at, here, elements + at, scales);
-    }
-}
-
 void quant_row_from(const struct tsr_quant *q, struct quant_source source, uint8_t *elements,
                     uint8_t *scales)
 {
-    const struct tsr_quant piece = {.format = q->format, .cols = QUANT_CHUNK};
+    const size_t n = q->cols, group = q->group > 0 && q->group < n ? q->group : n;
+    const bool i8 = q->format == TSR_I8;
     float y[QUANT_CHUNK];
+    struct tsr_quant piece = {.format = q->format, .cols = QUANT_CHUNK, .group = q->group};
     size_t element_bytes, scale_bytes;
-    if (q->format == TSR_I8) {
-        row_i8(q, source, (int8_t *)elements, scales);
+    if (i8 && group > QUANT_CHUNK) {
+        for (size_t at = 0; at < n; at += group, scales += 4)
+            group_i8(source, at, least(n - at, group), (int8_t *)elements + at, scales);
         return;
     }
-    /* A piece is whole blocks of every format, so it fills whole bytes. */
+    /* Whole groups, or whole blocks, which QUANT_CHUNK is of every format: they fill bytes. */
+    if (i8 && group > 0)
+        piece.cols = QUANT_CHUNK / group * group;
     enum tsr_status st = tsr_quant_row_bytes(&piece, &element_bytes, &scale_bytes, NULL);
     assert(st == TSR_OK);
     (void)st;
-    for (size_t at = 0, here; at < q->cols; at += here) {
-        here = least(q->cols - at, QUANT_CHUNK);
+    for (size_t at = 0, here; at < n; at += here) {
+        here = least(n - at, piece.cols);
         source.values(source.self, at, here, y);
-        quant_row(q->format, false, here, 0, y, elements, scales);
+        quant_row(q->format, false, here, q->group, y, elements, scales);
         elements += element_bytes;
         scales = scales != NULL ? scales + scale_bytes : NULL;
     }

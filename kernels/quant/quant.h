@@ -24,7 +24,8 @@ enum tsr_status quant_check(const struct tsr_quant *q, size_t stride, struct tsr
 void quant_row(enum tsr_dtype format, bool bf16, size_t n, size_t group, const void *x,
                uint8_t *elements, uint8_t *scales);
 
-/* A row that is computed piece by piece, each element for itself and the same whenever asked. */
+/* A row that is computed piece by piece, each element for itself and the same whenever asked.
+ * values: y of n elements from `at` on, at most QUANT_CHUNK. */
 struct quant_source {
     void (*values)(const void *self, size_t at, size_t n, float *y);
     const void *self;

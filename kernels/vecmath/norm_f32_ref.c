@@ -5,19 +5,30 @@
 #include "kernels/vecmath/norm.h"
 
 tsr_rmsnorm_f32_fn tsr_rmsnorm_f32_ref;
+tsr_rms_squares_f32_fn tsr_rms_squares_f32_ref;
+tsr_rms_scale_f32_fn tsr_rms_scale_f32_ref;
 tsr_layernorm_f32_fn tsr_layernorm_f32_ref;
+
+void tsr_rms_squares_f32_ref(size_t n, const float *x, float *lane)
+{
+    for (size_t i = 0; i < n; i++)
+        lane[i % VEC_LANES] = fmaf(x[i], x[i], lane[i % VEC_LANES]);
+}
+
+void tsr_rms_scale_f32_ref(size_t n, float factor, const float *x, const float *w, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = w != NULL ? x[i] * factor * w[i] : x[i] * factor;
+}
 
 void tsr_rmsnorm_f32_ref(size_t n, double eps, const float *x, const float *w, float *y)
 {
     float lane[VEC_LANES] = {0}, factor;
-    for (size_t i = 0; i < n; i++)
-        lane[i % VEC_LANES] = fmaf(x[i], x[i], lane[i % VEC_LANES]);
-    if (!norm_factor(n, vec_fold(lane), eps, &factor)) {
+    tsr_rms_squares_f32_ref(n, x, lane);
+    if (norm_factor(n, vec_fold(lane), eps, &factor))
+        tsr_rms_scale_f32_ref(n, factor, x, w, y);
+    else
         tsr_rmsnorm_ref(1, n, eps, x, w, y);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        y[i] = w != NULL ? x[i] * factor * w[i] : x[i] * factor;
 }
 
 void tsr_layernorm_f32_ref(size_t n, double eps, const float *x, const float *w, const float *b,

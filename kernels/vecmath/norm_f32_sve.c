@@ -4,16 +4,20 @@
 #include "kernels/vecmath/vec_sve.h"
 
 tsr_rmsnorm_f32_fn tsr_rmsnorm_f32_sve;
+tsr_rms_squares_f32_fn tsr_rms_squares_f32_sve;
+tsr_rms_scale_f32_fn tsr_rms_scale_f32_sve;
 tsr_layernorm_f32_fn tsr_layernorm_f32_sve;
 
-/* The sum of x^2. */
+/* The sum of x^2 goes on from its lanes. */
 static VEC_INLINE void squares_body(unsigned sums, bool exact, size_t n, const float *x,
-                                    float *total)
+                                    float *lane)
 {
     const svbool_t true32 = svptrue_b32(), all = vec_all(exact);
     const uint64_t vl = vec_step(exact);
     size_t i = 0;
     VEC_SUM(sum)
+    for (unsigned v = 0; v < sums; v++)
+        *sum[v] = svld1(all, lane + v * (VEC_LANES / sums));
 #define ADD(p, j)                                                                                  \
     {                                                                                              \
         svfloat32_t v = svld1(p, x + i + (j)*vl);                                                  \
@@ -30,7 +34,8 @@ static VEC_INLINE void squares_body(unsigned sums, bool exact, size_t n, const f
     }
 #undef STEP
 #undef ADD
-    VEC_TOTAL(sum, sums, exact, total)
+    for (unsigned v = 0; v < sums; v++)
+        svst1(all, lane + v * (VEC_LANES / sums), *sum[v]);
 }
 
 /* The sum of x. */
@@ -89,7 +94,7 @@ static VEC_INLINE void spread_body(unsigned sums, bool exact, size_t n, const fl
     VEC_TOTAL(square, sums, exact, total + 1)
 }
 
-VEC_LENGTHS(norm_squares, squares_body, (size_t n, const float *x, float *total), n, x, total)
+VEC_LENGTHS(norm_squares, squares_body, (size_t n, const float *x, float *lane), n, x, lane)
 VEC_LENGTHS(norm_sum, sum_body, (size_t n, const float *x, float *total), n, x, total)
 VEC_LENGTHS(norm_spread, spread_body, (size_t n, const float *x, float mean, float *total), n, x,
             mean, total)
@@ -123,16 +128,27 @@ static VEC_PASS void norm_rms_plain(size_t n, float factor, const float *x, floa
         rms_put(svwhilelt_b32_u64(i, n), factor, x + i, NULL, y + i);
 }
 
-void tsr_rmsnorm_f32_sve(size_t n, double eps, const float *x, const float *w, float *y)
+void tsr_rms_squares_f32_sve(size_t n, const float *x, float *lane)
 {
-    float squares, factor;
-    norm_squares(n, x, &squares);
-    if (!norm_factor(n, squares, eps, &factor))
-        tsr_rmsnorm_ref(1, n, eps, x, w, y);
-    else if (w != NULL)
+    norm_squares(n, x, lane);
+}
+
+void tsr_rms_scale_f32_sve(size_t n, float factor, const float *x, const float *w, float *y)
+{
+    if (w != NULL)
         norm_rms(n, factor, x, w, y);
     else
         norm_rms_plain(n, factor, x, y);
+}
+
+void tsr_rmsnorm_f32_sve(size_t n, double eps, const float *x, const float *w, float *y)
+{
+    float lane[VEC_LANES] = {0}, factor;
+    norm_squares(n, x, lane);
+    if (norm_factor(n, vec_fold(lane), eps, &factor))
+        tsr_rms_scale_f32_sve(n, factor, x, w, y);
+    else
+        tsr_rmsnorm_ref(1, n, eps, x, w, y);
 }
 
 /* y = (x - mean - rest) factor w + b; w, b: null for ones and zeros. */

@@ -88,6 +88,8 @@ slowest quantize_gguf_sve armv8.2-a+sve 4 94
 slowest dequantize_int_sve armv8.2-a+sve 6 97
 slowest dequantize_int_bf16 armv8.2-a+sve+bf16 3 97
 slowest dequantize_f8_sve armv8.2-a+sve 6 85
+slowest requantize_i32_sve armv8.2-a+sve 6 83
+slowest requantize_i32_bf16 armv8.2-a+sve+bf16 2 84
 
 # costs FILE MARCH, then lines KERNEL CYCLES: no kernel of vector math takes more cycles per element
 # on Neoverse N2, and each keeps the core's vector pipes busy.
