@@ -39,6 +39,10 @@ static void save_arguments(struct matmul_emit *e)
     };
     for (size_t i = 0; i < sizeof at / sizeof *at; i++)
         L("  sd x%d, x0, %d", at[i][0], at[i][1]);
+    if (e->p.c.blocked) {
+        L("  sd x%d, x0, %d", ARG_PHASE, C_PHASE);
+        L("  sd x%d, x0, %d", ARG_WRITTEN, C_WRITTEN);
+    }
     L("  add x%d, x%d, x0", T0, ARG_A_LOADS);
     L("  add x%d, x%d, x0", T1, ARG_B_LOADS);
     L("  add x%d, x%d, x0", X_LA_LEFT, T0);
@@ -175,10 +179,11 @@ static void await_chunk(struct matmul_emit *e)
 }
 
 /* The very last block goes in two halves, where its chunks are all there: while the second is
- * computed the first leaves, and nothing else hides the last results' way. */
+ * computed the first leaves, and nothing else hides the last results' way. Not where it leaves with
+ * others beside it. */
 static bool splits_last(const struct matmul_emit *e)
 {
-    return shares_a(e) && shares_b(e);
+    return shares_a(e) && shares_b(e) && (!e->p.c.blocked || e->p.bn == e->p.span);
 }
 
 static void compute_chunk(struct matmul_emit *e)
@@ -430,7 +435,7 @@ enum tsr_status matmul_program(const struct tsr_isa *isa, const struct tsr_chip 
                                const struct tsr_npu_matmul *op, const struct matmul_plan *p,
                                struct tsr_program *out, struct tsr_error *err)
 {
-    struct matmul_emit em = {.chip = chip, .op = op, .p = *p}, *e = &em;
+    struct matmul_emit em = {.isa = isa, .chip = chip, .op = op, .p = *p}, *e = &em;
     int64_t args[64][TSR_LAUNCH_REGS] = {{0}};
     e->line = chip->tile.line_bytes;
     e->lanes = chip->tile.tvp.lanes;
@@ -438,7 +443,7 @@ enum tsr_status matmul_program(const struct tsr_isa *isa, const struct tsr_chip 
     e->r_stride = op->residual_stride ? op->residual_stride : e->p.n_out * e->p.ec;
     e->fa = isa->formats[op->a_format].name;
     e->fb = isa->formats[op->b_format].name;
-    e->fc = isa->formats[op->c_format].name;
+    e->fc = isa->formats[p->c.blocked ? op->residual_format : op->c_format].name;
     e->integer = isa->formats[op->a_format].family == TSR_FAMILY_INT;
     matmul_arguments(e, args);
     header(e);

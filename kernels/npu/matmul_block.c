@@ -4,8 +4,7 @@
 
 #include "kernels/npu/matmul_emit.h"
 
-/* Address of the half of a double buffer that X_C names, in `reg`. */
-static void half(struct matmul_emit *e, int reg, uint64_t at, uint64_t bytes)
+void matmul_half(struct matmul_emit *e, int reg, uint64_t at, uint64_t bytes)
 {
     uint32_t shift = (uint32_t)__builtin_ctz((e->chip->tile.ttu.acc_banks / 2) << 8);
     L("  shri x%d, x%d, %u", reg, X_C, shift);
@@ -35,6 +34,10 @@ static void out_place(struct matmul_emit *e, int reg, int temp)
  * row is staged; at others, back to that place. */
 void matmul_begin_columns(struct matmul_emit *e)
 {
+    if (e->p.c.blocked) {
+        matmul_begin_span(e);
+        return;
+    }
     L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
     L("  bne x%d, x0, in_group", T0);
     L("  sd x%d, x0, %d", X_COL, C_GROUP_COL);
@@ -84,8 +87,7 @@ void matmul_load_extras(struct matmul_emit *e)
 {
     const struct tsr_npu_matmul *op = e->op;
     if (op->has_bias) {
-        uint64_t behind = op->epilogue == TSR_EPILOGUE_RESIDUAL ? e->p.out_bytes : 0;
-        half(e, T0, e->p.extra_at + behind, e->p.extra_bytes);
+        matmul_half(e, T0, e->p.extra_at + e->p.residual_bytes, e->p.extra_bytes);
         L("  ld x%d, x0, %d", T1, C_BIAS);
         L("  shli x%d, x%d, 2", T2, X_COL);
         L("  add x%d, x%d, x%d", T1, T1, T2);
@@ -96,7 +98,7 @@ void matmul_load_extras(struct matmul_emit *e)
           T3, T4, T2, S_BIAS);
     }
     if (op->epilogue == TSR_EPILOGUE_RESIDUAL) {
-        half(e, T0, e->p.extra_at, e->p.extra_bytes);
+        matmul_half(e, T0, e->p.extra_at, e->p.extra_bytes);
         L("  ld x%d, x0, %d", T1, C_RESIDUAL);
         L("  muli x%d, x%d, %u", T2, X_COL, e->p.ec);
         L("  add x%d, x%d, x%d", T1, T1, T2);
@@ -116,15 +118,14 @@ void matmul_drain_block(struct matmul_emit *e)
     char bias[48] = "", wait[32];
     uint64_t stride = epilogue ? (uint64_t)e->p.bn * e->p.parts * 4 : out_stride(e);
     if (epilogue)
-        half(e, T0, e->p.acc_at, e->p.acc_bytes);
+        matmul_half(e, T0, e->p.acc_at, e->p.acc_bytes);
     else
         out_place(e, T0, T1);
     L("  li x%d, %llu", T1, (unsigned long long)stride);
     L("  muli x%d, x%d, %u", T2, X_N, e->p.parts);
     snprintf(wait, sizeof wait, "wait(s%d)", S_BLOCK);
     if (e->op->has_bias) {
-        half(e, T3, e->p.extra_at + (e->op->epilogue == TSR_EPILOGUE_RESIDUAL ? e->p.out_bytes : 0),
-             e->p.extra_bytes);
+        matmul_half(e, T3, e->p.extra_at + e->p.residual_bytes, e->p.extra_bytes);
         snprintf(bias, sizeof bias, ", bias=x%d, bi=1", T3);
         snprintf(wait, sizeof wait, "wait(s%d, s%d)", S_BLOCK, S_BIAS);
     }
@@ -136,12 +137,12 @@ void matmul_drain_block(struct matmul_emit *e)
 static void run_epilogue(struct matmul_emit *e)
 {
     bool gate = e->op->epilogue == TSR_EPILOGUE_SILU_GATE;
-    half(e, T0, e->p.acc_at, e->p.acc_bytes);
+    matmul_half(e, T0, e->p.acc_at, e->p.acc_bytes);
     if (gate) {
         L("  shli x%d, x%d, 2", T1, X_N);
         L("  add x%d, x%d, x%d", T1, T1, T0);
     } else {
-        half(e, T1, e->p.extra_at, e->p.extra_bytes);
+        matmul_half(e, T1, e->p.extra_at, e->p.extra_bytes);
     }
     out_place(e, T2, T3);
     L("  shri x%d, x%d, 3", T3, X_M);
@@ -150,17 +151,9 @@ static void run_epilogue(struct matmul_emit *e)
       X_N, T4, S_DRAINED, gate ? "" : ", s11", S_RESULT, S_STAGE);
 }
 
-/* The group leaves with its last block; channel 2 passes over the ends of the others. */
-void matmul_store_block(struct matmul_emit *e)
+/* Rows of the group, block beside block. */
+static void leave(struct matmul_emit *e, int ready)
 {
-    int ready = e->p.epilogue ? S_RESULT : S_DRAINED;
-    if (e->p.epilogue)
-        run_epilogue(e);
-    L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
-    L("  beq x%d, x0, leave", T0);
-    L("  copy ch=2, dst=x0, src=x0, len=x0 wait(s%d)", ready);
-    L("  jmp stored");
-    L("leave:");
     L("  ld x%d, x0, %d", T0, C_OUT);
     L("  ld x%d, x0, %d", T5, C_GROUP_COL);
     L("  ld x%d, x0, %d", T1, C_C);
@@ -175,6 +168,25 @@ void matmul_store_block(struct matmul_emit *e)
     L("  li x%d, %llu", T4, (unsigned long long)e->c_stride);
     L("  copy ch=2, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T1,
       T0, T2, X_M, T3, T4, ready, S_LEFT);
+}
+
+/* The group leaves with its last block; channel 2 passes over the ends of the others. */
+void matmul_store_block(struct matmul_emit *e)
+{
+    int ready = e->p.epilogue ? S_RESULT : S_DRAINED;
+    if (e->p.c.blocked)
+        matmul_run_quant(e);
+    else if (e->p.epilogue)
+        run_epilogue(e);
+    L("  ld x%d, x0, %d", T0, C_GROUP_LEFT);
+    L("  beq x%d, x0, leave", T0);
+    L("  copy ch=2, dst=x0, src=x0, len=x0 wait(s%d)", ready);
+    L("  jmp stored");
+    L("leave:");
+    if (e->p.c.blocked)
+        matmul_leave_units(e);
+    else
+        leave(e, ready);
     L("stored:");
     L("  ld x%d, x0, %d", T0, C_OUT); /* the next row's place */
     L("  addi x%d, x%d, %llu", T0, T0, (unsigned long long)e->p.out_bytes);
@@ -206,7 +218,9 @@ static void epilogue_rows(struct matmul_emit *e, uint32_t n)
 void matmul_epilogue_routine(struct matmul_emit *e)
 {
     uint32_t second = e->op->epilogue == TSR_EPILOGUE_SILU_GATE ? 4 : e->p.ec;
-    if (!e->p.epilogue)
+    if (e->p.c.blocked)
+        matmul_quant_routines(e);
+    if (!e->p.epilogue || e->p.c.blocked)
         return;
     L(".routine epilogue");
     for (uint32_t v = 0; v * e->lanes < e->p.bn; v++) {

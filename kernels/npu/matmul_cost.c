@@ -55,6 +55,11 @@ static double k_bytes(const struct matmul_operand *o)
     return (double)o->slab.line_bytes / o->slab.ks;
 }
 
+static double c_bytes(const struct matmul_plan *p)
+{
+    return p->c.blocked ? (double)p->c.unit_bytes / p->c.ks : p->ec;
+}
+
 static double larger(double a, double b)
 {
     return a > b ? a : b;
@@ -77,7 +82,7 @@ double matmul_cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
     double a_reads = p->resident ? 1 : (double)p->ncb, rate = hbm_rate(chip);
     double hbm_bytes = (double)op->m * k * ea * a_reads +
                        (double)(p->n_out * p->parts) * k * eb * groups +
-                       (double)op->m * (double)p->n_out * p->ec;
+                       (double)op->m * (double)p->n_out * c_bytes(p);
     double hbm = hbm_bytes / rate;
     double ingest = (rows * k * ea * a_reads + cols * k * eb * groups) / chip->tile.port_bytes;
     double work = tile_cycles(chip, op, p), chunks = (double)p->nrb * p->ncb * p->nkc;
@@ -85,7 +90,7 @@ double matmul_cost(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
     /* the tensor unit waits for the first chunks; what the memory delivers last is still to be used
      */
     double cold = (double)p->bm * p->kc * ea * p->gy + width * p->kc * eb * p->gx;
-    double tail = (double)p->bm * p->bn * p->ec * p->gy * p->gx;
+    double tail = (double)p->bm * p->bn * c_bytes(p) * p->gy * p->gx;
     /* while a group's first columns pass, its A comes, with the first row B at the same time */
     bool units = p->a.slab.blocked || p->b.slab.blocked;
     double port = (units ? PORT_SHARE : PORT_SHARE_PLAIN) * chip->tile.port_bytes,

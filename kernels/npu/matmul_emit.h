@@ -69,7 +69,9 @@ enum launch {
     ARG_B_LOADS,
     ARG_BIAS,
     ARG_RESIDUAL,
-    ARG_ROLES
+    ARG_ROLES,
+    ARG_PHASE, /* C in blocks: where in its span the region begins; columns that it writes */
+    ARG_WRITTEN
 };
 enum role {
     FIRST_A = 1,
@@ -105,7 +107,11 @@ enum {
     C_B_UNASKED = 176,
     C_SUB = 184, /* bytes of A's rows that a second half of a block passes over, */
     C_SUB_NEXT = 192,
-    C_A_BLOCK = 200 /* where the block's A begins */
+    C_A_BLOCK = 200, /* where the block's A begins */
+    C_PHASE = 208,   /* C in blocks: ARG_PHASE, ARG_WRITTEN, */
+    C_WRITTEN = 216,
+    C_SPAN_COL = 224, /* the column (of the region) where the span in hand begins, */
+    C_SPAN_AT = 232   /* and its first unit in HBM */
 };
 
 /* What the block in hand does with its chunks. */
@@ -118,6 +124,7 @@ enum flag {
 
 struct matmul_emit {
     struct tsr_text t;
+    const struct tsr_isa *isa;
     const struct tsr_chip *chip;
     const struct tsr_npu_matmul *op;
     struct matmul_plan p;
@@ -158,5 +165,13 @@ void matmul_load_extras(struct matmul_emit *e);
 void matmul_drain_block(struct matmul_emit *e);
 void matmul_store_block(struct matmul_emit *e);
 void matmul_epilogue_routine(struct matmul_emit *e);
+/* The address of the half of a double buffer that X_C names, in `reg`. */
+void matmul_half(struct matmul_emit *e, int reg, uint64_t at, uint64_t bytes);
+
+/* matmul_quant.c: the same of C in blocks. */
+void matmul_begin_span(struct matmul_emit *e);
+void matmul_run_quant(struct matmul_emit *e);
+void matmul_leave_units(struct matmul_emit *e);
+void matmul_quant_routines(struct matmul_emit *e);
 
 #endif

@@ -38,7 +38,8 @@ static void tile_arguments(const struct matmul_emit *e, uint32_t y, uint32_t x, 
     uint32_t id = tile_id(e, y, x), d = e->chip->tile.ttu.dim;
     uint64_t row, rows, col, cols;
     matmul_split(op->m, p->row_unit, y, p->gy, &row, &rows);
-    matmul_split(p->n_out, p->col_unit, x, p->gx, &col, &cols);
+    struct matmul_columns c = matmul_columns(p, x);
+    col = c.first, cols = c.computed;
     uint32_t a_sender = tile_id(e, y, y % p->gx), b_sender = tile_id(e, (x + p->gy / 2) % p->gy, x);
     uint64_t a_mask = 0, b_mask = 0;
     for (uint32_t i = 0; i < p->gx; i++)
@@ -50,8 +51,14 @@ static void tile_arguments(const struct matmul_emit *e, uint32_t y, uint32_t x, 
     r[X_BH] = (int64_t)matmul_block(rows, p->nrb, d);
     r[X_B] = (int64_t)(op->b + col * p->b.row_bytes);
     r[X_COLS] = (int64_t)cols;
-    r[X_BW] = (int64_t)matmul_block(cols, p->ncb, d);
+    r[X_BW] = (int64_t)(p->c.blocked ? p->bn : matmul_block(cols, p->ncb, d));
     r[ARG_C] = (int64_t)(op->c + row * e->c_stride + col * p->ec);
+    if (p->c.blocked) {
+        r[ARG_C] =
+            (int64_t)(op->c + tsr_npu_slab_offset(&p->c, row, col / p->span * p->span / p->c.ks));
+        r[ARG_PHASE] = (int64_t)(col % p->span);
+        r[ARG_WRITTEN] = (int64_t)c.written;
+    }
     r[ARG_A_MASK] = (int64_t)a_mask;
     r[ARG_B_MASK] = (int64_t)b_mask;
     uint32_t a_next = x + 1 < p->gx ? tile_id(e, y, x + 1) : a_sender;

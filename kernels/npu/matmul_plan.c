@@ -94,7 +94,13 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
     shape_slabs(chip, &p->b, width, p->cs);
     p->acc_bytes = p->epilogue ? round_up((uint64_t)p->bm * width * 4, line) : 0;
     p->out_bytes = round_up((uint64_t)p->bm * p->bn * p->ec * p->group, line);
-    p->extra_bytes = op->epilogue == TSR_EPILOGUE_RESIDUAL ? p->out_bytes : 0;
+    p->residual_bytes = op->epilogue == TSR_EPILOGUE_RESIDUAL ? p->out_bytes : 0;
+    if (p->c.blocked) { /* vectors are loaded whole: the last row's may reach beyond it */
+        p->acc_bytes += line;
+        p->residual_bytes += p->residual_bytes ? line : 0;
+        p->out_bytes = p->bm * (p->span / p->c.ks) * line;
+    }
+    p->extra_bytes = p->residual_bytes;
     if (op->has_bias)
         p->extra_bytes += round_up(width * 4, line);
     p->outs = p->pass > 2 ? p->pass : 2;
@@ -114,7 +120,7 @@ static bool place(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
 static bool place_grouped(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
                           struct matmul_plan *p)
 {
-    uint32_t most = chip->tile.tdma.max_request_bytes / 2 / (p->bn * p->ec);
+    uint32_t most = p->c.blocked ? 1 : chip->tile.tdma.max_request_bytes / 2 / (p->bn * p->ec);
     p->group = most < 1 ? 1 : most < p->ncb ? most : p->ncb;
     for (;; p->group /= 2) {
         if (place(chip, op, p))
@@ -162,12 +168,40 @@ static void shape_cluster(const struct tsr_chip *chip, struct matmul_plan *p)
     p->ox = p->gx / ix;
 }
 
+struct matmul_columns matmul_columns(const struct matmul_plan *p, uint32_t x)
+{
+    struct matmul_columns c;
+    matmul_split(p->n_out, p->col_unit, x, p->gx, &c.first, &c.written);
+    c.computed = c.written;
+    if (!p->c.blocked)
+        return c;
+    if (x + 1 == p->gx) /* the last unit whole: zeros behind the last column */
+        c.written = round_up(p->n_out, p->c.ks) - c.first;
+    else
+        c.computed = (uint64_t)p->ncb * p->bn;
+    return c;
+}
+
+/* Blocks of columns where C has blocks: equal ones that divide the span. */
+static bool span_columns(const struct tsr_chip *chip, struct matmul_plan *p, uint32_t bn)
+{
+    uint64_t blocks = ceil_div(p->n_out, bn);
+    if (p->span % bn || bn % chip->tile.ttu.dim || bn % p->c.format->block)
+        return false;
+    p->bn = p->col_unit = bn;
+    p->gx = at_most(p->gx, blocks);
+    p->ncb = (uint32_t)ceil_div(blocks, p->gx);
+    return p->n_out % bn == 0 || bn <= MATMUL_MASKS * chip->tile.tvp.lanes;
+}
+
 bool matmul_fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
                  struct matmul_plan *p, uint32_t bm, uint32_t bn)
 {
     uint32_t d = chip->tile.ttu.dim;
     if (!blocks_of(op->m, p->row_unit, p->gy, bm, d, &p->nrb, &p->bm) ||
-        !blocks_of(p->n_out, p->col_unit, p->gx, bn, d, &p->ncb, &p->bn) || p->pass > p->nrb)
+        !(p->c.blocked ? span_columns(chip, p, bn)
+                       : blocks_of(p->n_out, p->col_unit, p->gx, bn, d, &p->ncb, &p->bn)) ||
+        p->pass > p->nrb)
         return false;
     shape_cluster(chip, p);
     p->across = p->bn * p->parts > 4 * d ? 1 : 0;
@@ -207,6 +241,29 @@ static enum tsr_status operand(const struct tsr_isa *isa, const struct tsr_chip 
     return TSR_OK;
 }
 
+/* C as the next matmul's A. */
+static enum tsr_status result_blocks(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                     const struct tsr_npu_matmul *op, struct matmul_plan *p,
+                                     struct tsr_error *err)
+{
+    enum tsr_status st =
+        tsr_npu_slab_plan(isa, chip, op->c_format, op->c_partner, op->m, p->n_out, &p->c, err);
+    if (st != TSR_OK)
+        return st;
+    uint32_t block = p->c.format->block, most = 8 * chip->tile.ttu.dim / p->parts;
+    p->span = p->c.ks > block ? p->c.ks : block;
+    if (op->c_stride)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: a row stride of %llu bytes, rows of %s have none",
+                             (unsigned long long)op->c_stride, p->c.format->name);
+    if (block > most || block % chip->tile.ttu.dim)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "matmul: %s has blocks of %u, %s%s can write multiples of %u up to %u",
+                             p->c.format->name, block, chip->name,
+                             p->parts == 2 ? " with a gate" : "", chip->tile.ttu.dim, most);
+    return TSR_OK;
+}
+
 static enum tsr_status operands(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                 const struct tsr_npu_matmul *op, struct matmul_plan *p,
                                 struct tsr_error *err)
@@ -222,15 +279,22 @@ static enum tsr_status operands(const struct tsr_isa *isa, const struct tsr_chip
     if (st != TSR_OK)
         return st;
     bool sums = a->family == TSR_FAMILY_INT && !p->epilogue && op->c_format == TSR_I32;
-    if (!sums && op->c_format != TSR_F32 && op->c_format != TSR_BF16 && op->c_format != TSR_F16)
+    if (c->block > 1) {
+        st = result_blocks(isa, chip, op, p, err);
+        if (st != TSR_OK)
+            return st;
+        c = &isa->formats[op->residual_format];
+    }
+    if (!sums && c->code != TSR_F32 && c->code != TSR_BF16 && c->code != TSR_F16)
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "matmul: %s by %s to %s, allowed are f32, bf16, f16; i32 for integers "
-                             "without residual or gate",
+                             "matmul: %s by %s to %s, allowed are f32, bf16, f16, a block format; "
+                             "i32 for integers without residual or gate",
                              a->name, b->name, c->name);
     uint8_t w = a->width_class > b->width_class ? a->width_class : b->width_class;
     p->lanes = w == 16 ? t->r16 : w == 9 ? t->r9 : t->r6;
     p->ks = p->a.slab.ks;
     p->ec = c->bits / 8;
+    p->epilogue |= p->c.blocked;
     return TSR_OK;
 }
 
@@ -257,7 +321,7 @@ static void try_grid(const struct tsr_chip *chip, const struct tsr_npu_matmul *o
 {
     uint32_t d = chip->tile.ttu.dim;
     for (uint32_t bm = 8 * d; bm >= d; bm /= 2)
-        for (uint32_t bn = 8 * d; bn >= d; bn /= 2)
+        for (uint32_t bn = 8 * d; bn >= d; bn = base->c.blocked ? bn - d : bn / 2)
             for (uint32_t pass = 1; pass <= MAX_PASS; pass++) {
                 struct matmul_plan p = *base;
                 p.pass = pass;
@@ -278,12 +342,12 @@ enum tsr_status matmul_plan(const struct tsr_isa *isa, const struct tsr_chip *ch
     uint32_t tiles = tsr_chip_tiles(chip), d = chip->tile.ttu.dim;
     struct matmul_plan base = {.parts = op->epilogue == TSR_EPILOGUE_SILU_GATE ? 2 : 1,
                                .epilogue = op->epilogue != TSR_EPILOGUE_NONE};
+    base.n_out = op->n / base.parts;
     enum tsr_status st = check_shape(op, base.parts, err);
     if (st == TSR_OK)
         st = operands(isa, chip, op, &base, err);
     if (st != TSR_OK)
         return st;
-    base.n_out = op->n / base.parts;
     base.row_unit = d;
     base.col_unit = op->m <= 4 * d && d >= 8 ? 8 : d;
     uint64_t ry = ceil_div(op->m, base.row_unit), rx = ceil_div(base.n_out, base.col_unit);

@@ -9,12 +9,22 @@
  *
  * Blocks go by groups of `pass` rows of blocks: for each block of columns the rows of the group in
  * turn. A group's A stays while the columns pass (`resident`), a block's B while the rows of the
- * group do. So B is read once for each group; what that costs is room in TSRAM. */
+ * group do. So B is read once for each group; what that costs is room in TSRAM.
+ *
+ * C in a block format: the vector unit quantizes the drained blocks. A row's units, which hold a
+ * span of columns, are staged unit by unit, each in a line, and leave together. Blocks of columns
+ * divide the span; where a tile's region begins or ends within one, it writes its part of the
+ * units. Regions are of whole blocks, some of one less than others: those pass over a last block
+ * whose results are the neighbour's. */
 #ifndef TESSERA_KERNELS_NPU_MATMUL_PLAN_H
 #define TESSERA_KERNELS_NPU_MATMUL_PLAN_H
 
 #include "kernels/npu/npu.h"
 #include "kernels/npu/slab.h"
+
+enum {
+    MATMUL_MASKS = 4 /* vectors of a block of columns that may end anywhere (matmul_quant.c) */
+};
 
 /* One operand: how it lies in HBM and in TSRAM. */
 struct matmul_operand {
@@ -44,10 +54,13 @@ struct matmul_plan {
     struct matmul_operand a, b;
     uint64_t acc_at, out_at, extra_at;          /* TSRAM: drained blocks, results, bias/residual */
     uint64_t acc_bytes, out_bytes, extra_bytes; /* of one of them */
+    uint64_t residual_bytes;                    /* of extra_bytes */
     uint32_t outs;                              /* places of results; of the others there are two */
     uint64_t n_out;                             /* columns of C */
-    uint32_t ec;                                /* element bytes of C */
-    bool epilogue;                              /* a vector routine makes the result */
+    uint32_t ec;           /* element bytes of C; of the residual where C has blocks */
+    bool epilogue;         /* a vector routine makes the result */
+    struct tsr_npu_slab c; /* C in blocks, else not set; its */
+    uint32_t span;         /* columns: the larger of slab and block */
 };
 
 static inline uint32_t matmul_groups(const struct matmul_plan *p)
@@ -82,6 +95,12 @@ bool matmul_fill(const struct tsr_chip *chip, const struct tsr_npu_matmul *op,
 enum tsr_status matmul_program(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                const struct tsr_npu_matmul *op, const struct matmul_plan *p,
                                struct tsr_program *out, struct tsr_error *err);
+
+/* Columns of C for tile column x: what it writes, and what it computes. */
+struct matmul_columns {
+    uint64_t first, written, computed;
+};
+struct matmul_columns matmul_columns(const struct matmul_plan *p, uint32_t x);
 
 /* Region of grid line i of n over `total` in units: first and count. */
 void matmul_split(uint64_t total, uint32_t unit, uint32_t i, uint32_t n, uint64_t *first,

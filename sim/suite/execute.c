@@ -89,10 +89,8 @@ static enum tsr_status three_runs(struct suite *s, const struct tsr_program *p,
                                   struct tsr_trace *trace, struct tsr_error *err)
 {
     struct suite_case *c = s->now;
-    struct tsr_run_options full = {.mode = TSR_MODE_FULL,
-                                   .check_races = true,
-                                   .record = trace,
-                                   .observer = s->observer};
+    struct tsr_run_options full = {
+        .mode = TSR_MODE_FULL, .check_races = true, .record = trace, .observer = s->observer};
     struct tsr_run_options timing = {.mode = TSR_MODE_TIMING, .replay = trace};
     struct tsr_run_options functional = {.mode = TSR_MODE_FUNCTIONAL};
     struct tsr_stats t = {0};

@@ -4,6 +4,8 @@
 
 const struct suite_kernel suite_kernels[] = {
     {"matmul", "C[m,n] = A[m,k] x B[n,k]^T with its epilogues; --shape is m x n x k", suite_matmul},
+    {"matmul_quantize", "the matmul with C in a block format; --shape is m x n x k",
+     suite_matmul_quantize},
     {"residual", "y = a + b; --shape is rows x cols x 1", suite_residual},
     {"cast", "y = x * scale in another format; --shape is rows x cols x 1", suite_cast},
     {"quantize", "rows into block formats and integers; --shape is rows x k x 1", suite_quantize},

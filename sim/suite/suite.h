@@ -149,6 +149,7 @@ double suite_half_ulp(const struct tsr_format *f, double x);
 
 /* One per file suite_<kernel>.c. */
 enum tsr_status suite_matmul(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_matmul_quantize(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_residual(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_quantize(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_quantize_fused(struct suite *s, struct tsr_error *err);
