@@ -142,7 +142,8 @@ static void place_activations(struct project_plan *p)
     p->stream = project_region(p, 2 * p->tokens * m->hidden);
     p->normed = project_region(p, 2 * p->tokens * narrow);
     p->cast = project_region(p, narrow_rows(p));
-    p->wide = project_region(p, 2 * p->tokens * wide);
+    uint64_t rows = 2 * p->tokens * wide, blocks = narrow_rows(p);
+    p->wide = project_region(p, rows > blocks ? rows : blocks);
     if (m->activation != TSR_ACT_SILU || project_integers(p))
         p->unfused = project_region(p, 4 * p->tokens * inner);
     if (m->post_norms || project_integers(p))

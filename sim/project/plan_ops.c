@@ -85,6 +85,21 @@ struct target {
     enum tsr_epilogue epilogue;
 };
 
+enum {
+    /* Times the tensor unit's side: with fewer rows the weights' bytes are the time, and whole
+     * blocks of columns divide them among the tiles less evenly than a step of its own costs
+     * (llama-2-7b on maia100, mx9 and mxf4: worse at 128 tokens, better at 256). */
+    FUSED_ROWS = 8
+};
+
+/* Whether a gate's matmul leaves its result in blocks, as the next one reads it. */
+static bool gates_into_blocks(const struct project_plan *p, const struct tsr_graph_op *op)
+{
+    const struct tsr_format *act = p->options->activations;
+    uint32_t d = p->options->chip->tile.ttu.dim;
+    return act->block > 1 && act->block <= 4 * d && act->block % d == 0 && op->m > FUSED_ROWS * d;
+}
+
 static struct target target_of(const struct project_plan *p, const struct tsr_graph_op *op)
 {
     struct target t = {p->wide, project_plain(p), TSR_EPILOGUE_NONE};
@@ -94,10 +109,13 @@ static struct target target_of(const struct project_plan *p, const struct tsr_gr
     } else if (strcmp(op->name, "qkv") == 0) {
         t.format = p->heads_format; /* what attention reads */
     } else if (op->flags & TSR_OPF_GATE) {
-        if (op->activation == TSR_ACT_SILU && !project_integers(p))
+        if (op->activation == TSR_ACT_SILU && !project_integers(p)) {
             t.epilogue = TSR_EPILOGUE_SILU_GATE;
-        else
+            if (gates_into_blocks(p, op))
+                t.format = (enum tsr_dtype)p->options->activations->code;
+        } else {
             t.c = p->unfused;
+        }
     } else {
         t.format = TSR_BF16;
         t.c = p->branch;
@@ -146,6 +164,8 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
     m->bias = m->has_bias ? m->b + matrix : 0;
     m->c_format = integers ? TSR_I32 : t.format;
     m->c = integers ? p->sums : t.c;
+    if (o->isa->formats[m->c_format].block > 1)
+        m->c_partner = (enum tsr_dtype)p->weights->code;
     m->epilogue = t.epilogue;
     m->residual = t.epilogue == TSR_EPILOGUE_RESIDUAL ? p->stream : 0;
     if (op->flags & TSR_OPF_SCALE)

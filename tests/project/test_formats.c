@@ -136,7 +136,7 @@ static const struct project_step *find(const struct project_plan *p, const char 
 }
 
 /* Every matmul reads what the step before it quantized into the layout for its weights: a norm,
- * or a step of its own. */
+ * the matmul of a gate, or a step of its own. */
 static void test_formats_block_activations_are_quantized_for_each_matmul(void **state)
 {
     static const struct {
@@ -144,7 +144,6 @@ static void test_formats_block_activations_are_quantized_for_each_matmul(void **
     } each[] = {{"qkv", "attn_norm"},
                 {"o", "o_quantize"},
                 {"gate_up", "ffn_norm"},
-                {"down", "down_quantize"},
                 {"lm_head", "final_norm"}};
     struct fixture *f = *state;
     struct project_options o = options(f, "mx6", "mx9", "mxf8e4m3", TSR_PREFILL);
@@ -165,6 +164,31 @@ static void test_formats_block_activations_are_quantized_for_each_matmul(void **
         assert_int_equal(m->b_format, TSR_MX6);
     }
     assert_int_equal(find(&f->plan, "attention")->op.attention.kv_format, TSR_MXF8E4M3);
+    const struct tsr_npu_matmul *gate = &find(&f->plan, "gate_up")->op.matmul;
+    const struct tsr_npu_matmul *down = &find(&f->plan, "down")->op.matmul;
+    assert_null(find(&f->plan, "down_quantize"));
+    assert_int_equal(gate->epilogue, TSR_EPILOGUE_SILU_GATE);
+    assert_int_equal(gate->c_format, TSR_MX9);
+    assert_int_equal(gate->c_partner, TSR_MX6);
+    assert_int_equal(gate->c, down->a);
+    assert_int_not_equal(gate->c, gate->a);
+    assert_int_equal(gate->n, 2 * down->k);
+    assert_int_equal(down->a_format, TSR_MX9);
+}
+
+/* Few rows, or blocks wider than half a product of the chip's tensor unit: a step of its own. */
+static void test_formats_rows_of_a_gate_are_quantized_apart_where_that_is_better(void **state)
+{
+    struct fixture *f = *state;
+    for (int few = 0; few < 2; few++) {
+        struct project_options o =
+            options(f, "mx6", few ? "mx9" : "mxf8e4m3", "bf16", few ? TSR_DECODE : TSR_PREFILL);
+        assert_int_equal(project_plan(&f->model, &o, &f->plan, NULL), TSR_OK);
+        assert_int_equal(find(&f->plan, "down_quantize")->op.quantize.op.y,
+                         find(&f->plan, "down")->op.matmul.a);
+        assert_int_equal(find(&f->plan, "gate_up")->op.matmul.c_format, TSR_BF16);
+        project_plan_free(&f->plan);
+    }
 }
 
 /* Plain integers: rows with a scale each, int32 products, then the scales of rows and columns. */
@@ -316,6 +340,7 @@ int main(void)
         T(test_formats_bytes_are_those_worked_out_by_hand),
         T(test_formats_run_on_a_small_chip),
         T(test_formats_block_activations_are_quantized_for_each_matmul),
+        T(test_formats_rows_of_a_gate_are_quantized_apart_where_that_is_better),
         T(test_formats_integers_are_requantized),
         T(test_formats_cache_of_blocks_is_appended_unit_by_unit),
         T(test_formats_cache_of_blocks_is_filled_in_place_by_a_prompt),
