@@ -153,7 +153,7 @@ static bool whole_blocks(enum tsr_dtype format)
 static void all_formats(bool gate, uint64_t s)
 {
     static const size_t sizes[] = {1, 31, 33, 96, 257, 1023, 1024, 1025, 1100, 2080, 3333};
-    static const size_t groups[] = {0, 32, 5, 300, 1024, 1030};
+    static const size_t groups[] = {0, 32, 5, 1030, 1024, 300};
     const unsigned rounds = tsr_test_nightly() ? 6 : 1;
     struct problem p = {.gate = gate};
     for (unsigned round = 0; round < rounds; round++)

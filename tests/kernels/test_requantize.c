@@ -165,16 +165,16 @@ struct sums {
     float row[ROWS], column[MOST], bias[MOST];
 };
 
-/* `other`: NaNs of all kinds among the scales. */
-static void fill(struct sums *m, bool other, uint64_t *s)
+/* `other`: NaNs of other bits than the machine's, 1: of a row, 2: of columns, too. */
+static void fill(struct sums *m, unsigned other, uint64_t *s)
 {
     for (size_t i = 0; i < ROWS * (MOST + PAD); i++)
         m->x[i] = sum(s);
     for (size_t i = 0; i < ROWS; i++)
-        m->row[i] = i == 3 && other ? from_bits(0xFF800001) : scale(s, 0);
+        m->row[i] = i == 3 && other > 0 ? from_bits(0xFF800001) : scale(s, 0);
     for (size_t i = 0; i < MOST; i++) {
-        m->column[i] = i % 50 == 49 && other ? from_bits(0xFFC12345) : scale(s, 0);
-        m->bias[i] = i % 70 == 60 && other ? from_bits(0x7F800123) : scale(s, 0);
+        m->column[i] = i % 50 == 49 && other > 1 ? from_bits(0xFFC12345) : scale(s, 0);
+        m->bias[i] = i % 70 == 60 && other > 1 ? from_bits(0x7F800123) : scale(s, 0);
     }
 }
 
@@ -202,7 +202,7 @@ static void test_requantize_public_equals_definition_with_strides(void **state)
                                     .y_stride = n + 1,
                                     .given = format == TSR_I8 ? given : NULL,
                                     .given_step = turn / 6 % 2};
-        fill(&m, turn % 4 > 1, &s);
+        fill(&m, turn % 4, &s);
         memset(y, 0xA5, sizeof y);
         assert_int_equal(tsr_requantize_run(&op, NULL), TSR_OK);
         for (size_t i = 0; i < ROWS; i++)
@@ -353,7 +353,7 @@ static void test_requantize_is_the_machines(void **state)
                                     .y = got,
                                     .y_stride = 130,
                                     .given = turn % 3 == 2 ? &given : NULL};
-        fill(&m, turn / 3, &s);
+        fill(&m, 2 * (turn / 3), &s);
         m.column[7] = INFINITY; /* times 0, and alone */
         assert_int_equal(tsr_requantize_run(&op, NULL), TSR_OK);
         run_machine(&micro, &op, want);
