@@ -131,7 +131,7 @@ static enum tsr_status unknown_kernel(const char *name, struct tsr_error *err)
 /* Whether the kernel's cases place formats that have no codec of single elements. */
 static bool places_blocks(const struct suite_kernel *k)
 {
-    return k->run == suite_attention || k->run == suite_matmul_quantize;
+    return k->run == suite_attention || k->run == suite_matmul || k->run == suite_matmul_quantize;
 }
 
 enum tsr_status suite_run(struct suite *s, const char *name, struct tsr_error *err)
