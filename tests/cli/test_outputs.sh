@@ -73,7 +73,8 @@ if command -v bash >/dev/null; then
     [ "$(complete_words tessera mat)" = 'matmul ' ] || complain "mat: $(complete_words tessera mat)"
     [ "$(complete_words tessera run --chip mai)" = 'maia100 ' ] || complain "--chip mai"
     [ "$(complete_words tessera run --mode t)" = 'timing ' ] || complain "--mode t"
-    [ "$(complete_words tessera --isa x.yaml check matm)" = 'matmul ' ] || complain "check matm"
+    [ "$(complete_words tessera --isa x.yaml check matmul_)" = 'matmul_quantize ' ] ||
+        complain "check matmul_"
     [ "$(complete_words tessera bench-gemm --fo)" = '--format ' ] || complain "--fo"
     got=$(complete_words tessera asm p)
     [ "$got" = "p.s " ] || complain "asm p: $got"
