@@ -15,6 +15,10 @@ enum observed {
     OBS_RETIRE, /* queue, pc; cycle: in which its posts take effect */
     OBS_SEM,    /* reg: the semaphore, value: its count, until the next one of the cycle */
     OBS_REMOTE, /* semaphore reg was posted from outside, for queue and pc of the source */
+    OBS_VISSUE, /* a word of a routine issued: pc; value: when its result is ready, or 0 */
+    OBS_VALUE,  /* for each VISSUE, in order: what it wrote to reg and those behind it: data */
+    OBS_VLINE,  /* the TVP wrote a line at `address` */
+    OBS_VDATA,  /* for each VLINE, in order: data of the line, then a mask of a byte each */
     OBS_KINDS
 };
 

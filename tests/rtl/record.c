@@ -8,7 +8,9 @@
 
 _Static_assert((int)RTL_KINDS == (int)OBS_KINDS, "the kinds are the simulator's");
 const char *const rtl_kind_name[RTL_KINDS] = {"tcp",    "store",     "start",
-                                              "retire", "semaphore", "remote"};
+                                              "retire", "semaphore", "remote",
+                                              "issue",  "value",     "line",
+                                              "data"};
 
 static bool grow(void **p, size_t *cap, size_t want, size_t size)
 {

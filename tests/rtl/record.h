@@ -18,6 +18,10 @@ enum rtl_kind {
     RTL_RETIRE,
     RTL_SEM,
     RTL_REMOTE,
+    RTL_VISSUE,
+    RTL_VALUE,
+    RTL_VLINE,
+    RTL_VDATA,
     RTL_KINDS
 };
 extern const char *const rtl_kind_name[RTL_KINDS];
