@@ -1,3 +1,6 @@
+rtl/prim/tsr_f32_pkg.sv
+rtl/prim/tsr_elementary_pkg.sv
+rtl/prim/tsr_prim_pkg.sv
 rtl/tsr_tile_pkg.sv
 rtl/tsr_loops.sv
 rtl/tsr_control.sv
@@ -12,6 +15,19 @@ rtl/tsr_acc_pool.sv
 rtl/tsr_tcp.sv
 rtl/tsr_ttu.sv
 rtl/tsr_acc.sv
+rtl/tsr_tvp_pkg.sv
+rtl/tsr_tvp_load_element.sv
+rtl/tsr_tvp_store_element.sv
+rtl/tsr_tvp_load.sv
+rtl/tsr_tvp_store.sv
+rtl/tsr_tvp_tree.sv
+rtl/tsr_tvp_results.sv
+rtl/tsr_tvp_scoreboard.sv
+rtl/tsr_tvp_loop.sv
+rtl/tsr_tvp_decode.sv
+rtl/tsr_tvp_fetch.sv
+rtl/tsr_tvp_access.sv
+rtl/tsr_tvp_ports.sv
 rtl/tsr_tvp.sv
 rtl/tsr_tdma.sv
 rtl/tsr_tile.sv

@@ -136,6 +136,11 @@ package tsr_tile_pkg;
   localparam int unsigned ACC_LINE_W = $clog2(ACC_LINES);
   localparam int unsigned TILE_BITS = 32 * DIM * DIM;
 
+  // ---- vector results that may be written in one cycle: one of each class of the arithmetic side,
+  // and the registers of a load (a block of 16 may take several)
+  localparam int unsigned TVP_LOAD_REGS = LANES < 16 ? 16 / LANES : 1;
+  localparam int unsigned TVP_RESULTS = TVP_CLASSES + TVP_LOAD_REGS;
+
   typedef struct packed {
     logic valid;
     logic [3:0] bank;

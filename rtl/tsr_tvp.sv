@@ -95,7 +95,7 @@ module tsr_tvp (
   // ---- what the two need of each other, when the second follows in the same cycle
   logic m_vector, meets_vector, meets_address, a_writes_address, a_reads;
   logic [31:0] m_set, a_set;
-  logic m_wide;
+  logic m_wide, m_store;
   always_comb begin
     m_set = '0;
     for (int i = 0; i < Regs; i++) begin
@@ -143,13 +143,13 @@ module tsr_tvp (
   assign a_skips = m_first ? skip1 : skip0;
 
   // ---- the memory word
-  logic m_try, m_store, m_acc, m_scales, m_splat, m_bad, m_go, m_none, m_done, m_issue, port_done;
+  logic m_try, m_acc, m_scales, m_splat, m_bad, m_go, m_none, m_done, m_issue, port_done;
   logic m_conflict;
   logic [8:0] m_lanes, m_active, active;
   logic [tsr_tile_pkg::LINE_SHIFT:0] m_bytes;
   logic [63:0] m_address, a_count;
   tsr_isa_pkg::tvp_format_t m_format;
-  logic [3:0] m_bank;
+  logic [$clog2(tsr_tile_pkg::ACC_BANKS)-1:0] m_bank;
 
   assign a_count = a_q[a.ad];
   assign active = $signed(a_count) < 64'sd0 ? 9'd0 :
@@ -174,18 +174,16 @@ module tsr_tvp (
 
   assign m_try = m_ready &&
       (m_first ? running && !bad0 : a_first && !a_ends && !a_skips && !bad1 && follows);
-  assign m_bank = 4'(m_address[tsr_tile_pkg::ACC_LINE_W-1:0] /
+  assign m_bank = $clog2(tsr_tile_pkg::ACC_BANKS)'(m_address[tsr_tile_pkg::ACC_LINE_W-1:0] /
                      tsr_tile_pkg::ACC_LINE_W'(tsr_tile_pkg::ACC_LINES / tsr_tile_pkg::ACC_BANKS));
-  assign m_conflict = m_acc && !m_bad && ttu_owns_i[$clog2(tsr_tile_pkg::ACC_BANKS)'(m_bank)];
+  assign m_conflict = m_acc && !m_bad && ttu_owns_i[m_bank];
   assign m_go = m_try && !m_bad && !m_conflict;
   assign m_none = m_acc || m_bytes == '0;
   assign m_done = m_none || port_done;
   assign m_issue = m_go && m_done;
 
   // ---- the second word, after a first one of the memory side
-  logic a_try1_ready;
-  assign a_try1_ready = m_first && m_issue && !bad1 && follows && a_ready;
-  assign a_try1 = a_try1_ready;
+  assign a_try1 = m_first && m_issue && !bad1 && follows && a_ready;
   assign a_second = a_try1 && !a_loop_bad;
   assign a_issue = a_first || a_second;
   assign issue0 = m_first ? m_issue : a_first;
@@ -281,7 +279,7 @@ module tsr_tvp (
   always_ff @(posedge clk_i) begin
     if (en_i) begin
       load_reg_q <= {load_reg_q[(LoadAt-1)*6-1:0], m_wide, m.vd};
-      load_value_q <= (LoadAt - 1) * Bits * Regs'({load_value_q, load_value});
+      load_value_q <= ((LoadAt-1)*Bits*Regs)'({load_value_q, load_value});
       load_acc_q <= m_acc;
       load_scales_q <= m_scales;
       load_splat_q <= m_splat;

@@ -101,7 +101,7 @@ module tsr_tvp_fetch (
       .loops_o(loops_ahead)
   );
   logic unused;
-  assign unused = ^{loops_ahead, full_ahead};
+  assign unused = ^{loops_ahead, full_ahead, ahead};
 
   logic write;
   assign write = host_i.valid && host_i.what == tsr_tile_pkg::HOST_ROUTINE;

@@ -31,9 +31,9 @@ module tsr_tvp_ports (
   localparam int unsigned Bits = tsr_tile_pkg::LINE_BITS;
   localparam int unsigned Shift = tsr_tile_pkg::LINE_SHIFT;
 
-  function automatic logic mine(input logic [LineW-1:0] line, input logic [2:0] requester,
+  function automatic logic mine(input logic [2:0] line, input logic [2:0] requester,
                                 input logic [2:0] phase);
-    mine = line[2:0] - requester == phase;
+    mine = line - requester == phase;
   endfunction
 
   // Bytes of `from` where the mask has a bit, else of `to`.
@@ -68,7 +68,7 @@ module tsr_tvp_ports (
   assign at_last = half_q || !two || hit;
   assign wanted = at_last ? last : first;
   assign ask = load && !(hit && (half_q || !two));
-  assign granted = ask && mine(wanted, odd_i ? 3'd3 : 3'd2, phase_i);
+  assign granted = ask && mine(wanted[2:0], odd_i ? 3'd3 : 3'd2, phase_i);
   assign load_done = load && at_last && (!ask || granted);
   assign read0_o = {ask && !odd_i, wanted};
   assign read1_o = {ask && odd_i, wanted};
@@ -104,7 +104,7 @@ module tsr_tvp_ports (
       if (dirty_q && dline_q != first) begin
         evict = 1'b1;
         used = 1'b1;
-        if (mine(dline_q, 3'd4, phase_i)) begin
+        if (mine(dline_q[2:0], 3'd4, phase_i)) begin
           took_first = 1'b1;
           ddata_d = window[Bits-1:0];
           dmask_d = window_mask[Bytes-1:0];
@@ -129,7 +129,7 @@ module tsr_tvp_ports (
         oline = dline_d;
         odata = ddata_d;
         omask = dmask_d;
-        if (mine(dline_d, 3'd4, phase_i)) begin
+        if (mine(dline_d[2:0], 3'd4, phase_i)) begin
           store_done = 1'b1;
           dline_d = last;
           ddata_d = window[2*Bits-1:Bits];
@@ -158,7 +158,7 @@ module tsr_tvp_ports (
       kept_q <= '0;
       fresh_q <= '0;
     end else if (en_i) begin
-      dirty_q <= !clear_i && dirty_d && !(flush && mine(dline_d, 3'd4, phase_i));
+      dirty_q <= !clear_i && dirty_d && !(flush && mine(dline_d[2:0], 3'd4, phase_i));
       half_q <= !clear_i && half_d;
       fresh_q <= granted ? 2'd1 << odd_i : 2'd0;
       if (clear_i) kept_q <= '0;

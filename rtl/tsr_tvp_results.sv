@@ -23,8 +23,8 @@ module tsr_tvp_results #(
   localparam int unsigned Stages = 64;
   localparam int unsigned Bits = 32 * Lanes;
 
-  tsr_isa_pkg::tvp_op_e op;
-  assign op = issue_i ? tsr_isa_pkg::tvp_op_e'(word_i.op) : tsr_isa_pkg::TVP_ILLEGAL;
+  tsr_isa_pkg::tvp_decoded_t now;  // the row, if one issues
+  assign now = {issue_i, issue_i ? word_i.op : 8'h00};
 
   // ---- what is on its way: the register and the class, by stage
   logic [Stages-1:0] valid;
@@ -54,7 +54,7 @@ module tsr_tvp_results #(
   tsr_tvp_tree #(
       .Lanes(Lanes)
   ) u_tree (
-      .op_i(op),
+      .op_i(now.op),
       .level_i(segment ? word_i.n[3:0] : 4'd15),
       .count_i(active_i),
       .a_i(a_i),
@@ -66,7 +66,7 @@ module tsr_tvp_results #(
       .Lanes(Lanes)
   ) u_lanes (
       .clk_i(clk_i),
-      .op_i(op),
+      .op_i(now.op),
       .a_i(a_i),
       .b_i(b_i),
       .c_i(c_i),
@@ -95,6 +95,6 @@ module tsr_tvp_results #(
   end
 
   logic unused;
-  assign unused = ^{word_i, lanes};
+  assign unused = ^{word_i, lanes, what, now};
 
 endmodule

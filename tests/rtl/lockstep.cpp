@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rtl/lockstep.h"
+#include "tests/rtl/vector_check.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -45,7 +46,7 @@ class bench
 {
   public:
     bench(struct lockstep *l, const tsr_program *p, const rtl_record *r)
-        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_))
+        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_)), vector_(r, l->chip->tile.tvp.lanes)
     {
 #ifdef TESSERA_WAVE
         if (l->wave) {
@@ -66,6 +67,7 @@ class bench
     void compare_tcp();
     void compare_queues();
     void compare_semaphores();
+    void compare_vectors();
     void compare_fault();
     void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
     const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
@@ -81,6 +83,7 @@ class bench
     const rtl_record *r_;
     VerilatedContext context_;
     std::unique_ptr<Vtsr_bench> top_;
+    vector_check vector_;
 #ifdef TESSERA_WAVE
     VerilatedFstC fst_;
 #endif
@@ -285,6 +288,17 @@ void bench::compare_semaphores()
     }
 }
 
+void bench::compare_vectors()
+{
+    std::string d = vector_.compare(*top_, cycle_);
+    if (!d.empty())
+        differ("%s", d.c_str());
+    next_[RTL_VISSUE] = vector_.issued();
+    next_[RTL_VLINE] = vector_.written();
+    next_[RTL_VALUE] = r_->stream[RTL_VALUE].n;
+    next_[RTL_VDATA] = r_->stream[RTL_VDATA].n;
+}
+
 void bench::compare_fault()
 {
     const tsr_fault *f = &r_->fault;
@@ -316,6 +330,7 @@ void bench::compare()
     compare_tcp();
     compare_queues();
     compare_semaphores();
+    compare_vectors();
     compare_fault();
 }
 

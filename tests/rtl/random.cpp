@@ -4,6 +4,8 @@
 // piece of a program posts it consumes, so that pieces stand anywhere, in loops too.
 #include "tests/rtl/random.h"
 
+#include "tests/rtl/random_tvp.h"
+
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
@@ -20,6 +22,8 @@ uint64_t random_next(uint64_t *state)
 
 namespace
 {
+
+enum { ROUTINES = 4 };
 
 class writer
 {
@@ -47,6 +51,7 @@ class writer
     void loop(unsigned depth);
     void semaphores();
     void sync();
+    void call();
     void block(unsigned depth, unsigned words);
 
     const tsr_isa *isa_;
@@ -161,6 +166,19 @@ void writer::sync()
     line("    wait wait(s%u*%u)\n", back, n);
 }
 
+// A routine, or two in the queue, whose end the TCP may wait for.
+void writer::call()
+{
+    unsigned n = 1 + static_cast<unsigned>(below(2));
+    for (unsigned i = 0; i < n; i++)
+        line("    vcall r%u, x%u, x%u, x%u%s\n", static_cast<unsigned>(below(ROUTINES)),
+             static_cast<unsigned>(below(21)), static_cast<unsigned>(below(21)),
+             static_cast<unsigned>(below(21)), " post(s1)");
+    if (below(2))
+        arithmetic();
+    line("    wait wait(s1*%u)\n", n);
+}
+
 void writer::block(unsigned depth, unsigned words)
 {
     for (unsigned end = words_ + words; words_ < end;) {
@@ -183,6 +201,10 @@ void writer::block(unsigned depth, unsigned words)
             if (units_.ttu_sync)
                 sync();
             break;
+        case 6:
+            if (units_.tvp)
+                call();
+            break;
         default:
             arithmetic();
         }
@@ -196,6 +218,8 @@ std::string writer::program(unsigned length)
         text_ += ".arg all x" + std::to_string(r) + " " +
                  std::to_string(static_cast<int64_t>(random_next(&state_) >> (1 + below(63)))) +
                  "\n";
+    if (units_.tvp)
+        text_ += random_routines(isa_, chip_, ROUTINES, &state_);
     block(0, length);
     text_ += "    halt\n";
     return text_;

@@ -9,6 +9,7 @@
 
 struct random_units {
     bool ttu_sync = true; // tsync, for queues and semaphores
+    bool tvp = true;      // vector routines
 };
 
 /* The text of a program that ends: straight code, loops, forward branches, control memory, waits
