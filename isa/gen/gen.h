@@ -37,8 +37,7 @@ int tsr_gen_slots(const struct tsr_isa *isa);
 /* function NAME(word) with a case over the opcode; `row` writes the value of a row, false where the
  * row has none. */
 void tsr_gen_function(FILE *out, const struct tsr_isa *isa, enum tsr_stream s, const char *name,
-                      int bits,
-                      bool (*row)(FILE *, const struct tsr_isa *, const struct tsr_op *));
+                      int bits, bool (*row)(FILE *, const struct tsr_isa *, const struct tsr_op *));
 /* word[msb:lsb] of the operand; false where the row has none of that name. */
 bool tsr_gen_field(FILE *out, const struct tsr_op *op, const char *name);
 

@@ -2,9 +2,9 @@
 /* Host tool tessera-gen: writes what is made from the data under isa/.
  *   tessera-gen md FILE   the manual, isa/ISA.md
  *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, tsr_table_pkg.sv, tsr_prims.sv,
- *                         tsr_lane.sv, tsr_tvp_parts.sv, and CHIP/tsr_chip_pkg.sv: the package has the same name for
- *                         every chip, a build takes that of its chip; CHIP/tsr_figures.svh is the
- *                         same for rtl/tsr_tile_pkg.sv */
+ *                         tsr_lane.sv, tsr_tvp_parts.sv, and CHIP/tsr_chip_pkg.sv: the package has
+ *                         the same name for every chip, a build takes that of its chip;
+ *                         CHIP/tsr_figures.svh is the same for rtl/tsr_tile_pkg.sv */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

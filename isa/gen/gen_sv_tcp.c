@@ -46,8 +46,7 @@ static void put_execs(FILE *out, enum tsr_stream s, const char *prefix, const ch
 }
 
 void tsr_gen_function(FILE *out, const struct tsr_isa *isa, enum tsr_stream s, const char *name,
-                         int bits,
-                         bool (*row)(FILE *, const struct tsr_isa *, const struct tsr_op *))
+                      int bits, bool (*row)(FILE *, const struct tsr_isa *, const struct tsr_op *))
 {
     fprintf(out,
             "\n  function automatic logic [%d:0] %s(input logic [%d:0] word);\n"

@@ -20,8 +20,9 @@ static bool is_tvp(const struct tsr_op *op)
 
 static int latency_of(const struct tsr_isa *isa, const struct tsr_op *op)
 {
-    return !is_tvp(op) || op->latency.n == 0 ? 1
-                              : (int)tsr_expr_eval(&op->latency, TSR_EXPR_CYCLES, isa, NULL, NULL);
+    return !is_tvp(op) || op->latency.n == 0
+               ? 1
+               : (int)tsr_expr_eval(&op->latency, TSR_EXPR_CYCLES, isa, NULL, NULL);
 }
 
 /* Where a result of the arithmetic side comes from. */
@@ -423,14 +424,13 @@ static void put_places(FILE *out, const struct tsr_isa *isa)
         fprintf(out, "        end\n");
     }
     fprintf(out, "        default: ;\n      endcase\n    end\n  end\nendmodule\n");
-    fprintf(out,
-            "\n// The other way: bytes that hold the codes, 0 where there are none.\n"
-            "module tsr_tvp_pack #(\n  parameter int unsigned Bytes = 32,\n"
-            "  parameter int unsigned Elems = 16\n) (\n  input  logic [3:0] layout_i,\n"
-            "  input  logic [32*Elems-1:0] codes_i,\n  input  logic [Elems-1:0] shifts_i,\n"
-            "  output logic [8*Bytes-1:0] bytes_o\n);\n  logic [64*Elems+8*Bytes-1:0] wide;\n"
-            "  assign bytes_o = wide[8*Bytes-1:0];\n  always_comb begin\n    wide = '0;\n"
-            "    case (layout_i)\n");
+    fprintf(out, "\n// The other way: bytes that hold the codes, 0 where there are none.\n"
+                 "module tsr_tvp_pack #(\n  parameter int unsigned Bytes = 32,\n"
+                 "  parameter int unsigned Elems = 16\n) (\n  input  logic [3:0] layout_i,\n"
+                 "  input  logic [32*Elems-1:0] codes_i,\n  input  logic [Elems-1:0] shifts_i,\n"
+                 "  output logic [8*Bytes-1:0] bytes_o\n);\n  logic [64*Elems+8*Bytes-1:0] wide;\n"
+                 "  assign bytes_o = wide[8*Bytes-1:0];\n  always_comb begin\n    wide = '0;\n"
+                 "    case (layout_i)\n");
     for (int k = 0; k < n; k++) {
         fprintf(out, "      4'd%d: begin\n        for (int i = 0; i < Elems; i++) begin\n", k);
         if (l[k].step == 0) /* a scale: the first lane of its block has it */

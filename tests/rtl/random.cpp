@@ -23,7 +23,9 @@ uint64_t random_next(uint64_t *state)
 namespace
 {
 
-enum { ROUTINES = 4 };
+enum {
+    ROUTINES = 4
+};
 
 class writer
 {

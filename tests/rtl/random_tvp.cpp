@@ -66,8 +66,9 @@ class routine_writer
             const tsr_operand *o = &in.op->operand[i];
             in.v[i] = o->kind == TSR_KIND_VREG   ? vreg()
                       : o->kind == TSR_KIND_AREG ? static_cast<int64_t>(below(16))
-                      : o->max > 255             ? immediate()
-                                     : static_cast<int64_t>(below(static_cast<uint64_t>(o->max) + 1));
+                      : o->max > 255
+                          ? immediate()
+                          : static_cast<int64_t>(below(static_cast<uint64_t>(o->max) + 1));
         }
         put(in);
     }

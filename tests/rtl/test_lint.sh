@@ -7,7 +7,9 @@ set -u
 cd "$TESSERA_SOURCE_DIR" || exit 1
 sv=$TESSERA_BINARY_DIR/generated/sv
 bad=0
-packages() { echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/$1/tsr_chip_pkg.sv"; }
+packages() {
+    echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/$1/tsr_chip_pkg.sv"
+}
 parts="$sv/tsr_prims.sv $sv/tsr_lane.sv $sv/tsr_tvp_parts.sv"
 command -v verilator >/dev/null || exit 77
 for chip in micro maia100; do
@@ -17,7 +19,8 @@ for chip in micro maia100; do
 done
 if command -v yosys >/dev/null; then
     # shellcheck disable=SC2046
-    yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) $(tr '\n' ' ' <rtl/files.f) $parts;
+    yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) $(tr '\n' ' ' <rtl/files.f) \
+        $parts;
         hierarchy -check -top tsr_tile; proc; check -assert" || bad=1
 fi
 exit $bad

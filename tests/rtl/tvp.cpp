@@ -21,7 +21,11 @@ extern "C" {
 namespace
 {
 
-enum { LANES = 8, ELEMS = 16, LINE = 32 };
+enum {
+    LANES = 8,
+    ELEMS = 16,
+    LINE = 32
+};
 
 uint64_t state;
 int bad;

@@ -100,8 +100,8 @@ class vector_check
         }
         for (unsigned reg = 0; reg < 32; reg++)
             if (pending_[reg].on && pending_[reg].ready <= cycle + 1)
-                differ("tvp: word %u: the simulator writes v%u, the RTL does not",
-                       pending_[reg].pc, reg);
+                differ("tvp: word %u: the simulator writes v%u, the RTL does not", pending_[reg].pc,
+                       reg);
     }
 
     template <typename Top> void lines(const Top &top, uint64_t cycle)
@@ -124,9 +124,10 @@ class vector_check
         for (unsigned i = 0; d && i < size; i++) {
             bool on = mask[i / 8] >> i % 8 & 1, want = r_->data[d->data + size + i] != 0;
             if (on != want || (on && data[i] != r_->data[d->data + i]))
-                differ("tvp: byte 0x%x is written as %s0x%02x in the RTL, %s0x%02x in the simulator",
-                       line * size + i, on ? "" : "not ", data[i], want ? "" : "not ",
-                       r_->data[d->data + i]);
+                differ(
+                    "tvp: byte 0x%x is written as %s0x%02x in the RTL, %s0x%02x in the simulator",
+                    line * size + i, on ? "" : "not ", data[i], want ? "" : "not ",
+                    r_->data[d->data + i]);
         }
     }
 
