@@ -19,7 +19,8 @@ for chip in micro maia100; do
 done
 if command -v yosys >/dev/null; then
     # shellcheck disable=SC2046
-    yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) $(tr '\n' ' ' <rtl/files.f) \
+    yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) \
+        $(tr '\n' ' ' <rtl/files.f) \
         $parts;
         hierarchy -check -top tsr_tile; proc; check -assert" || bad=1
 fi
