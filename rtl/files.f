@@ -29,5 +29,11 @@ rtl/tsr_tvp_fetch.sv
 rtl/tsr_tvp_access.sv
 rtl/tsr_tvp_ports.sv
 rtl/tsr_tvp.sv
+rtl/tsr_dma_describe.sv
+rtl/tsr_dma_channel.sv
+rtl/tsr_dma_cursor.sv
+rtl/tsr_dma_read.sv
+rtl/tsr_dma_write.sv
+rtl/tsr_dma_out.sv
 rtl/tsr_tdma.sv
 rtl/tsr_tile.sv

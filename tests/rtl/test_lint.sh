@@ -14,8 +14,8 @@ parts="$sv/tsr_prims.sv $sv/tsr_lane.sv $sv/tsr_tvp_parts.sv"
 command -v verilator >/dev/null || exit 77
 for chip in micro maia100; do
     # shellcheck disable=SC2046
-    verilator --lint-only -Wall --top-module tsr_tile rtl/waivers.vlt -I"$sv/$chip" \
-        $(packages $chip) -f rtl/files.f $parts || bad=1
+    verilator --lint-only -Wall --unroll-count 1024 --top-module tsr_tile \
+        rtl/waivers.vlt -I"$sv/$chip" $(packages $chip) -f rtl/files.f $parts || bad=1
 done
 if command -v yosys >/dev/null; then
     # shellcheck disable=SC2046

@@ -119,8 +119,10 @@ module tsr_bench (
     in.id = in_id_i;
     in.layout.at = in_at_i[tsr_tile_pkg::TSRAM_W-1:0];
     in.layout.first = in_first_i[tsr_tile_pkg::REQUEST_W-1:0];
-    in.layout.len = in_len_i;
-    in.layout.gap = in_gap_i;
+    in.layout.len = in_len_i > tsr_tile_pkg::REQUEST_BYTES ?
+        tsr_tile_pkg::REQUEST_W'(tsr_tile_pkg::REQUEST_BYTES) :
+        in_len_i[tsr_tile_pkg::REQUEST_W-1:0];
+    in.layout.gap = in_gap_i[tsr_tile_pkg::TSRAM_W-1:0];
     in.layout.bytes = in_bytes_i[tsr_tile_pkg::REQUEST_W-1:0];
     in.data = in_data_i;
     for (int l = 0; l < tsr_tile_pkg::ACK_LANES; l++) begin
@@ -191,8 +193,8 @@ module tsr_bench (
     req_mask_o = req.mask;
     req_at_o = 32'(req.layout.at);
     req_first_o = 16'(req.layout.first);
-    req_len_o = req.layout.len;
-    req_gap_o = req.layout.gap;
+    req_len_o = 32'(req.layout.len);
+    req_gap_o = 32'(req.layout.gap);
     out_o = out.valid;
     out_last_o = out.last;
     out_id_o = 16'(out.id);
