@@ -20,6 +20,7 @@ module tsr_dma_cursor (
   localparam int unsigned ReqW = tsr_tile_pkg::REQUEST_W;
   localparam int unsigned TsramW = tsr_tile_pkg::TSRAM_W;
   localparam logic [LineBytes-1:0] One = 1;
+  localparam logic [LineBits-1:0] OneBit = 1;
 
   tsr_tile_pkg::cursor_t c;
   logic [TsramW-1:0] at;
@@ -51,9 +52,9 @@ module tsr_dma_cursor (
         step = ReqW'(LineBytes) - ReqW'(in_line);
         if (n < step) step = n;
         if (left < step) step = left;
-        // `some`: step ones; `bits`: the same, a byte each
-        some = 32'(step) >= LineBytes ? '1 : (One << step) - One;
-        for (int b = 0; b < LineBytes; b++) bits[8*b+:8] = {8{some[b]}};
+        // `some`: step ones; `bits`: eight times as many. Of a whole line 1 is shifted out.
+        some = (One << step) - One;
+        bits = (OneBit << {step, 3'b000}) - OneBit;
         shifted = request_i >> {off, 3'b000};
         line_o = line_o | ((shifted[LineBits-1:0] & bits) << {in_line, 3'b000});
         mask_o = mask_o | (some << in_line);
