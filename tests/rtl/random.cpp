@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs from the rows of the instruction set. Registers x1..x20 hold data, x21 addresses,
-// x22..x25 the counts of loops by depth. x26 that of
-// descriptors. Semaphores 1..4 are the TCP's, 8..10 the TTU's; what a
-// piece of a program posts it consumes, so that pieces stand anywhere, in loops too.
+// x22..x25 the counts of loops by depth, x26 that of descriptors. Semaphores 1..4 are the TCP's,
+// 8..10 the TTU's; what a piece of a program posts it consumes, so that pieces stand anywhere, in
+// loops too.
 #include "tests/rtl/random.h"
 
 #include "tests/rtl/random_tvp.h"
@@ -305,10 +305,6 @@ void writer::block(unsigned depth, unsigned words)
         case 4:
             semaphores();
             break;
-        case 6:
-            if (units_.dma)
-                dma();
-            break;
         case 5:
             if (units_.ttu_sync)
                 sync();
@@ -316,6 +312,10 @@ void writer::block(unsigned depth, unsigned words)
         case 6:
             if (units_.tvp)
                 call();
+            break;
+        case 7:
+            if (units_.dma)
+                dma();
             break;
         default:
             arithmetic();
