@@ -46,9 +46,9 @@ module tsr_tile (
     output tsr_tile_pkg::acc_wr_t trace_fill_o,
     output logic [1:0] trace_issue_o,
     output logic [2*17-1:0] trace_issue_pc_o,
-    output logic [1:0] trace_result_o,
-    output logic [2*5-1:0] trace_result_reg_o,
-    output logic [2*32*tsr_tile_pkg::LANES-1:0] trace_result_value_o
+    output logic [tsr_tile_pkg::TVP_RESULTS-1:0] trace_result_o,
+    output logic [5*tsr_tile_pkg::TVP_RESULTS-1:0] trace_result_reg_o,
+    output logic [32*tsr_tile_pkg::LANES*tsr_tile_pkg::TVP_RESULTS-1:0] trace_result_value_o
 );
 
   localparam int unsigned Queues = tsr_tile_pkg::QUEUES;
@@ -315,6 +315,7 @@ module tsr_tile (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
       .en_i(en),
+      .phase_i(phase_q),
       .host_i(host_i),
       .start_i(start[3]),
       .insn_i(insn[3*InsnBits+:InsnBits]),

@@ -136,6 +136,11 @@ package tsr_tile_pkg;
   localparam int unsigned ACC_LINE_W = $clog2(ACC_LINES);
   localparam int unsigned TILE_BITS = 32 * DIM * DIM;
 
+  // ---- vector results that may be written in one cycle: one of each class of the arithmetic side,
+  // and the registers of a load (a block of 16 may take several)
+  localparam int unsigned TVP_LOAD_REGS = LANES < 16 ? 16 / LANES : 1;
+  localparam int unsigned TVP_RESULTS = TVP_CLASSES + TVP_LOAD_REGS;
+
   typedef struct packed {
     logic valid;
     logic [3:0] bank;
@@ -168,8 +173,8 @@ package tsr_tile_pkg;
   typedef struct packed {
     logic [TSRAM_W-1:0] at;
     logic [REQUEST_W-1:0] first;
-    logic [31:0] len;
-    logic [31:0] gap;
+    logic [REQUEST_W-1:0] len;  // at most a whole request
+    logic [TSRAM_W-1:0] gap;
     logic [REQUEST_W-1:0] bytes;
   } layout_t;
 
@@ -207,6 +212,52 @@ package tsr_tile_pkg;
     logic valid;
     logic [ID_W-1:0] id;
   } ack_t;
+
+  // ---- inside the TDMA
+  localparam int unsigned CASTS = 64;  // packets of other tiles' casts that may wait here
+  localparam int unsigned NUMBERS = MAX_REQUESTS + CASTS;
+  localparam int unsigned NUMBER_W = $clog2(NUMBERS);
+
+  typedef enum logic [2:0] {
+    DESC_READ = 3'd0,
+    DESC_WRITE = 3'd1,
+    DESC_LOCAL = 3'd2,
+    DESC_FORWARD = 3'd3,
+    DESC_RPOST = 3'd4
+  } desc_kind_e;
+
+  // A transfer as MACHINE.md walks it: runs at the far side, made of pieces of len.
+  typedef struct packed {
+    desc_kind_e kind;
+    logic nothing;  // no bytes: one turn
+    logic merged;  // the first dimension is part of the run
+    logic indexed;  // runs lie at far + index * fs0
+    logic [CONTROL_W-1:0] index_at;
+    logic [63:0] far_at;
+    logic [63:0] near_at;
+    logic [63:0] fs0;
+    logic [63:0] fs1;
+    logic [63:0] fs2;
+    logic [63:0] ns0;
+    logic [63:0] ns1;
+    logic [63:0] ns2;
+    logic [24:0] n0;
+    logic [24:0] n1;
+    logic [24:0] n2;
+    logic [31:0] len;
+    logic [40:0] run;
+    logic [40:0] total;
+    logic [63:0] mask;  // rpost
+    logic [5:0] sem;
+  } desc_t;
+
+  // Where the next bytes of a request lie: n of the piece at hand, left of the request.
+  typedef struct packed {
+    logic [TSRAM_W-1:0] at;
+    logic [REQUEST_W-1:0] n;
+    logic [REQUEST_W-1:0] left;
+    logic [REQUEST_W-1:0] off;  // of them in the request
+  } cursor_t;
 
   // ---- the host loads a program, then rings the doorbell: that cycle is number 0
   typedef enum logic [2:0] {

@@ -2,9 +2,9 @@
 /* Host tool tessera-gen: writes what is made from the data under isa/.
  *   tessera-gen md FILE   the manual, isa/ISA.md
  *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, tsr_table_pkg.sv, tsr_prims.sv,
- *                         tsr_lane.sv, and CHIP/tsr_chip_pkg.sv: the package has the same name for
- *                         every chip, a build takes that of its chip; CHIP/tsr_figures.svh is the
- *                         same for rtl/tsr_tile_pkg.sv */
+ *                         tsr_lane.sv, tsr_tvp_parts.sv, and CHIP/tsr_chip_pkg.sv: the package has
+ *                         the same name for every chip, a build takes that of its chip;
+ *                         CHIP/tsr_figures.svh is the same for rtl/tsr_tile_pkg.sv */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +62,8 @@ static void write_packages(const struct tsr_isa *isa, const char *dir)
     tsr_gen_primitives(begin(&file, dir, "tsr_prims.sv"));
     end(&file);
     tsr_gen_lane(begin(&file, dir, "tsr_lane.sv"), isa);
+    end(&file);
+    tsr_gen_tvp_modules(begin(&file, dir, "tsr_tvp_parts.sv"), isa);
     end(&file);
     for (const char *const *name = tsr_chip_names(); *name != NULL; name++) {
         struct tsr_chip chip;

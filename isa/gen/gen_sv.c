@@ -160,6 +160,7 @@ void tsr_gen_isa_pkg(FILE *out, const struct tsr_isa *isa)
     put_decoder(out, isa, TSR_STREAM_TCP, "TCP", "tcp");
     put_decoder(out, isa, TSR_STREAM_TVP, "TVP", "tvp");
     tsr_gen_tcp_functions(out, isa);
+    tsr_gen_tvp_functions(out, isa);
     fprintf(out, "\nendpackage\n");
 }
 
@@ -234,7 +235,8 @@ void tsr_gen_figures(FILE *out, const struct tsr_isa *isa, const struct tsr_chip
 {
     fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
                  "// Included by rtl/tsr_tile_pkg.sv: in a package yosys knows no other one.\n"
-                 "  localparam int unsigned SLOTS = %d;\n",
-            tsr_gen_slots(isa));
+                 "  localparam int unsigned SLOTS = %d;\n"
+                 "  localparam int unsigned TVP_CLASSES = %d;\n",
+            tsr_gen_slots(isa), tsr_gen_tvp_classes(isa));
     put_figures(out, chip);
 }

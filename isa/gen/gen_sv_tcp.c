@@ -45,11 +45,8 @@ static void put_execs(FILE *out, enum tsr_stream s, const char *prefix, const ch
     fprintf(out, "\n  } %s;\n", type);
 }
 
-/* function NAME(word) with a case over the opcode; `row` writes the value of a row, false where the
- * row has none. */
-static void put_function(FILE *out, const struct tsr_isa *isa, enum tsr_stream s, const char *name,
-                         int bits,
-                         bool (*row)(FILE *, const struct tsr_isa *, const struct tsr_op *))
+void tsr_gen_function(FILE *out, const struct tsr_isa *isa, enum tsr_stream s, const char *name,
+                      int bits, bool (*row)(FILE *, const struct tsr_isa *, const struct tsr_op *))
 {
     fprintf(out,
             "\n  function automatic logic [%d:0] %s(input logic [%d:0] word);\n"
@@ -76,7 +73,7 @@ static bool row_exec(FILE *out, const struct tsr_isa *isa, const struct tsr_op *
     return true;
 }
 
-static bool put_field(FILE *out, const struct tsr_op *op, const char *name)
+bool tsr_gen_field(FILE *out, const struct tsr_op *op, const char *name)
 {
     int k = tsr_op_operand(op, name);
     if (k < 0)
@@ -92,7 +89,7 @@ static bool row_queue(FILE *out, const struct tsr_isa *isa, const struct tsr_op 
     if (op->unit != TSR_UNIT_TDMA)
         return op->unit != TSR_UNIT_TCP;
     fprintf(out, " + 3'(");
-    put_field(out, op, "ch");
+    tsr_gen_field(out, op, "ch");
     fprintf(out, ")");
     return true;
 }
@@ -109,19 +106,19 @@ static bool row_cycles(FILE *out, const struct tsr_isa *isa, const struct tsr_op
 static bool row_d(FILE *out, const struct tsr_isa *isa, const struct tsr_op *op)
 {
     (void)isa;
-    return op->unit == TSR_UNIT_TCP && put_field(out, op, "d");
+    return op->unit == TSR_UNIT_TCP && tsr_gen_field(out, op, "d");
 }
 
 static bool row_a(FILE *out, const struct tsr_isa *isa, const struct tsr_op *op)
 {
     (void)isa;
-    return op->unit == TSR_UNIT_TCP && (put_field(out, op, "a") || put_field(out, op, "n"));
+    return op->unit == TSR_UNIT_TCP && (tsr_gen_field(out, op, "a") || tsr_gen_field(out, op, "n"));
 }
 
 static bool row_b(FILE *out, const struct tsr_isa *isa, const struct tsr_op *op)
 {
     (void)isa;
-    return op->unit == TSR_UNIT_TCP && (put_field(out, op, "b") || put_field(out, op, "s"));
+    return op->unit == TSR_UNIT_TCP && (tsr_gen_field(out, op, "b") || tsr_gen_field(out, op, "s"));
 }
 
 static bool row_target(FILE *out, const struct tsr_isa *isa, const struct tsr_op *op)
@@ -161,7 +158,7 @@ static bool row_sems(FILE *out, const struct tsr_isa *isa, const struct tsr_op *
         return false;
     for (int i = 0; i < 4; i++) {
         fprintf(out, "%s", i == 0 ? "{" : ", ");
-        if (!put_field(out, op, names[i]))
+        if (!tsr_gen_field(out, op, names[i]))
             return false;
     }
     fprintf(out, "}");
@@ -315,19 +312,19 @@ void tsr_gen_tcp_functions(FILE *out, const struct tsr_isa *isa)
     put_execs(out, s, "EX", "exec_e");
     put_execs(out, TSR_STREAM_TVP, "VX", "vexec_e");
     put_slots(out, isa);
-    put_function(out, isa, s, "tcp_exec", 5, row_exec);
-    put_function(out, isa, TSR_STREAM_TVP, "tvp_exec", 5, row_exec);
+    tsr_gen_function(out, isa, s, "tcp_exec", 5, row_exec);
+    tsr_gen_function(out, isa, TSR_STREAM_TVP, "tvp_exec", 5, row_exec);
     fprintf(out, "\n  // 0 the TCP itself, 1 TTU, 2 ACC, 3 TVP, 4.. the channels of the TDMA.");
-    put_function(out, isa, s, "tcp_queue", 3, row_queue);
+    tsr_gen_function(out, isa, s, "tcp_queue", 3, row_queue);
     fprintf(out, "\n  // Cycles of the TCP's own words; of a branch those of a taken one.");
-    put_function(out, isa, s, "tcp_cycles", 8, row_cycles);
-    put_function(out, isa, s, "tcp_reg_d", 5, row_d);
-    put_function(out, isa, s, "tcp_reg_a", 5, row_a);
-    put_function(out, isa, s, "tcp_reg_b", 5, row_b);
-    put_function(out, isa, s, "tcp_imm", 64, row_imm);
-    put_function(out, isa, s, "tcp_target", 16, row_target);
+    tsr_gen_function(out, isa, s, "tcp_cycles", 8, row_cycles);
+    tsr_gen_function(out, isa, s, "tcp_reg_d", 5, row_d);
+    tsr_gen_function(out, isa, s, "tcp_reg_a", 5, row_a);
+    tsr_gen_function(out, isa, s, "tcp_reg_b", 5, row_b);
+    tsr_gen_function(out, isa, s, "tcp_imm", 64, row_imm);
+    tsr_gen_function(out, isa, s, "tcp_target", 16, row_target);
     fprintf(out, "\n  // {p1, p0, w1, w0} as in the word; nothing for rows without semaphores.");
-    put_function(out, isa, s, "tcp_sems", 36, row_sems);
-    put_function(out, isa, s, "tcp_slots", 5 * slots_of_unit(isa, TSR_UNITS), row_slots);
+    tsr_gen_function(out, isa, s, "tcp_sems", 36, row_sems);
+    tsr_gen_function(out, isa, s, "tcp_slots", 5 * slots_of_unit(isa, TSR_UNITS), row_slots);
     put_value(out, isa);
 }

@@ -328,6 +328,7 @@ struct descriptor {
 
 struct dma_channel {
     uint32_t head, count; /* ring of started, unposted descriptors */
+    uint64_t retired;     /* the cycle after that of the last to complete: one a cycle */
     struct descriptor d[MAX_DESCRIPTORS];
 };
 
@@ -338,6 +339,7 @@ struct dma {
     uint64_t next_issue;        /* a request a cycle */
     uint8_t blame;              /* what held the last request that completed; 0: none yet */
     uint32_t requests;          /* in flight */
+    uint32_t forwards;          /* of them, to be sent on when their data come */
     uint64_t in_flight;         /* bytes */
     struct port read, write;    /* TSRAM sides */
     uint64_t in_free, out_free; /* the tile's port to the cluster */

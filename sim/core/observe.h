@@ -15,6 +15,20 @@ enum observed {
     OBS_RETIRE, /* queue, pc; cycle: in which its posts take effect */
     OBS_SEM,    /* reg: the semaphore, value: its count, until the next one of the cycle */
     OBS_REMOTE, /* semaphore reg was posted from outside, for queue and pc of the source */
+    OBS_VISSUE, /* a word of a routine issued: pc; value: when its result is ready, or 0 */
+    OBS_VALUE,  /* for each VISSUE, in order: what it wrote to reg and those behind it: data */
+    OBS_VLINE,  /* the TVP wrote a line at `address` */
+    OBS_VDATA,  /* for each VLINE, in order: data of the line, then a mask of a byte each */
+    /* The data mover. Requests are named by a number (reg) until they complete. */
+    OBS_REQUEST, /* queue, pc; `packet` has its kind; far bytes at address; value: of a forward,
+                    where to */
+    OBS_HEAD,    /* a packet for the tile reached its cluster */
+    OBS_IN,      /* its first beat; reg, or of a cast NO_REQUEST and the layout in `packet` */
+    OBS_OUT,     /* the first beat of a packet that leaves */
+    OBS_ACK,     /* reg is acknowledged */
+    OBS_RPOST,   /* reg: the semaphore, value: the mask; when the descriptor completes */
+    OBS_WRITE,   /* granted; reg: the requester, address: the line; data: a byte per byte of the
+                    line, not 0 where it is written, then the line */
     OBS_KINDS
 };
 
@@ -24,7 +38,9 @@ struct observation {
     enum tsr_queue queue;
     uint64_t cycle, value, address;
     const uint8_t *data;
+    const struct packet *packet; /* OBS_REQUEST of a cast, OBS_IN: its kind and layout */
 };
+#define NO_REQUEST UINT32_MAX
 
 struct tsr_observer {
     void *self;

@@ -4,6 +4,7 @@
 
 #include "isa/num/element.h"
 #include "sim/core/machine.h"
+#include "sim/core/observe.h"
 #include "sim/core/race.h"
 
 enum {
@@ -19,11 +20,63 @@ struct vrun {
     uint32_t pc, lanes, n_loops;
     int64_t active;
     struct loop_frame loop[MAX_LOOPS];
+    bool dirty; /* the write port's line, where somebody looks: its bytes, then their mask */
+    uint64_t line;
+    uint8_t kept[2 * 4 * TSR_NUM_MAX_LANES];
 };
+
+/* ---- what an observer sees: values as they are made, lines as they leave the write port --------
+ */
+
+static void show_kept(struct vrun *v)
+{
+    uint32_t bytes = 1u << v->s->line_shift;
+    if (v->dirty)
+        tell(v->s, (struct observation){.kind = OBS_VDATA,
+                                        .tile = v->t->id,
+                                        .queue = TSR_Q_TVP,
+                                        .cycle = v->s->cal.now,
+                                        .address = v->line << v->s->line_shift,
+                                        .bytes = 2 * bytes,
+                                        .data = v->kept});
+    v->dirty = false;
+}
+
+static void keep(struct vrun *v, uint64_t at, uint64_t bytes)
+{
+    uint64_t size = UINT64_C(1) << v->s->line_shift;
+    for (uint64_t i = at; observed(v->s) && i < at + bytes; i++) {
+        if (!v->dirty || i >> v->s->line_shift != v->line) {
+            show_kept(v);
+            memset(v->kept, 0, sizeof v->kept);
+            v->dirty = true;
+            v->line = i >> v->s->line_shift;
+        }
+        v->kept[i & (size - 1)] = v->t->tsram[i];
+        v->kept[size + (i & (size - 1))] = 0xFF;
+    }
+}
 
 static uint32_t *vreg(const struct vrun *v, uint8_t reg)
 {
     return v->t->tvp.v + (size_t)reg * v->lanes;
+}
+
+static void show_value(const struct vrun *v, const struct vop *o)
+{
+    bool writes = o->exec >= VX_LDA || vop_loads(o);
+    uint32_t regs = !writes ? 0 : o->regs > 1 ? o->regs : 1;
+    uint32_t x[16 * TSR_NUM_MAX_LANES];
+    for (uint32_t i = 0; i < regs; i++)
+        memcpy(x + i * v->lanes, vreg(v, (uint8_t)((o->d + i) % VREGS)), 4 * v->lanes);
+    tell(v->s, (struct observation){.kind = OBS_VALUE,
+                                    .tile = v->t->id,
+                                    .queue = TSR_Q_TVP,
+                                    .pc = v->pc,
+                                    .reg = o->d,
+                                    .cycle = v->s->cal.now,
+                                    .bytes = 4 * regs * v->lanes,
+                                    .data = (const uint8_t *)x});
 }
 
 static void lanes_op(struct vrun *v, const struct vop *o)
@@ -143,6 +196,7 @@ static bool store(struct vrun *v, const struct vop *o)
     if (o->exec == VX_STS) {
         for (int64_t i = 0; i < vop_lanes(o, v->active); i += o->group, p += o->group_bytes)
             tsr_num_store_scale(f, p, vreg(v, o->d)[i]);
+        keep(v, at, bytes);
         return true;
     }
     uint64_t n = gather(v, o, x) * o->group;
@@ -155,6 +209,7 @@ static bool store(struct vrun *v, const struct vop *o)
         memcpy(p, x, bytes);
     else
         tsr_num_store_elements(f, p, x, n);
+    keep(v, at, bytes);
     return true;
 }
 
@@ -263,10 +318,22 @@ void exec_tvp(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
         const struct vop *o = &s->code.tvp[v.pc];
         if (s->opt.mode == TSR_MODE_FUNCTIONAL)
             s->stats.instructions[TSR_Q_TVP]++; /* else counted when it was timed */
-        if (o->exec == VX_RET)
+        if (o->exec == VX_RET) {
+            if (observed(s)) {
+                show_value(&v, o);
+                show_kept(&v);
+            }
             return;
+        }
+        uint32_t pc = v.pc;
         if (!word(&v, o))
             return;
+        if (observed(s)) {
+            uint32_t next = v.pc;
+            v.pc = pc;
+            show_value(&v, o);
+            v.pc = next;
+        }
         v.pc = loop_next(v.loop, &v.n_loops, v.pc + 1);
     }
 }

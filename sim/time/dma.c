@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/core/observe.h"
 #include "sim/core/race.h"
-#include "sim/time/dma.h"
+#include "sim/time/dma_observe.h"
 
 void start_dma(struct tsr_sim *s, struct tile *t, unsigned ch, struct unit_insn *in, uint64_t now)
 {
@@ -76,6 +75,9 @@ static uint64_t order_of_rpost(uint32_t to, uint32_t from, const struct descript
 static void remote_posts(struct tsr_sim *s, struct tile *t, struct descriptor *d, uint64_t now)
 {
     uint32_t sem = (uint32_t)d->in.u->imm[RPOST_SEM];
+    if (observed(s))
+        tell(s, (struct observation){
+                    .kind = OBS_RPOST, .tile = t->id, .reg = sem, .value = d->mask, .cycle = now});
     for (uint64_t m = d->mask; m; m &= m - 1) {
         uint32_t to = (uint32_t)__builtin_ctzll(m);
         uint64_t at = now + request_way(s, t->cluster, s->tile[to].cluster);
@@ -86,20 +88,23 @@ static void remote_posts(struct tsr_sim *s, struct tile *t, struct descriptor *d
     race_end(s, &d->in);
 }
 
-/* Completes, in order, all descriptors at the channel's head that are done by `now`. */
+/* Completes the descriptor at the channel's head if it is done by `now`, one a cycle. */
 void retire(struct tsr_sim *s, struct tile *t, unsigned ch, uint64_t now)
 {
     struct dma_channel *c = &t->dma.ch[ch];
-    while (c->count) {
+    const struct descriptor *next = &c->d[c->head];
+    if (c->retired <= now && c->count && next->all_issued && next->done <= now) {
         struct descriptor *d = &c->d[c->head];
-        if (!d->all_issued || d->done > now)
-            return;
         if (d->in.u->exec == EX_RPOST)
             remote_posts(s, t, d, now);
         c->head = (c->head + 1) % MAX_DESCRIPTORS;
         c->count--;
+        c->retired = now + 1;
         complete(s, t, ch, d, now);
+        next = &c->d[c->head];
     }
+    if (c->count && next->all_issued && next->done <= now)
+        put(s, now + 1, EV_ACK, (uint64_t)t->id << 8 | ch, ch, 0, 0, t->id);
 }
 
 void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p, uint64_t now)
@@ -272,6 +277,7 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
         p->root = root;
         s->packet[root] = *p;
         s->packet[root].ack = 0;
+        show_request(s, t, d, p, root, now);
         if (far) {
             issue_far_read(s, t, i, now);
         } else { /* from this tile: what next_request calls far is contiguous in its TSRAM */
@@ -282,9 +288,12 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
             send_from_tile(s, t, i, at + s->lat_tsram);
         }
     } else if (d->kind == DESC_READ || d->kind == DESC_FORWARD) {
+        t->dma.forwards += d->kind == DESC_FORWARD;
+        show_request(s, t, d, p, i, now);
         issue_far_read(s, t, i, now);
     } else if (d->kind == DESC_WRITE) {
         p->write = 1;
+        show_request(s, t, d, p, i, now);
         send_from_tile(s, t, i, read_lines(s, t, now + 1, p));
     } else { /* TSRAM to TSRAM: read now, write when that is done */
         put(s, read_lines(s, t, now + 1, p), EV_READ_DONE, order_of(p), i, 0, 0, t->id);
@@ -317,6 +326,8 @@ static void issue_one(struct tsr_sim *s, struct tile *t, unsigned ch, struct des
                 (uint32_t)(d - t->dma.ch[ch].d), to, ch, t->id);
         }
         put(s, now, EV_ACK, (uint64_t)t->id << 8 | ch, ch, 0, 0, t->id);
+    } else if (d->indexed && d->off == 0 && !index_ok(s, t, d, (uint64_t)d->i[0], now)) {
+        t->dma.issuing &= ~(1u << ch); /* the queue's next start stays at NEVER */
     } else {
         issue(s, t, ch, d, now);
     }
@@ -343,15 +354,16 @@ uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now)
         if (m->issuing >> ch & 1 && may_issue(s, m, newest(&m->ch[ch]), now) == now)
             issue_one(s, t, ch, newest(&m->ch[ch]), now);
     }
-    bool alone = (m->issuing & (m->issuing - 1)) == 0;
+    /* a forward that is sent on meanwhile takes its turn at the port before later writes */
+    bool alone = (m->issuing & (m->issuing - 1)) == 0 && m->forwards == 0;
     for (unsigned left = m->issuing; left; left &= left - 1) {
         unsigned ch = (unsigned)__builtin_ctz(left);
         struct descriptor *d = newest(&m->ch[ch]);
         for (uint64_t at = now + 1; alone && m->next_issue == at && at < now + s->dma_setup &&
-                                    !d->all_issued && may_issue(s, m, d, at) == at;
+                                    m->issuing && !d->all_issued && may_issue(s, m, d, at) == at;
              at++)
             issue_one(s, t, ch, d, at);
-        if (d->all_issued)
+        if (d->all_issued || !(m->issuing >> ch & 1))
             continue;
         uint64_t at = may_issue(s, m, d, m->next_issue > now + 1 ? m->next_issue : now + 1);
         next = at < next ? at : next;

@@ -46,6 +46,10 @@ uint64_t read_lines(struct tsr_sim *s, struct tile *t, uint64_t at, const struct
 void send_from_tile(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t at);
 void issue_far_read(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now);
 
+/* dma_describe.c: whether the run of index i lies in its memory; false after a fault in `now`. */
+bool index_ok(struct tsr_sim *s, struct tile *t, const struct descriptor *d, uint64_t i,
+              uint64_t now);
+
 /* dma.c: what a completed request or a cast's last copy brings about. */
 void retire(struct tsr_sim *s, struct tile *t, unsigned ch, uint64_t now);
 void bytes_done(struct tsr_sim *s, struct tile *t, const struct packet *p, uint64_t now);

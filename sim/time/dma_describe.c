@@ -94,6 +94,17 @@ static bool describe_copy(struct tsr_sim *s, struct tile *t, struct unit_insn *i
     return true;
 }
 
+bool index_ok(struct tsr_sim *s, struct tile *t, const struct descriptor *d, uint64_t i,
+              uint64_t now)
+{
+    uint32_t v;
+    memcpy(&v, t->control + d->index_base + 4 * i, 4);
+    uint64_t run = d->far + (uint64_t)v * (uint64_t)d->fs[0];
+    return (space_of(run) == space_of(d->far) && d->len <= BIT(31) &&
+            range_ok(s, run, 0, (int64_t)d->len)) ||
+           dma_fault(s, t, &d->in, now, "an index leads outside the memory", v);
+}
+
 static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
                              struct descriptor *d, uint64_t now)
 {
@@ -114,14 +125,10 @@ static bool describe_indexed(struct tsr_sim *s, struct tile *t, struct unit_insn
                          d->far);
     if (idx % 4 || n > s->chip->tile.control_bytes / 4 || idx > s->chip->tile.control_bytes - 4 * n)
         return dma_fault(s, t, in, now, "the index list lies outside control memory", idx);
-    for (uint64_t i = 0; i < n; i++) {
-        uint32_t v;
-        memcpy(&v, t->control + idx + 4 * i, 4);
-        uint64_t run = d->far + (uint64_t)v * (uint64_t)d->fs[0];
-        if (space_of(run) != space_of(d->far) || d->len > BIT(31) ||
-            !range_ok(s, run, 0, (int64_t)d->len))
-            return dma_fault(s, t, in, now, "an index leads outside the memory", v);
-    }
+    /* in time an index is looked at when its run begins */
+    for (uint64_t i = 0; d->len && s->opt.mode == TSR_MODE_FUNCTIONAL && i < n; i++)
+        if (!index_ok(s, t, d, i, now))
+            return false;
     return true;
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/time/dma.h"
+#include "sim/time/dma_observe.h"
 
 uint32_t packet_new(struct tsr_sim *s)
 {
@@ -119,6 +119,7 @@ void send_from_tile(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t at)
     struct packet *p = &s->packet[i];
     at = tile_port(s, &t->dma.out_free, at, p->bytes);
     s->stats.tile_out_bytes += p->bytes;
+    show_out(s, t, p, i, at);
     uint32_t port = TSR_MESH_PORTS + t->id - t->cluster * s->chip->tiles_per_cluster;
     put(s, at, EV_HOP, (uint64_t)t->cluster << 40 | (uint64_t)port << 24 | order_of(p), i,
         t->cluster, port, t->id);
@@ -230,10 +231,14 @@ static void hbm_decide(struct tsr_sim *s, uint32_t channel, uint64_t now)
 }
 
 /* A copy has reached a tile's cluster: through the tile's port and into its TSRAM. */
-static uint64_t into_tile(struct tsr_sim *s, struct tile *t, const struct packet *p, uint64_t at)
+static uint64_t into_tile(struct tsr_sim *s, struct tile *t, uint32_t i, const struct packet *p,
+                          uint64_t at)
 {
     s->stats.tile_in_bytes += p->bytes;
     at = tile_port(s, &t->dma.in_free, at, p->bytes);
+    show_in(s, t, p, i, at);
+    if (p->kind != DESC_FORWARD)
+        show_lines(s, t, at, p, NULL);
     return p->kind == DESC_FORWARD ? at : write_lines(s, t, at, p);
 }
 
@@ -249,7 +254,7 @@ static void cast_into_cluster(struct tsr_sim *s, uint32_t i, uint32_t cluster, u
     for (uint32_t to = cluster * per; to < (cluster + 1) * per; to++) {
         if (!(d->mask >> to & 1))
             continue;
-        uint64_t in = into_tile(s, &s->tile[to], &p, at);
+        uint64_t in = into_tile(s, &s->tile[to], i, &p, at);
         root->ack = in + back > root->ack ? in + back : root->ack;
         root->copies--;
         d->cast_left[to] -= p.bytes;
@@ -292,7 +297,7 @@ static void arrive(struct tsr_sim *s, uint32_t i, uint32_t router, uint32_t in_p
     } else if (p->kind == DESC_CAST) {
         cast_into_cluster(s, i, router, at);
     } else {
-        put(s, into_tile(s, &s->tile[p->tile], p, at), EV_DONE, order_of(p), i, 0, 0, p->tile);
+        put(s, into_tile(s, &s->tile[p->tile], i, p, at), EV_DONE, order_of(p), i, 0, 0, p->tile);
     }
 }
 
@@ -359,6 +364,7 @@ static void read_done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t no
         w.near = p->far;
         w.len = w.first = w.bytes;
         w.gap = 0;
+        show_lines(s, t, now, &w, p);
         at = write_lines(s, t, now, &w);
     } else if (d->in.u->exec == EX_TRANSPOSE) {
         const int64_t *r = d->in.r;
@@ -377,6 +383,7 @@ static void read_done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t no
 static void forward(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
 {
     struct packet *p = &s->packet[i];
+    t->dma.forwards--;
     p->far = p->near;
     p->write = 1;
     p->target = (uint16_t)cluster_of_far(s, p->far);
@@ -386,6 +393,8 @@ static void forward(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
 static void done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
 {
     struct packet *p = &s->packet[i];
+    if (p->write || p->kind == DESC_CAST)
+        show_number(s, t, OBS_ACK, i, now);
     if (p->kind == DESC_FORWARD && !p->write) {
         forward(s, t, i, now);
         return;

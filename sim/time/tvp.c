@@ -4,6 +4,7 @@
  * routine is timed when it starts. */
 #include <string.h>
 
+#include "sim/core/observe.h"
 #include "sim/time/ports.h"
 
 enum {
@@ -67,6 +68,43 @@ static bool vector_fault(struct tsr_sim *s, struct tile *t, const struct issue *
     return false;
 }
 
+static void show_issue(const struct tsr_sim *s, const struct tile *t, const struct issue *v,
+                       uint64_t ready)
+{
+    if (observed(s))
+        tell(s, (struct observation){.kind = OBS_VISSUE,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_TVP,
+                                     .pc = v->pc,
+                                     .cycle = v->cycle,
+                                     .value = ready});
+}
+
+/* A line that left through the write port, if one did since `before`. */
+static void show_line(const struct tsr_sim *s, const struct tile *t, struct port before,
+                      struct port after)
+{
+    if (after.next != before.next && observed(s))
+        tell(s, (struct observation){.kind = OBS_VLINE,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_TVP,
+                                     .cycle = after.next - 1,
+                                     .address = before.line << s->line_shift});
+}
+
+/* port_write_bytes, line by line. */
+static uint64_t write_lines(const struct tsr_sim *s, const struct tile *t, struct issue *v,
+                            uint64_t at, uint64_t address, uint64_t bytes)
+{
+    uint64_t last = (address + bytes - 1) >> s->line_shift;
+    for (uint64_t line = address >> s->line_shift; line <= last; line++) {
+        struct port before = v->write;
+        at = port_write(&v->write, PORT_TVP_WRITE, at, line);
+        show_line(s, t, before, v->write);
+    }
+    return at;
+}
+
 static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const struct vop *o)
 {
     bool store = !vop_loads(o);
@@ -81,7 +119,7 @@ static bool memory_op(struct tsr_sim *s, struct tile *t, struct issue *v, const 
                             "vector access outside the TSRAM or not aligned", address);
     if (bytes) {
         if (store) {
-            at = port_write_bytes(&v->write, PORT_TVP_WRITE, at, address, bytes, s->line_shift);
+            at = write_lines(s, t, v, at, address, bytes);
             s->stats.tsram_write_bytes += bytes;
         } else {
             unsigned odd = o->a & 1;
@@ -123,6 +161,7 @@ static bool loop_op(struct tsr_sim *s, struct tile *t, struct issue *v, const st
     uint32_t end = (uint32_t)o->imm;
     uint64_t at = take_slot(v, later(v->cycle, v->aready[o->d]), false);
     if (n <= 0) {
+        show_issue(s, t, v, 0);
         v->cycle = at + s->branch_taken - 1;
         v->arith = v->memory = true;
         v->pc = end - 1;
@@ -131,6 +170,7 @@ static bool loop_op(struct tsr_sim *s, struct tile *t, struct issue *v, const st
     if (v->n_loops == MAX_LOOPS || end <= v->pc + 1)
         return vector_fault(s, t, v, at, TSR_FAULT_LOOP_DEPTH,
                             "loops nest at most four deep and hold a word", end);
+    show_issue(s, t, v, 0);
     v->loop[v->n_loops++] = (struct loop_frame){.start = v->pc + 1, .end = end, .left = n};
     return true;
 }
@@ -201,17 +241,24 @@ static bool word(struct tsr_sim *s, struct tile *t, struct issue *v, const struc
     }
 }
 
+static bool writes_vector(const struct vop *o)
+{
+    return o->exec >= VX_LDA || vop_loads(o);
+}
+
 /* Runs the routine in time; the cycle of its end, or 0 after a fault. */
 static uint64_t run_routine(struct tsr_sim *s, struct tile *t, struct issue *v, uint64_t now)
 {
     for (;;) {
+        /* The two words that issue in a cycle are what it sees. */
+        uint64_t reached = v->cycle + (v->arith && v->memory);
         if (v->pc >= s->code.n_tvp)
-            return vector_fault(s, t, v, v->cycle, TSR_FAULT_PROGRAM_END,
+            return vector_fault(s, t, v, reached, TSR_FAULT_PROGRAM_END,
                                 "ran past the routines' words", v->pc),
                    0;
         const struct vop *o = &s->code.tvp[v->pc];
         if (!o->op)
-            return vector_fault(s, t, v, v->cycle, TSR_FAULT_ILLEGAL, "illegal vector word", v->pc),
+            return vector_fault(s, t, v, reached, TSR_FAULT_ILLEGAL, "illegal vector word", v->pc),
                    0;
         if (v->cycle > s->opt.limit_cycles)
             return vector_fault(s, t, v, v->cycle, TSR_FAULT_LIMIT, "more cycles than allowed",
@@ -222,10 +269,15 @@ static uint64_t run_routine(struct tsr_sim *s, struct tile *t, struct issue *v, 
             break;
         if (!word(s, t, v, o))
             return 0;
+        if (o->exec != VX_LOOP)
+            show_issue(s, t, v, writes_vector(o) ? v->cycle + o->latency : 0);
         v->pc = loop_next(v->loop, &v->n_loops, v->pc + 1);
     }
     uint64_t ret = take_slot(v, v->cycle, false);
+    show_issue(s, t, v, 0);
+    struct port before = v->write;
     uint64_t end = later(later(ret, v->last_result), port_flush(&v->write, PORT_TVP_WRITE, ret));
+    show_line(s, t, before, v->write);
     return end > now ? end : now + 1;
 }
 

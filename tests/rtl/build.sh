@@ -9,16 +9,21 @@ shift 5
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(dirname "$program")/tests/rtl/$(basename "$program")
 mkdir -p "$dir"
+# its makefile does not know that the library has changed
+rm -f "$program"
 cd "$root"
+! command -v ccache >/dev/null || export OBJCACHE=ccache
 # shellcheck disable=SC2046
 verilator --cc --exe --build -O3 --x-assign fast --noassert -Wno-fatal -Wno-UNUSEDSIGNAL -j 2 \
-    --top-module tsr_bench --Mdir "$dir" -o "$program" --output-split 20000 \
+    --unroll-count 1024 --top-module tsr_bench --Mdir "$dir" -o "$program" --output-split 20000 \
     --output-split-cfuncs 2000 -MAKEFLAGS "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O1" \
     -CFLAGS "-std=c++17 -DTESSERA_CHIP='\"$chip\"' -I$root -I$root/include" \
     -LDFLAGS "$record $library -lyaml -ljansson -lm" "$@" \
     rtl/waivers.vlt -I"$sv/$chip" "$sv/tsr_isa_pkg.sv" "$sv/tsr_format_pkg.sv" \
-    "$sv/$chip/tsr_chip_pkg.sv" $(cat rtl/files.f) tests/rtl/tsr_bench.sv \
+    "$sv/tsr_table_pkg.sv" "$sv/$chip/tsr_chip_pkg.sv" $(cat rtl/files.f) \
+    "$sv/tsr_prims.sv" "$sv/tsr_lane.sv" "$sv/tsr_tvp_parts.sv" tests/rtl/tsr_bench.sv \
     "$root/tests/rtl/lockstep.cpp" "$root/tests/rtl/random.cpp" \
+    "$root/tests/rtl/random_tvp.cpp" \
     "$root/tests/rtl/tessera_rtl.cpp" >"$dir/build.log" 2>&1 || {
     grep -E -A 3 "(error|Error|\*\*\*)" "$dir/build.log" | head -n 60 >&2
     exit 1

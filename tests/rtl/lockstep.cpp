@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rtl/lockstep.h"
+#include "tests/rtl/vector_check.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -7,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <memory>
 
 #include "Vtsr_bench.h"
@@ -21,7 +23,16 @@ namespace
 enum {
     FAULT_NOT_BUILT = 15,
     TAIL_CYCLES = 16,
-    REMOTE_LANES = 8
+    REMOTE_LANES = 8,
+    ACK_LANES = 4
+};
+// enum desc_kind of sim/core/machine.h
+enum {
+    READ,
+    WRITE,
+    LOCAL,
+    FORWARD,
+    CAST
 };
 
 // A field of a port of any width; ports lie in memory lowest word first.
@@ -45,7 +56,7 @@ class bench
 {
   public:
     bench(struct lockstep *l, const tsr_program *p, const rtl_record *r)
-        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_))
+        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_)), vector_(r, l->chip->tile.tvp.lanes)
     {
 #ifdef TESSERA_WAVE
         if (l->wave) {
@@ -66,7 +77,13 @@ class bench
     void compare_tcp();
     void compare_queues();
     void compare_semaphores();
+    void compare_vectors();
     void compare_fault();
+    bool at_the_end(rtl_kind k) const;
+    void drive_port();
+    void drive_beat();
+    void compare_port();
+    void compare_writes();
     void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
     const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
     void take(rtl_kind k)
@@ -81,6 +98,7 @@ class bench
     const rtl_record *r_;
     VerilatedContext context_;
     std::unique_ptr<Vtsr_bench> top_;
+    vector_check vector_;
 #ifdef TESSERA_WAVE
     VerilatedFstC fst_;
 #endif
@@ -89,6 +107,9 @@ class bench
     size_t next_x_ = 0;            // in the TCP's stream: the next that writes a register
     std::deque<std::string> last_; // what the RTL did lately
     std::string difference_;
+    std::map<uint32_t, uint32_t> id_; // of the RTL, by the simulator's number of a request
+    uint32_t beats_in_ = 0;           // of the packet that is coming in
+    size_t sent_ = 0;                 // bytes of the packet that is going out
 };
 
 void bench::clock()
@@ -187,6 +208,149 @@ void bench::drive()
         set_field(top_->remote_queue_i, 8 * lane, 8, e->queue);
         set_field(top_->remote_pc_i, 32 * lane, 32, e->pc);
     }
+    drive_port();
+}
+
+/* What comes through the tile's port. Requests of cycle t are on the RTL's port in t + 1. */
+void bench::drive_port()
+{
+    unsigned heads = 0, lane = 0;
+    for (const rtl_event *e; (e = due(RTL_HEAD)) != nullptr; take(RTL_HEAD))
+        heads += e->kind != FORWARD;
+    if (heads > 31)
+        differ("more than 31 packets reach the cluster in one cycle");
+    top_->heads_i = heads;
+    top_->ack_i = 0;
+    for (const rtl_event *e; (e = due(RTL_ACK)) != nullptr; take(RTL_ACK), lane++) {
+        if (lane == ACK_LANES) {
+            differ("more than %d acknowledgements in one cycle", ACK_LANES);
+            return;
+        }
+        top_->ack_i |= static_cast<uint8_t>(1u << lane);
+        set_field(top_->ack_id_i, 16 * lane, 16, id_[e->reg]);
+    }
+    drive_beat();
+}
+
+void bench::drive_beat()
+{
+    const rtl_stream *s = &r_->stream[RTL_IN];
+    const rtl_event *e = next_[RTL_IN] < s->n ? &s->e[next_[RTL_IN]] : nullptr;
+    top_->in_valid_i = e && e->cycle + beats_in_ == cycle_;
+    if (!top_->in_valid_i)
+        return;
+    uint32_t port = l_->chip->tile.port_bytes, at = beats_in_ * port;
+    top_->in_cast_i = e->kind == CAST;
+    top_->in_id_i = e->kind == CAST ? 0 : id_[e->reg];
+    top_->in_at_i = static_cast<uint32_t>(e->near);
+    top_->in_first_i = std::min(e->first, e->bytes);
+    top_->in_len_i = e->len;
+    top_->in_gap_i = static_cast<uint32_t>(e->gap);
+    top_->in_bytes_i = e->bytes;
+    memset(&top_->in_data_i, 0, port);
+    memcpy(&top_->in_data_i, r_->data + e->data + at, std::min(port, e->bytes - at));
+    top_->in_last_i = at + port >= e->bytes;
+    beats_in_++;
+    if (top_->in_last_i) {
+        beats_in_ = 0;
+        take(RTL_IN);
+    }
+}
+
+/* The port's registers show a cycle late what happened in the one before. */
+void bench::compare_port()
+{
+    const rtl_stream *s = &r_->stream[RTL_REQUEST];
+    const rtl_event *e = next_[RTL_REQUEST] < s->n ? &s->e[next_[RTL_REQUEST]] : nullptr;
+    bool there = e && e->cycle + 1 == cycle_;
+    if (top_->req_o != there) {
+        differ("dma: request of channel %u in the %s only",
+               there ? e->queue - TSR_Q_DMA0 : top_->req_channel_o, there ? "simulator" : "RTL");
+    } else if (there) {
+        if (top_->req_channel_o + TSR_Q_DMA0 != e->queue || top_->req_address_o != e->address ||
+            top_->req_bytes_o != e->bytes)
+            differ("dma: request of channel %u for %u bytes at 0x%" PRIx64 " in the RTL, of %s for "
+                   "%u at 0x%" PRIx64 " in the simulator",
+                   top_->req_channel_o, top_->req_bytes_o,
+                   static_cast<uint64_t>(top_->req_address_o), tsr_queue_name[e->queue & 7],
+                   e->bytes, e->address);
+        id_[e->reg] = top_->req_id_o;
+        take(RTL_REQUEST);
+    }
+    s = &r_->stream[RTL_OUT];
+    e = next_[RTL_OUT] < s->n ? &s->e[next_[RTL_OUT]] : nullptr;
+    uint32_t port = l_->chip->tile.port_bytes;
+    there = e && e->cycle + sent_ / port + 1 == cycle_;
+    if (top_->out_o != there) {
+        differ("dma: a beat leaves in the %s only", there ? "simulator" : "RTL");
+    } else if (there) {
+        size_t n = std::min<size_t>(port, e->bytes - sent_);
+        if (top_->out_id_o != id_[e->reg])
+            differ("dma: a beat of request %u leaves, the simulator's is %u", top_->out_id_o,
+                   id_[e->reg]);
+        else if (e->has_data && memcmp(&top_->out_data_o, r_->data + e->data + sent_, n) != 0)
+            differ("dma: the beat from byte %zu of request %u differs", sent_, top_->out_id_o);
+        else if (top_->out_last_o != (sent_ + port >= e->bytes))
+            differ("dma: request %u ends in the wrong beat", top_->out_id_o);
+        sent_ += port;
+        if (sent_ >= e->bytes) {
+            sent_ = 0;
+            take(RTL_OUT);
+        }
+    }
+    unsigned posts = top_->rpost_o;
+    for (; (e = due(RTL_RPOST)) != nullptr; take(RTL_RPOST)) {
+        unsigned c = 0;
+        while (c < 4 && !(posts >> c & 1 && field(top_->rpost_sem_o, 8 * c, 8) == e->reg &&
+                          field(top_->rpost_mask_o, 64 * c, 64) == e->value))
+            c++;
+        if (c == 4)
+            differ("dma: the simulator posts s%u remotely, the RTL does not", e->reg);
+        posts &= ~(1u << c);
+    }
+    if (posts)
+        differ("dma: the RTL posts remotely, the simulator does not");
+}
+
+/* Granted line writes: requester 4 the TVP, 6 the TDMA, 7 the ACC. What is not recorded is not
+ * compared. */
+void bench::compare_writes()
+{
+    static const unsigned requester[3] = {4, 6, 7};
+    static const char *const name[3] = {"tvp", "dma", "acc"};
+    uint32_t bytes = l_->chip->tile.line_bytes;
+    const auto *mask = reinterpret_cast<const uint8_t *>(&top_->write_mask_o);
+    const auto *data = reinterpret_cast<const uint8_t *>(&top_->write_data_o);
+    bool matched[3] = {};
+    for (const rtl_event *e; (e = due(RTL_WRITE)) != nullptr; take(RTL_WRITE)) {
+        unsigned w = 0;
+        while (w < 2 && requester[w] != e->reg)
+            w++;
+        uint32_t line = static_cast<uint32_t>(field(top_->write_line_o, 32 * w, 32));
+        matched[w] = true;
+        if ((top_->write_o & 1u << w) == 0) {
+            differ("%s: line 0x%" PRIx64 " is written in the simulator only", name[w], e->address);
+            continue;
+        }
+        if (line != e->address)
+            differ("%s: line 0x%x is written in the RTL, 0x%" PRIx64 " in the simulator", name[w],
+                   line, e->address);
+        for (uint32_t b = 0; b < bytes; b++) {
+            uint32_t bit = bytes * w + b;
+            bool here = mask[bit / 8] >> bit % 8 & 1, want = r_->data[e->data + b] != 0;
+            uint8_t v = data[bytes * w + b], u = r_->data[e->data + bytes + b];
+            if (here != want)
+                differ("%s: byte %u of line 0x%x is written in the %s only", name[w], b, line,
+                       here ? "RTL" : "simulator");
+            else if (here && v != u)
+                differ(
+                    "%s: byte %u of line 0x%x becomes 0x%02x in the RTL, 0x%02x in the simulator",
+                    name[w], b, line, v, u);
+        }
+    }
+    if ((top_->write_o & 2u) != 0 && !matched[1])
+        differ("dma: line 0x%x is written in the RTL only",
+               static_cast<uint32_t>(field(top_->write_line_o, 32, 32)));
 }
 
 void bench::compare_tcp()
@@ -285,6 +449,17 @@ void bench::compare_semaphores()
     }
 }
 
+void bench::compare_vectors()
+{
+    std::string d = vector_.compare(*top_, cycle_);
+    if (!d.empty())
+        differ("%s", d.c_str());
+    next_[RTL_VISSUE] = vector_.issued();
+    next_[RTL_VLINE] = vector_.written();
+    next_[RTL_VALUE] = r_->stream[RTL_VALUE].n;
+    next_[RTL_VDATA] = r_->stream[RTL_VDATA].n;
+}
+
 void bench::compare_fault()
 {
     const tsr_fault *f = &r_->fault;
@@ -316,6 +491,9 @@ void bench::compare()
     compare_tcp();
     compare_queues();
     compare_semaphores();
+    compare_vectors();
+    compare_port();
+    compare_writes();
     compare_fault();
 }
 
@@ -344,6 +522,15 @@ void bench::screen()
         }
 }
 
+/* A fault leaves packets on their way, and the last request on its way to the port. */
+bool bench::at_the_end(rtl_kind k) const
+{
+    const rtl_event *e = &r_->stream[k].e[next_[k]];
+    if (!r_->fault.kind)
+        return false;
+    return k == RTL_IN || k == RTL_OUT || (k == RTL_REQUEST && e->cycle >= r_->fault.cycle);
+}
+
 verdict bench::run()
 {
     load();
@@ -368,7 +555,7 @@ verdict bench::run()
     }
     if (!missing && difference_.empty())
         for (int k = 0; k < RTL_KINDS; k++)
-            if (next_[k] < r_->stream[k].n)
+            if (next_[k] < r_->stream[k].n && !at_the_end(static_cast<rtl_kind>(k)))
                 differ("the simulator has %zu more of %s", r_->stream[k].n - next_[k],
                        rtl_kind_name[k]);
 #ifdef TESSERA_WAVE

@@ -9,6 +9,8 @@
 
 struct random_units {
     bool ttu_sync = true; // tsync, for queues and semaphores
+    bool tvp = true;      // vector routines
+    bool dma = true;      // copies, gathers, scatters, remote posts
 };
 
 /* The text of a program that ends: straight code, loops, forward branches, control memory, waits

@@ -7,8 +7,9 @@
 #include "sim/core/observe.h"
 
 _Static_assert((int)RTL_KINDS == (int)OBS_KINDS, "the kinds are the simulator's");
-const char *const rtl_kind_name[RTL_KINDS] = {"tcp",    "store",     "start",
-                                              "retire", "semaphore", "remote"};
+const char *const rtl_kind_name[RTL_KINDS] = {
+    "tcp",  "store",   "start", "retire", "semaphore", "remote", "issue", "value", "line",
+    "data", "request", "head",  "in",     "out",       "ack",    "rpost", "write"};
 
 static bool grow(void **p, size_t *cap, size_t want, size_t size)
 {
@@ -44,7 +45,16 @@ static void note(void *self, const struct observation *o)
                                       .reg = o->reg,
                                       .bytes = o->bytes,
                                       .queue = o->queue,
-                                      .data = r->n_data};
+                                      .data = r->n_data,
+                                      .has_data = bytes > 0};
+    if (o->packet) {
+        struct rtl_event *e = &s->e[s->n - 1];
+        e->kind = o->packet->kind;
+        e->near = o->packet->near;
+        e->first = o->packet->first;
+        e->len = o->packet->len;
+        e->gap = o->packet->gap;
+    }
     if (bytes)
         memcpy(r->data + r->n_data, o->data, bytes);
     r->n_data += bytes;

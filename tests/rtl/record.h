@@ -18,6 +18,17 @@ enum rtl_kind {
     RTL_RETIRE,
     RTL_SEM,
     RTL_REMOTE,
+    RTL_VISSUE,
+    RTL_VALUE,
+    RTL_VLINE,
+    RTL_VDATA,
+    RTL_REQUEST,
+    RTL_HEAD,
+    RTL_IN,
+    RTL_OUT,
+    RTL_ACK,
+    RTL_RPOST,
+    RTL_WRITE,
     RTL_KINDS
 };
 extern const char *const rtl_kind_name[RTL_KINDS];
@@ -26,6 +37,11 @@ struct rtl_event {
     uint64_t cycle, value, address;
     uint32_t pc, reg, bytes, queue;
     size_t data; /* offset in rtl_record.data */
+    bool has_data;
+    /* of requests and packets that come in: enum desc_kind of sim/core, and the layout */
+    uint32_t kind, first, len;
+    uint64_t near;
+    int32_t gap;
 };
 
 struct rtl_stream {

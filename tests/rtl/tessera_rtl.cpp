@@ -46,6 +46,19 @@ verdict judge(session *s, const tsr_program *p, const tsr_stats *stats, const ts
     return v;
 }
 
+// The first 64 KiB of HBM and of each cluster's CSRAM hold noise.
+void fill(const session *s, tsr_sim *sim)
+{
+    std::vector<uint64_t> noise(8192);
+    uint64_t state = s->seed;
+    tsr_error err = {};
+    for (uint64_t &v : noise)
+        v = random_next(&state);
+    tsr_sim_write(sim, TSR_HBM(0), noise.data(), 65536, &err);
+    for (uint32_t c = 0; c < tsr_chip_clusters(&s->chip); c++)
+        tsr_sim_write(sim, TSR_CSRAM(c, 0), noise.data(), 65536, &err);
+}
+
 verdict one(session *s, const tsr_program *p)
 {
     tsr_error err = {};
@@ -54,6 +67,7 @@ verdict one(session *s, const tsr_program *p)
     tsr_fault fault = {};
     if (tsr_sim_create(&s->chip, s->isa, &sim, &err) != TSR_OK)
         fail(70, err.message);
+    fill(s, sim);
     rtl_record_clear(&s->record);
     tsr_run_options opt = {};
     opt.mode = TSR_MODE_FULL;

@@ -7,16 +7,23 @@ set -u
 cd "$TESSERA_SOURCE_DIR" || exit 1
 sv=$TESSERA_BINARY_DIR/generated/sv
 bad=0
-packages() { echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/$1/tsr_chip_pkg.sv"; }
+packages() {
+    echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/$1/tsr_chip_pkg.sv"
+}
+parts="$sv/tsr_prims.sv $sv/tsr_lane.sv $sv/tsr_tvp_parts.sv"
 command -v verilator >/dev/null || exit 77
 for chip in micro maia100; do
     # shellcheck disable=SC2046
-    verilator --lint-only -Wall --top-module tsr_tile rtl/waivers.vlt -I"$sv/$chip" \
-        $(packages $chip) -f rtl/files.f || bad=1
+    verilator --lint-only -Wall --unroll-count 1024 --top-module tsr_tile \
+        rtl/waivers.vlt -I"$sv/$chip" $(packages $chip) -f rtl/files.f $parts || bad=1
 done
 if command -v yosys >/dev/null; then
     # shellcheck disable=SC2046
-    yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) $(tr '\n' ' ' <rtl/files.f);
+    # of tsr_dma_cursor the ports only: its body takes yosys minutes
+    yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) \
+        $(grep -v tsr_dma_cursor rtl/files.f | tr '\n' ' ') \
+        $parts;
+        read_verilog -sv -lib -I$sv/micro rtl/tsr_dma_cursor.sv;
         hierarchy -check -top tsr_tile; proc; check -assert" || bad=1
 fi
 exit $bad

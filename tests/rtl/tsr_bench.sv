@@ -78,9 +78,9 @@ module tsr_bench (
     output logic [32*tsr_tile_pkg::LANES-1:0] fill_data_o,
     output logic [1:0] issue_o,
     output logic [63:0] issue_pc_o,
-    output logic [1:0] result_o,
-    output logic [15:0] result_reg_o,
-    output logic [2*32*tsr_tile_pkg::LANES-1:0] result_value_o
+    output logic [63:0] result_o,
+    output logic [64*8-1:0] result_reg_o,  // 8 bits each
+    output logic [32*tsr_tile_pkg::LANES*tsr_tile_pkg::TVP_RESULTS-1:0] result_value_o
 );
 
   localparam int unsigned CountW = tsr_tile_pkg::COUNT_W;
@@ -108,7 +108,8 @@ module tsr_bench (
   logic [4:0] x_reg;
   logic [tsr_tile_pkg::CONTROL_W-1:0] control_addr;
   logic [33:0] issue_pc;
-  logic [9:0] result_reg;
+  logic [tsr_tile_pkg::TVP_RESULTS-1:0] result;
+  logic [5*tsr_tile_pkg::TVP_RESULTS-1:0] result_reg;
 
   assign host = {host_valid_i, tsr_tile_pkg::host_e'(host_what_i), host_addr_i, host_data_i};
   always_comb begin
@@ -118,8 +119,10 @@ module tsr_bench (
     in.id = in_id_i;
     in.layout.at = in_at_i[tsr_tile_pkg::TSRAM_W-1:0];
     in.layout.first = in_first_i[tsr_tile_pkg::REQUEST_W-1:0];
-    in.layout.len = in_len_i;
-    in.layout.gap = in_gap_i;
+    in.layout.len = in_len_i > tsr_tile_pkg::REQUEST_BYTES ?
+        tsr_tile_pkg::REQUEST_W'(tsr_tile_pkg::REQUEST_BYTES) :
+        in_len_i[tsr_tile_pkg::REQUEST_W-1:0];
+    in.layout.gap = in_gap_i[tsr_tile_pkg::TSRAM_W-1:0];
     in.layout.bytes = in_bytes_i[tsr_tile_pkg::REQUEST_W-1:0];
     in.data = in_data_i;
     for (int l = 0; l < tsr_tile_pkg::ACK_LANES; l++) begin
@@ -174,7 +177,7 @@ module tsr_bench (
       .trace_fill_o(fill),
       .trace_issue_o(issue_o),
       .trace_issue_pc_o(issue_pc),
-      .trace_result_o(result_o),
+      .trace_result_o(result),
       .trace_result_reg_o(result_reg),
       .trace_result_value_o(result_value_o)
   );
@@ -190,8 +193,8 @@ module tsr_bench (
     req_mask_o = req.mask;
     req_at_o = 32'(req.layout.at);
     req_first_o = 16'(req.layout.first);
-    req_len_o = req.layout.len;
-    req_gap_o = req.layout.gap;
+    req_len_o = 32'(req.layout.len);
+    req_gap_o = 32'(req.layout.gap);
     out_o = out.valid;
     out_last_o = out.last;
     out_id_o = 16'(out.id);
@@ -223,7 +226,10 @@ module tsr_bench (
     fill_mask_o = fill.mask;
     fill_data_o = fill.data;
     issue_pc_o = {15'b0, issue_pc[33:17], 15'b0, issue_pc[16:0]};
-    result_reg_o = {3'b0, result_reg[9:5], 3'b0, result_reg[4:0]};
+    result_o = 64'(result);
+    result_reg_o = '0;
+    for (int k = 0; k < tsr_tile_pkg::TVP_RESULTS; k++)
+      result_reg_o[8*k+:8] = {3'b0, result_reg[5*k+:5]};
   end
 
 endmodule

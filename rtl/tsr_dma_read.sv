@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// TSRAM to requests: jobs in the order of issue, a line a cycle at most. A request is whole, and in
+// the buffer, tsram_latency cycles after its last grant.
+module tsr_dma_read (
+    input logic clk_i,
+    input logic rst_ni,
+    input logic en_i,
+    input logic push_i,  // in the cycle of issue; asks from the next one on
+    input logic [tsr_tile_pkg::NUMBER_W-1:0] number_i,
+    output logic [tsr_tile_pkg::NUMBER_W-1:0] job_o,  // whose layout is wanted
+    input tsr_tile_pkg::layout_t layout_i,
+    output tsr_tile_pkg::rd_req_t read_o,
+    input tsr_tile_pkg::rd_rsp_t read_i,
+    output logic store_o,  // the request is complete: into the buffer
+    output logic [tsr_tile_pkg::NUMBER_W-1:0] store_number_o,
+    output logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] store_data_o
+);
+
+  localparam int unsigned N = tsr_tile_pkg::MAX_REQUESTS;
+  localparam int unsigned W = $clog2(N);
+  localparam int unsigned NumberW = tsr_tile_pkg::NUMBER_W;
+
+  logic [NumberW-1:0] job[N];
+  logic [W-1:0] head_q, tail_q;
+  logic [W:0] count_q;
+  logic begun_q, more_q, last_q;
+  tsr_tile_pkg::cursor_t fresh, saved_q, now, after, taken_q, unused_cursor;
+  tsr_tile_pkg::layout_t layout_q;
+  logic [NumberW-1:0] number_q;
+  logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] pack_q, pack_d;
+  logic granted, ends;
+
+  assign job_o = job[head_q];
+  assign fresh = {layout_i.at, layout_i.first, layout_i.bytes, tsr_tile_pkg::REQUEST_W'(0)};
+  assign now = begun_q ? saved_q : fresh;
+  assign read_o.valid = en_i && count_q != '0;
+  assign read_o.line = now.at[tsr_tile_pkg::TSRAM_W-1:tsr_tile_pkg::LINE_SHIFT];
+  assign granted = read_o.valid && read_i.gnt;
+  assign ends = after.left == '0;
+
+  logic [tsr_tile_pkg::LINE_BYTES-1:0] unused_mask, unused_mask2;
+  logic [tsr_tile_pkg::LINE_BITS-1:0] unused_line, unused_line2;
+  logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] unused_request;
+  tsr_dma_cursor u_ask (
+      .cursor_i(now),
+      .layout_i(layout_i),
+      .request_i('0),
+      .line_i('0),
+      .cursor_o(after),
+      .mask_o(unused_mask),
+      .line_o(unused_line),
+      .request_o(unused_request)
+  );
+  // The line is here a cycle after its grant.
+  tsr_dma_cursor u_take (
+      .cursor_i(taken_q),
+      .layout_i(layout_q),
+      .request_i(pack_q),
+      .line_i(read_i.rdata),
+      .cursor_o(unused_cursor),
+      .mask_o(unused_mask2),
+      .line_o(unused_line2),
+      .request_o(pack_d)
+  );
+  assign store_o = more_q && last_q;
+  assign store_number_o = number_q;
+  assign store_data_o = pack_d;
+
+  always_ff @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      head_q <= '0;
+      tail_q <= '0;
+      count_q <= '0;
+      begun_q <= 1'b0;
+      more_q <= 1'b0;
+    end else if (en_i) begin
+      if (push_i) tail_q <= tail_q + 1'b1;
+      if (granted && ends) head_q <= head_q + 1'b1;
+      count_q <= count_q + (W + 1)'(push_i) - (W + 1)'(granted && ends);
+      if (granted) begun_q <= !ends;
+      more_q <= granted;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (en_i && push_i) job[tail_q] <= number_i;
+    if (granted) begin
+      saved_q <= after;
+      taken_q <= now;
+      layout_q <= layout_i;
+      number_q <= job_o;
+      last_q <= ends;
+    end
+    if (more_q) pack_q <= pack_d;
+  end
+
+  logic unused;
+  assign unused = ^{unused_mask, unused_mask2, unused_line, unused_line2, unused_request,
+                    unused_cursor, read_i.rvalid};
+
+endmodule

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/time/dma_observe.h"
+
+#include <string.h>
+
+enum {
+    MAX_PACKET = 1 << 15, /* chip_check: tile.tdma.max_request_bytes */
+    MAX_LINE = 4 * 64
+};
+
+void show_number(const struct tsr_sim *s, const struct tile *t, enum observed kind, uint32_t i,
+                 uint64_t cycle)
+{
+    if (observed(s))
+        tell(s, (struct observation){.kind = kind, .tile = t->id, .reg = i, .cycle = cycle});
+}
+
+void show_request(const struct tsr_sim *s, const struct tile *t, const struct descriptor *d,
+                  const struct packet *p, uint32_t i, uint64_t now)
+{
+    if (observed(s) && p->kind != DESC_LOCAL)
+        tell(s, (struct observation){.kind = OBS_REQUEST,
+                                     .tile = t->id,
+                                     .queue = (enum tsr_queue)(TSR_Q_DMA0 + p->channel),
+                                     .pc = d->in.pc,
+                                     .reg = i,
+                                     .bytes = p->bytes,
+                                     .address = p->far,
+                                     .value = p->kind == DESC_CAST ? d->mask : p->near,
+                                     .cycle = now,
+                                     .packet = p});
+}
+
+/* The request's bytes, gathered from the pieces of a near side or read at its far side. */
+static void collect(const struct tsr_sim *s, const struct tile *t, const struct packet *p,
+                    bool near, uint8_t *out)
+{
+    uint64_t at = p->near, left = p->bytes, n = p->first;
+    if (!near && space_of(p->far) == TSR_SPACE_TSRAM) {
+        memcpy(out, t->tsram + p->far, p->bytes);
+        return;
+    }
+    if (!near) {
+        memory_read(s, p->far, out, p->bytes);
+        return;
+    }
+    while (left) {
+        n = n > left ? left : n;
+        memcpy(out, t->tsram + at, n);
+        out += n;
+        left -= n;
+        at += n + (uint64_t)(int64_t)p->gap;
+        n = p->len;
+    }
+}
+
+static void show_packet(const struct tsr_sim *s, const struct tile *t, enum observed kind,
+                        const struct packet *p, uint32_t i, uint64_t end, const uint8_t *data)
+{
+    uint64_t beats = (p->bytes + s->chip->tile.port_bytes - 1) >> s->port_shift;
+    tell(s, (struct observation){.kind = kind,
+                                 .tile = t->id,
+                                 .reg = i,
+                                 .bytes = p->bytes,
+                                 .cycle = end - beats,
+                                 .data = data,
+                                 .packet = p});
+}
+
+void show_in(const struct tsr_sim *s, const struct tile *t, const struct packet *p, uint32_t i,
+             uint64_t end)
+{
+    uint8_t data[MAX_PACKET];
+    if (!observed(s) || !s->values)
+        return;
+    tell(s, (struct observation){
+                .kind = OBS_HEAD, .tile = t->id, .reg = i, .cycle = s->cal.now, .packet = p});
+    /* of a cast the source may be another tile's TSRAM */
+    collect(s, &s->tile[p->tile], p, false, data);
+    show_packet(s, t, OBS_IN, p, p->kind == DESC_CAST ? NO_REQUEST : i, end, data);
+}
+
+void show_out(const struct tsr_sim *s, const struct tile *t, const struct packet *p, uint32_t i,
+              uint64_t end)
+{
+    uint8_t data[MAX_PACKET];
+    if (!observed(s) || !s->values)
+        return;
+    if (p->kind == DESC_FORWARD) /* its bytes were shown when they came */
+        show_packet(s, t, OBS_OUT, p, i, end, NULL);
+    else
+        collect(s, t, p, p->kind == DESC_WRITE, data);
+    if (p->kind != DESC_FORWARD)
+        show_packet(s, t, OBS_OUT, p, p->kind == DESC_CAST ? p->root : i, end, data);
+}
+
+static void show_line(const struct tsr_sim *s, const struct tile *t, uint64_t line, uint64_t cycle,
+                      const uint8_t *written)
+{
+    tell(s, (struct observation){.kind = OBS_WRITE,
+                                 .tile = t->id,
+                                 .reg = PORT_DMA_WRITE,
+                                 .address = line,
+                                 .cycle = cycle,
+                                 .bytes = 2u << s->line_shift,
+                                 .data = written});
+}
+
+void show_lines(const struct tsr_sim *s, const struct tile *t, uint64_t at, const struct packet *p,
+                const struct packet *from)
+{
+    uint8_t data[MAX_PACKET], written[2 * MAX_LINE] = {0};
+    uint64_t near = p->near, left = p->bytes, n = p->first, off = 0;
+    uint64_t bytes = (uint64_t)1 << s->line_shift;
+    struct port port = t->dma.write; /* a copy: the grants are what write_lines will find */
+    if (!observed(s) || !s->values)
+        return;
+    collect(s, &s->tile[p->tile], from ? from : p, from != NULL, data);
+    port_open(&port);
+    while (left) {
+        uint64_t in = near & (bytes - 1), step = bytes - in;
+        uint64_t kept = port.line, next = port.next;
+        n = n > left ? left : n;
+        step = step < n ? step : n;
+        at = port_write(&port, PORT_DMA_WRITE, at, near >> s->line_shift);
+        if (port.next != next) { /* the kept line was written */
+            show_line(s, t, kept, port.next - 1, written);
+            memset(written, 0, sizeof written);
+        }
+        memset(written + in, 1, step);
+        memcpy(written + bytes + in, data + off, step);
+        off += step, left -= step, n -= step, near += step;
+        if (n == 0) {
+            near += (uint64_t)(int64_t)p->gap;
+            n = p->len;
+        }
+    }
+    uint64_t last = port.line;
+    show_line(s, t, last, port_flush(&port, PORT_DMA_WRITE, at) - 1, written);
+}
