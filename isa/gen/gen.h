@@ -23,6 +23,8 @@ void tsr_gen_tvp_modules(FILE *out, const struct tsr_isa *isa);
 /* Kinds of vector results that have a latency of their own: outputs of the arithmetic side. */
 int tsr_gen_tvp_classes(const struct tsr_isa *isa);
 void tsr_gen_format_pkg(FILE *out, const struct tsr_isa *isa);
+/* Part of it: codes as the tensor unit widens them. */
+void tsr_gen_format_functions(FILE *out, const struct tsr_isa *isa);
 void tsr_gen_chip_pkg(FILE *out, const struct tsr_chip *chip);
 /* A vector lane, its primitives' modules, and the tables of the elementary functions. Exits where a
  * row's latency is below what its primitives take. */

@@ -188,6 +188,7 @@ void tsr_gen_format_pkg(FILE *out, const struct tsr_isa *isa)
             fprintf(out, "  localparam int FMT_%s_%s = %d;\n", name, figure[k].key,
                     figure[k].value);
     }
+    tsr_gen_format_functions(out, isa);
     fprintf(out, "\nendpackage\n");
 }
 
