@@ -12,6 +12,8 @@
 #include "tessera/quant.h"
 #include "tessera/sim.h"
 #include "tessera/status.h"
+#include "tessera/tokenizer.h"
 #include "tessera/vecmath.h"
+#include "tessera/weights.h"
 
 #endif
