@@ -3,6 +3,7 @@
 #ifndef TESSERA_TESSERA_H
 #define TESSERA_TESSERA_H
 
+#include "tessera/attention.h"
 #include "tessera/chip.h"
 #include "tessera/cpu.h"
 #include "tessera/dtype.h"

@@ -100,6 +100,7 @@ struct tsr_matrix {
      * its elements take the place of rows. */
     uint64_t first, step;
     uint32_t pairs; /* head_dim where the file keeps RoPE's pairs adjacent, else 0 */
+    bool vector;
 };
 
 struct tsr_weights;

@@ -89,6 +89,9 @@ const char *cli_each(const struct cli *c, const char *name, size_t *at);
 /* A decimal integer; `absent` when the option is not given. */
 enum tsr_status cli_u64(const struct cli *c, const char *name, uint64_t min, uint64_t max,
                         uint64_t absent, uint64_t *out, struct tsr_error *err);
+/* A number in [min, max]; `absent` when the option is not given. */
+enum tsr_status cli_real(const struct cli *c, const char *name, double min, double max,
+                         double absent, double *out, struct tsr_error *err);
 /* Decimal digits only, in [min, max]; `what` names it in the message. */
 enum tsr_status cli_parse_u64(const char *what, const char *text, uint64_t min, uint64_t max,
                               uint64_t *out, struct tsr_error *err);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-#include "kernels/npu/attention.h"
-#include "kernels/npu/npu.h"
-#include "sim/cli/cli.h"
+#include "sim/cli/attention.h"
 #include "sim/cli/figures.h"
 #include "tessera/sim.h"
 
@@ -14,10 +11,7 @@ enum {
 };
 
 struct bench {
-    const struct tsr_isa *isa;
-    struct tsr_chip chip;
-    const struct tsr_format *format, *kv;
-    struct tsr_npu_attention op;
+    struct cli_attention a;
     struct tsr_stats stats;
     double macs;
     bool decode;
@@ -25,62 +19,21 @@ struct bench {
 
 static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_error *err)
 {
+    struct tsr_npu_attention *op = &b->a.op;
     const struct {
         const char *name;
         uint64_t absent, *to;
-    } sizes[] = {{"heads", 0, &b->op.heads},  {"kv-heads", 0, &b->op.kv_heads},
-                 {"dim", 0, &b->op.head_dim}, {"seq", 0, &b->op.kv_len},
-                 {"batch", 1, &b->op.batch},  {"window", 0, &b->op.window}};
-    enum tsr_status st = cli_isa(c, &b->isa, err);
-    if (st == TSR_OK)
-        st = cli_chip(c, &b->chip, err);
-    if (st == TSR_OK)
-        st = cli_format(c, b->isa, "format", "bf16", &b->format, err);
-    if (st == TSR_OK)
-        st = cli_format(c, b->isa, "kv", b->format ? b->format->name : NULL, &b->kv, err);
+    } sizes[] = {{"heads", 0, &op->heads},
+                 {"kv-heads", 0, &op->kv_heads},
+                 {"dim", 0, &op->head_dim},
+                 {"seq", 0, &op->kv_len},
+                 {"batch", 1, &op->batch}};
+    enum tsr_status st = cli_attention_options(c, &b->a, err);
     for (size_t i = 0; st == TSR_OK && i < sizeof sizes / sizeof *sizes; i++)
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
-    if (st == TSR_OK && b->kv->code == TSR_F32) /* which the kernel takes for "as the queries" */
-        return tsr_error_set(err, TSR_BAD_INPUT,
-                             "attention: kv_format f32: allowed are that of the queries, f8e4m3, "
-                             "f8e5m2 and formats with block scales");
-    if (st != TSR_OK)
-        return st;
-    b->op.format = (enum tsr_dtype)b->format->code;
-    b->op.kv_format = (enum tsr_dtype)b->kv->code;
-    b->op.scale = 1 / sqrt((double)b->op.head_dim);
     b->decode = strcmp(cli_text(c, "phase"), "decode") == 0;
-    b->op.q_len = b->decode ? 1 : b->op.kv_len;
-    b->op.causal = cli_has(c, "causal");
-    return TSR_OK;
-}
-
-/* Q and O as a projection leaves them, the heads of a token side by side; K and V with the tokens
- * of a head one after another, as the cache holds them. */
-static enum tsr_status lay_out(struct bench *b, struct tsr_error *err)
-{
-    struct tsr_npu_attention *op = &b->op;
-    struct tsr_npu_slab cache;
-    enum tsr_status st = tsr_npu_attention_cache(b->isa, &b->chip, op->head_dim, op->format,
-                                                 op->kv_format, &cache, err);
-    if (st != TSR_OK)
-        return st;
-    uint64_t row = op->head_dim * b->format->bits / 8, kv_row = cache.slabs * cache.unit_bytes,
-             queries = op->batch * op->q_len * op->heads,
-             keys = op->batch * op->kv_len * op->kv_heads, at = 0;
-    op->q.address = TSR_HBM(at);
-    op->o.address = TSR_HBM(at += queries * row);
-    op->k = (struct tsr_npu_rows){TSR_HBM(at += queries * row), kv_row * op->kv_len, kv_row,
-                                  kv_row * op->kv_len * op->batch};
-    op->v = op->k;
-    op->v.address = TSR_HBM(at += keys * kv_row);
-    at += keys * kv_row;
-    if (at > b->chip.hbm.bytes)
-        return tsr_error_set(err, TSR_BAD_INPUT,
-                             "Q, K, V and O take %.2f GiB, the HBM of %s has "
-                             "%.2f",
-                             (double)at / 0x1p30, b->chip.name, (double)b->chip.hbm.bytes / 0x1p30);
-    return TSR_OK;
+    op->q_len = b->decode ? 1 : op->kv_len;
+    return st;
 }
 
 /* Query and key pairs that the mask leaves, twice the head's size each: scores and sums. */
@@ -99,10 +52,10 @@ static enum tsr_status simulate(struct bench *b, struct tsr_error *err)
     struct tsr_program program = {0};
     struct tsr_sim *sim = NULL;
     struct tsr_run_options o = {.mode = TSR_MODE_TIMING};
-    enum tsr_status st = tsr_npu_attention(b->isa, &b->chip, &b->op, &program, err);
+    enum tsr_status st = tsr_npu_attention(b->a.isa, &b->a.chip, &b->a.op, &program, err);
     if (st != TSR_OK)
         return st;
-    st = tsr_sim_create(&b->chip, b->isa, &sim, err);
+    st = tsr_sim_create(&b->a.chip, b->a.isa, &sim, err);
     if (st == TSR_OK)
         st = tsr_sim_run(sim, &program, &o, &b->stats, NULL, err);
     tsr_sim_destroy(sim);
@@ -113,21 +66,21 @@ static enum tsr_status simulate(struct bench *b, struct tsr_error *err)
 static double tvp_utilisation(const struct bench *b)
 {
     return (double)b->stats.unit[TSR_Q_TVP][TSR_WAIT_BUSY] /
-           ((double)tsr_chip_tiles(&b->chip) * (double)b->stats.cycles);
+           ((double)tsr_chip_tiles(&b->a.chip) * (double)b->stats.cycles);
 }
 
 static enum tsr_status print_json(const struct bench *b, struct tsr_error *err)
 {
     const struct tsr_stats *st = &b->stats;
     json_t *o = json_object(), *waits = json_object();
-    json_object_set_new(o, "chip", json_string(b->chip.name));
-    json_object_set_new(o, "format", json_string(b->format->name));
+    json_object_set_new(o, "chip", json_string(b->a.chip.name));
+    json_object_set_new(o, "format", json_string(b->a.format->name));
     json_object_set_new(o, "cycles", json_integer((json_int_t)st->cycles));
     json_object_set_new(o, "ttu_utilisation",
-                        json_real(figures_ttu_utilisation(&b->chip, b->format, b->macs, st)));
-    json_object_set_new(o, "ttu_busy", json_real(figures_ttu_busy(&b->chip, st)));
+                        json_real(figures_ttu_utilisation(&b->a.chip, b->a.format, b->macs, st)));
+    json_object_set_new(o, "ttu_busy", json_real(figures_ttu_busy(&b->a.chip, st)));
     json_object_set_new(o, "tvp_utilisation", json_real(tvp_utilisation(b)));
-    json_object_set_new(o, "hbm_utilisation", json_real(figures_hbm_utilisation(&b->chip, st)));
+    json_object_set_new(o, "hbm_utilisation", json_real(figures_hbm_utilisation(&b->a.chip, st)));
     json_object_set_new(o, "hbm_bytes",
                         json_integer((json_int_t)(st->hbm_read_bytes + st->hbm_write_bytes)));
     json_object_set_new(waits, "ttu", figures_waits(st, TSR_Q_TTU));
@@ -138,7 +91,7 @@ static enum tsr_status print_json(const struct bench *b, struct tsr_error *err)
 
 static void print_waits(const struct bench *b, const char *unit, enum tsr_queue q)
 {
-    double all = (double)b->stats.cycles * tsr_chip_tiles(&b->chip);
+    double all = (double)b->stats.cycles * tsr_chip_tiles(&b->a.chip);
     printf("%s wait for:", unit);
     for (int w = TSR_WAIT_BUSY + 1; w < TSR_WAITS; w++)
         printf(" %s %.2f %%", tsr_wait_name[w], 100.0 * (double)b->stats.unit[q][w] / all);
@@ -148,13 +101,13 @@ static void print_waits(const struct bench *b, const char *unit, enum tsr_queue 
 static void print_text(const struct bench *b)
 {
     const struct tsr_stats *st = &b->stats;
-    printf("%s %s %s: %" PRIu64 " cycles, %.2f us\n", b->chip.name, b->format->name,
+    printf("%s %s %s: %" PRIu64 " cycles, %.2f us\n", b->a.chip.name, b->a.format->name,
            b->decode ? "decode" : "prefill", st->cycles,
-           1e6 * (double)st->cycles / (double)b->chip.clock_hz);
+           1e6 * (double)st->cycles / (double)b->a.chip.clock_hz);
     printf("tensor peak %.2f %% (busy %.2f %%), vector units busy %.2f %%, HBM pins %.2f %%\n",
-           100.0 * figures_ttu_utilisation(&b->chip, b->format, b->macs, st),
-           100.0 * figures_ttu_busy(&b->chip, st), 100.0 * tvp_utilisation(b),
-           100.0 * figures_hbm_utilisation(&b->chip, st));
+           100.0 * figures_ttu_utilisation(&b->a.chip, b->a.format, b->macs, st),
+           100.0 * figures_ttu_busy(&b->a.chip, st), 100.0 * tvp_utilisation(b),
+           100.0 * figures_hbm_utilisation(&b->a.chip, st));
     print_waits(b, "tensor units", TSR_Q_TTU);
     print_waits(b, "vector units", TSR_Q_TVP);
 }
@@ -164,12 +117,12 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     struct bench b = {.macs = 0};
     enum tsr_status st = read_options(c, &b, err);
     if (st == TSR_OK)
-        st = lay_out(&b, err);
+        st = cli_attention_place(&b.a, err);
     if (st == TSR_OK)
         st = simulate(&b, err);
     if (st != TSR_OK)
         return st;
-    b.macs = needed_macs(&b.op);
+    b.macs = needed_macs(&b.a.op);
     if (cli_has(c, "json"))
         return print_json(&b, err);
     print_text(&b);
@@ -177,11 +130,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
 }
 
 static const struct cli_option options[] = {
-    {.name = "chip",
-     .argument = "CHIP",
-     .words = CLI_WORDS_CHIP,
-     .required = true,
-     .doc = "name or file"},
+    CLI_ATTENTION_OPTIONS,
     {.name = "phase",
      .argument = "PHASE",
      .words = CLI_WORDS_LIST,
@@ -193,16 +142,6 @@ static const struct cli_option options[] = {
     {.name = "dim", .argument = "D", .required = true, .doc = "elements of a head"},
     {.name = "seq", .argument = "S", .required = true, .doc = "keys of a sequence"},
     {.name = "batch", .argument = "B", .doc = "sequences, 1 by default"},
-    {.name = "causal", .doc = "a query sees the keys up to its own position"},
-    {.name = "window", .argument = "W", .doc = "and of these the last W only"},
-    {.name = "format",
-     .argument = "FORMAT",
-     .words = CLI_WORDS_FORMAT,
-     .doc = "of queries and results, bf16 by default"},
-    {.name = "kv",
-     .argument = "FORMAT",
-     .words = CLI_WORDS_FORMAT,
-     .doc = "of keys and values: that, an 8-bit float or a block format"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

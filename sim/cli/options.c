@@ -2,6 +2,7 @@
 /* What the command line gave, by option name. */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/cli/cli.h"
@@ -74,5 +75,21 @@ enum tsr_status cli_u64(const struct cli *c, const char *name, uint64_t min, uin
     if (text)
         return cli_parse_u64(what, text, min, max, out, err);
     *out = absent;
+    return TSR_OK;
+}
+
+enum tsr_status cli_real(const struct cli *c, const char *name, double min, double max,
+                         double absent, double *out, struct tsr_error *err)
+{
+    const char *text = cli_text(c, name);
+    char *end = NULL;
+    *out = absent;
+    if (!text)
+        return TSR_OK;
+    double v = strtod(text, &end);
+    if (end == text || *end != '\0' || !(v >= min && v <= max))
+        return tsr_error_set(err, TSR_USAGE, "--%s %s: a number from %g to %g is wanted", name,
+                             text, min, max);
+    *out = v;
     return TSR_OK;
 }

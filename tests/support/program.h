@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 enum {
-    TSR_TEST_ARGS = 20
+    TSR_TEST_ARGS = 32
 };
 
 /* Runs the program with the null-ended words; fails unless it exits with `code`, and unless its

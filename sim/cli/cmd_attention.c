@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/num/num.h"
+#include "sim/cli/attention.h"
+#include "sim/cli/figures.h"
+#include "sim/cli/npy.h"
+#include "tessera/sim.h"
+
+enum input {
+    Q,
+    K,
+    V,
+    INPUTS
+};
+
+struct job {
+    struct cli *c;
+    struct cli_attention a;
+    const char *file[INPUTS];
+    struct npy in[INPUTS], sinks, result;
+    struct tsr_sim *sim;
+    struct tsr_stats stats;
+};
+
+/* [batch][tokens][heads][elements]; without the batch it is one. */
+struct shape {
+    uint64_t batch, tokens, heads, dim;
+};
+
+static struct shape shape_of(const struct npy *a)
+{
+    const uint64_t *d = a->dim + (a->dims - 3);
+    return (struct shape){a->dims == 4 ? a->dim[0] : 1, d[0], d[1], d[2]};
+}
+
+static enum tsr_status read_tensor(const char *file, struct npy *a, struct tsr_error *err)
+{
+    enum tsr_status st = npy_read(file, a, err);
+    if (st == TSR_OK && a->dims != 3 && a->dims != 4)
+        st = tsr_error_set(err, TSR_BAD_INPUT,
+                           "%s: %u dimensions, [batch,] tokens, heads, elements are wanted", file,
+                           a->dims);
+    if (st == TSR_OK && a->n == 0)
+        st = tsr_error_set(err, TSR_BAD_INPUT, "%s: the tensor is empty", file);
+    return st;
+}
+
+static enum tsr_status wrong_shape(const struct job *j, enum input i, const char *what,
+                                   struct tsr_error *err)
+{
+    struct shape q = shape_of(&j->in[Q]), x = shape_of(&j->in[i]);
+    return tsr_error_set(
+        err, TSR_BAD_INPUT,
+        "%s is %" PRIu64 " x %" PRIu64 " x %" PRIu64 " x %" PRIu64 " beside queries of %" PRIu64
+        " x %" PRIu64 " x %" PRIu64 " x %" PRIu64 ": %s",
+        j->file[i], x.batch, x.tokens, x.heads, x.dim, q.batch, q.tokens, q.heads, q.dim, what);
+}
+
+static enum tsr_status check_shapes(struct job *j, struct tsr_error *err)
+{
+    struct shape q = shape_of(&j->in[Q]), k = shape_of(&j->in[K]), v = shape_of(&j->in[V]);
+    if (k.batch != q.batch || k.dim != q.dim || q.heads % k.heads)
+        return wrong_shape(j, K,
+                           "allowed are as many sequences and elements, and key heads that divide "
+                           "the query heads",
+                           err);
+    if (memcmp(&v, &k, sizeof v) != 0)
+        return wrong_shape(j, V, "allowed is the shape of the keys", err);
+    struct tsr_npu_attention *op = &j->a.op;
+    op->batch = q.batch;
+    op->q_len = q.tokens;
+    op->heads = q.heads;
+    op->head_dim = q.dim;
+    op->kv_len = k.tokens;
+    op->kv_heads = k.heads;
+    return TSR_OK;
+}
+
+static enum tsr_status read_sinks(struct job *j, struct tsr_error *err)
+{
+    const char *file = cli_text(j->c, "sinks");
+    if (!file)
+        return TSR_OK;
+    enum tsr_status st = npy_read(file, &j->sinks, err);
+    if (st == TSR_OK && (j->sinks.dims != 1 || j->sinks.n != j->a.op.heads))
+        st = tsr_error_set(err, TSR_BAD_INPUT,
+                           "%s: a vector of %" PRIu64 " logits is wanted, one for each head", file,
+                           j->a.op.heads);
+    j->a.op.has_sinks = true;
+    j->a.op.sink_format = TSR_F32;
+    return st;
+}
+
+static enum tsr_status read_inputs(struct job *j, struct tsr_error *err)
+{
+    static const char *const option[INPUTS] = {"q", "k", "v"};
+    enum tsr_status st = TSR_OK;
+    for (int i = 0; i < INPUTS && st == TSR_OK; i++) {
+        j->file[i] = cli_text(j->c, option[i]);
+        st = read_tensor(j->file[i], &j->in[i], err);
+    }
+    if (st == TSR_OK)
+        st = check_shapes(j, err);
+    return st == TSR_OK ? read_sinks(j, err) : st;
+}
+
+/* ---- into the chip's memory ----------------------------------------------------------------- */
+
+static enum tsr_status encode(const char *file, const struct npy *a, const struct tsr_format *f,
+                              uint8_t **codes, size_t *bytes, struct tsr_error *err)
+{
+    size_t saturated = 0;
+    enum tsr_status st = npy_encode(file, a, f, codes, bytes, &saturated, err);
+    if (st == TSR_OK && saturated)
+        fprintf(stderr, "tessera attention: %s: %zu values lie beyond %s and became its largest\n",
+                file, saturated, f->name);
+    return st;
+}
+
+/* A block format's values, all finite. The caller frees *bits. */
+static enum tsr_status finite(const char *file, const struct npy *a, uint32_t **bits,
+                              struct tsr_error *err)
+{
+    enum tsr_status st = npy_to_f32(file, a, bits, err);
+    for (size_t i = 0; st == TSR_OK && i < a->n; i++)
+        if (((*bits)[i] & TSR_NUM_INF) == TSR_NUM_INF)
+            st = tsr_error_set(err, TSR_BAD_INPUT, "%s: element %zu is not finite", file, i);
+    return st;
+}
+
+/* Row by row from the file's order to the cache's; rows of a plain format lie in `codes`, those of
+ * a block format are made from `bits`. */
+static enum tsr_status arrange(const struct job *j, const struct tsr_npu_rows *to,
+                               const uint8_t *codes, const uint32_t *bits, uint8_t *image,
+                               struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    size_t row = j->a.cache.slabs * j->a.cache.unit_bytes, heads = op->kv_heads;
+    enum tsr_status st = TSR_OK;
+    for (size_t i = 0; i < op->batch * op->kv_len * heads && st == TSR_OK; i++) {
+        uint8_t *at = image + i / heads / op->kv_len * to->batch_stride +
+                      i / heads % op->kv_len * to->token_stride + i % heads * to->head_stride;
+        if (bits)
+            st = tsr_npu_slab_pack(&j->a.cache, 0, bits + i * op->head_dim, at, err);
+        else
+            memcpy(at, codes + i * row, row);
+    }
+    return st;
+}
+
+static enum tsr_status place_cache(struct job *j, enum input i, const struct tsr_npu_rows *to,
+                                   struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    size_t bytes = to->head_stride * op->kv_heads, ignored;
+    uint8_t *codes = NULL, *image = calloc(1, bytes);
+    uint32_t *bits = NULL;
+    enum tsr_status st = image ? TSR_OK : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    if (st == TSR_OK && j->a.cache.blocked)
+        st = finite(j->file[i], &j->in[i], &bits, err);
+    else if (st == TSR_OK)
+        st = encode(j->file[i], &j->in[i], j->a.kv, &codes, &ignored, err);
+    if (st == TSR_OK)
+        st = arrange(j, to, codes, bits, image, err);
+    if (st == TSR_OK)
+        st = tsr_sim_write(j->sim, to->address, image, bytes, err);
+    free(bits);
+    free(codes);
+    free(image);
+    return st;
+}
+
+static enum tsr_status place_dense(struct job *j, const char *file, const struct npy *a,
+                                   const struct tsr_format *f, uint64_t address,
+                                   struct tsr_error *err)
+{
+    uint8_t *codes = NULL;
+    size_t bytes = 0;
+    enum tsr_status st = encode(file, a, f, &codes, &bytes, err);
+    if (st == TSR_OK)
+        st = tsr_sim_write(j->sim, address, codes, bytes, err);
+    free(codes);
+    return st;
+}
+
+static enum tsr_status place_inputs(struct job *j, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    enum tsr_status st = cli_attention_place(&j->a, err);
+    if (st == TSR_OK)
+        st = place_dense(j, j->file[Q], &j->in[Q], j->a.format, op->q.address, err);
+    if (st == TSR_OK)
+        st = place_cache(j, K, &op->k, err);
+    if (st == TSR_OK)
+        st = place_cache(j, V, &op->v, err);
+    if (st == TSR_OK && op->has_sinks)
+        st = place_dense(j, cli_text(j->c, "sinks"), &j->sinks, &j->a.isa->formats[TSR_F32],
+                         op->sinks, err);
+    return st;
+}
+
+/* ---- and out of it -------------------------------------------------------------------------- */
+
+static enum tsr_status simulate(struct job *j, struct tsr_error *err)
+{
+    struct tsr_program program = {0};
+    struct tsr_run_options o = {.mode = TSR_MODE_FULL};
+    size_t bytes = j->in[Q].n * j->a.format->bits / 8;
+    enum tsr_status st = tsr_npu_attention(j->a.isa, &j->a.chip, &j->a.op, &program, err);
+    if (st != TSR_OK)
+        return st;
+    st = tsr_sim_run(j->sim, &program, &o, &j->stats, NULL, err);
+    tsr_program_free(&program);
+    if (st != TSR_OK)
+        return st;
+    uint8_t *codes = malloc(bytes);
+    st = codes ? tsr_sim_read(j->sim, j->a.op.o.address, codes, bytes, err)
+               : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    if (st == TSR_OK) {
+        j->result.dims = j->in[Q].dims;
+        memcpy(j->result.dim, j->in[Q].dim, sizeof j->result.dim);
+        st = npy_decode(j->a.format, codes, &j->result, err);
+    }
+    free(codes);
+    return st;
+}
+
+static enum tsr_status print_result(const struct job *j, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    const struct tsr_chip *chip = &j->a.chip;
+    if (!cli_has(j->c, "json")) {
+        printf("%s %s, cache %s, %" PRIu64 " x %" PRIu64 " queries, %" PRIu64
+               " keys, heads %" PRIu64 "/%" PRIu64 " of %" PRIu64 ": %" PRIu64 " cycles, %.2f us\n",
+               chip->name, j->a.format->name, j->a.kv->name, op->batch, op->q_len, op->kv_len,
+               op->heads, op->kv_heads, op->head_dim, j->stats.cycles,
+               1e6 * (double)j->stats.cycles / (double)chip->clock_hz);
+        return TSR_OK;
+    }
+    json_t *o = json_object();
+    json_object_set_new(o, "chip", json_string(chip->name));
+    json_object_set_new(o, "format", json_string(j->a.format->name));
+    json_object_set_new(o, "kv_format", json_string(j->a.kv->name));
+    const struct {
+        const char *key;
+        uint64_t v;
+    } sizes[] = {{"batch", op->batch},       {"heads", op->heads}, {"kv_heads", op->kv_heads},
+                 {"dim", op->head_dim},      {"q_len", op->q_len}, {"kv_len", op->kv_len},
+                 {"cycles", j->stats.cycles}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        json_object_set_new(o, sizes[i].key, json_integer((json_int_t)sizes[i].v));
+    json_object_set_new(o, "ttu_busy", json_real(figures_ttu_busy(chip, &j->stats)));
+    json_object_set_new(o, "hbm_utilisation", json_real(figures_hbm_utilisation(chip, &j->stats)));
+    return cli_print_result(o, err);
+}
+
+static enum tsr_status run(struct cli *c, struct tsr_error *err)
+{
+    struct job j = {.c = c};
+    enum tsr_status st = cli_attention_options(c, &j.a, err);
+    if (st == TSR_OK)
+        st = cli_real(c, "scale", 0x1p-99, 0x1p99, 0, &j.a.op.scale, err);
+    if (st == TSR_OK)
+        st = cli_real(c, "softcap", 0x1p-20, 1000000, 0, &j.a.op.softcap, err);
+    if (st == TSR_OK)
+        st = read_inputs(&j, err);
+    if (st == TSR_OK)
+        st = tsr_sim_create(&j.a.chip, j.a.isa, &j.sim, err);
+    if (st == TSR_OK)
+        st = place_inputs(&j, err);
+    if (st == TSR_OK)
+        st = simulate(&j, err);
+    if (st == TSR_OK)
+        st = npy_write(cli_text(c, "output"), &j.result, err);
+    if (st == TSR_OK)
+        st = print_result(&j, err);
+    for (int i = 0; i < INPUTS; i++)
+        npy_free(&j.in[i]);
+    npy_free(&j.sinks);
+    npy_free(&j.result);
+    tsr_sim_destroy(j.sim);
+    return st;
+}
+
+static const struct cli_option options[] = {
+    {.name = "q",
+     .argument = "Q.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
+     .doc = "[batch x] queries x heads x elements, float32 or float16"},
+    {.name = "k",
+     .argument = "K.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
+     .doc = "[batch x] keys x key heads x elements; heads / key heads share one"},
+    {.name = "v",
+     .argument = "V.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
+     .doc = "the values, in the shape of the keys"},
+    {.name = "output",
+     .letter = 'o',
+     .argument = "O.npy",
+     .words = CLI_WORDS_FILE,
+     .required = true,
+     .doc = "in the shape of the queries"},
+    CLI_ATTENTION_OPTIONS,
+    {.name = "sinks",
+     .argument = "S.npy",
+     .words = CLI_WORDS_FILE,
+     .doc = "a logit for each head that joins the softmax with a value of zero"},
+    {.name = "softcap", .argument = "X", .doc = "logits become X tanh(logit / X)"},
+    {.name = "scale", .argument = "X", .doc = "on query times key, 1 / sqrt(elements) by default"},
+    {.name = "json", .doc = "for machines: cycles and utilisation"},
+    {0},
+};
+
+const struct cli_command cmd_attention = {
+    .name = "attention",
+    .doc = "attention over your own queries, keys and values on a simulated chip",
+    .options = options,
+    .run = run,
+    .notes =
+        "O = softmax(scale Q K^T, masked) V in one pass over the keys, with the bits that the\n"
+        "chip gives. The last query stands at the last key. Q is rounded to --format, K and V\n"
+        "to --kv; O is written as float32 (float16 for f16).\n",
+};
