@@ -14,6 +14,13 @@ module tsr_acc_row (
 );
 
   logic [128*tsr_tile_pkg::DIM-1:0] mem[4];
+  logic [128*tsr_tile_pkg::DIM-1:0] written;
+  always_comb begin
+    written = '0;
+    if (write_i != '0) begin
+      for (int i = 0; i < 4 * tsr_tile_pkg::DIM; i++) written[32*i+:32] = {32{write_i[i]}};
+    end
+  end
 
   // Memories start at zero: on silicon the host clears them.
 `ifndef SYNTHESIS
@@ -25,9 +32,7 @@ module tsr_acc_row (
   always_ff @(posedge clk_i) begin
     if (read0_i) rdata0_o <= mem[row0_i];
     if (read1_i) rdata1_o <= mem[row1_i];
-    for (int i = 0; i < 4 * tsr_tile_pkg::DIM; i++) begin
-      if (write_i[i]) mem[wrow_i][32*i+:32] <= wdata_i[32*i+:32];
-    end
+    if (write_i != '0) mem[wrow_i] <= (mem[wrow_i] & ~written) | (wdata_i & written);
   end
 
 endmodule

@@ -15,6 +15,14 @@ module tsr_bank (
 
   logic [tsr_tile_pkg::LINE_BITS-1:0] mem[Rows];
 
+  logic [tsr_tile_pkg::LINE_BITS-1:0] written;
+  always_comb begin
+    written = '0;
+    if (write_i) begin
+      for (int i = 0; i < tsr_tile_pkg::LINE_BYTES; i++) written[8*i+:8] = {8{mask_i[i]}};
+    end
+  end
+
   // Memories start at zero: on silicon the host clears them.
 `ifndef SYNTHESIS
   initial begin
@@ -24,11 +32,7 @@ module tsr_bank (
 
   always_ff @(posedge clk_i) begin
     if (read_i) rdata_o <= mem[row_i];
-    if (write_i) begin
-      for (int i = 0; i < tsr_tile_pkg::LINE_BYTES; i++) begin
-        if (mask_i[i]) mem[row_i][8*i+:8] <= data_i[8*i+:8];
-      end
-    end
+    if (write_i) mem[row_i] <= (mem[row_i] & ~written) | (data_i & written);
   end
 
 endmodule

@@ -3,6 +3,7 @@
 // From them the cursor behind, and the bytes on their way between line and request: `line_o` has
 // those that the request puts into the line, `request_o` those that it takes from it.
 module tsr_dma_cursor (
+    input logic on_i,  // the bytes are wanted
     input tsr_tile_pkg::cursor_t cursor_i,
     input tsr_tile_pkg::layout_t layout_i,
     input logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] request_i,
@@ -47,7 +48,7 @@ module tsr_dma_cursor (
     shifted = '0;
     // Pieces that do not overlap: as many as a line has bytes.
     for (int f = 0; f < LineBytes; f++) begin
-      if (left != '0 && at[TsramW-1:Shift] == cursor_i.at[TsramW-1:Shift]) begin
+      if (on_i && left != '0 && at[TsramW-1:Shift] == cursor_i.at[TsramW-1:Shift]) begin
         in_line = at[Shift-1:0];
         step = ReqW'(LineBytes) - ReqW'(in_line);
         if (n < step) step = n;

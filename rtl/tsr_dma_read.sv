@@ -42,6 +42,7 @@ module tsr_dma_read (
   logic [tsr_tile_pkg::LINE_BITS-1:0] unused_line, unused_line2;
   logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] unused_request;
   tsr_dma_cursor u_ask (
+      .on_i(count_q != '0),
       .cursor_i(now),
       .layout_i(layout_i),
       .request_i('0),
@@ -53,6 +54,7 @@ module tsr_dma_read (
   );
   // The line is here a cycle after its grant.
   tsr_dma_cursor u_take (
+      .on_i(more_q),
       .cursor_i(taken_q),
       .layout_i(layout_q),
       .request_i(pack_q),

@@ -54,6 +54,7 @@ module tsr_dma_write (
   assign now = begun_q ? saved_q : fresh;
 
   tsr_dma_cursor u_put (
+      .on_i(ready),
       .cursor_i(now),
       .layout_i(layout_i),
       .request_i(data_i),

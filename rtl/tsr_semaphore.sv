@@ -7,13 +7,12 @@ module tsr_semaphore #(
     input logic [5:0] id_i,  // constant: one module for all
     input logic rst_ni,
     input logic en_i,
-    input logic any_i,  // somebody consumes or posts
+    input logic touched_i,  // somebody consumes or posts it
     input logic [tsr_tile_pkg::QUEUES-1:0] consume_i,
     input logic [tsr_tile_pkg::QUEUES*22-1:0] waits_i,  // {w1, w0} of each queue
     input logic [Lanes*7-1:0] posts_i,  // post_t each
     output logic [tsr_tile_pkg::COUNT_W-1:0] count_o,
     output logic [tsr_tile_pkg::COUNT_W+7:0] sum_o,  // after this cycle, unbounded
-    output logic touched_o,
     output logic over_o
 );
 
@@ -24,32 +23,23 @@ module tsr_semaphore #(
   logic [SumW-1:0] sum;
   tsr_tile_pkg::wait_t w;
   tsr_tile_pkg::post_t p;
-  logic touched;
 
   assign count_o = count_q;
   assign sum_o = sum;
-  assign touched_o = touched;
   assign over_o = $signed(sum) > $signed(SumW'(tsr_chip_pkg::TILE_SEMAPHORE_MAX));
 
   always_comb begin
     sum = SumW'(count_q);
-    touched = 1'b0;
     w = '0;
     p = '0;
-    if (any_i) begin
+    if (touched_i) begin
       for (int q = 0; q < 2 * tsr_tile_pkg::QUEUES; q++) begin
         w = waits_i[11*q+:11];
-        if (consume_i[q/2] && w.amount != '0 && w.id == id_i) begin
-          sum = sum - SumW'(w.amount);
-          touched = 1'b1;
-        end
+        if (consume_i[q/2] && w.id == id_i) sum = sum - SumW'(w.amount);
       end
       for (int l = 0; l < Lanes; l++) begin
         p = posts_i[7*l+:7];
-        if (p.valid && p.id == id_i) begin
-          sum = sum + SumW'(1);
-          touched = 1'b1;
-        end
+        if (p.valid && p.id == id_i) sum = sum + SumW'(1);
       end
     end
   end
@@ -57,7 +47,7 @@ module tsr_semaphore #(
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       count_q <= '0;
-    end else if (en_i && touched) begin
+    end else if (en_i && touched_i) begin
       count_q <= sum[CountW-1:0];
     end
   end

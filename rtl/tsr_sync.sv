@@ -29,17 +29,24 @@ module tsr_sync #(
   logic [Sems*SumW-1:0] sums;
   logic [Sems-1:0] over;
   logic [Lanes*7-1:0] posts;
-  logic any;
+  logic [63:0] touched;  // consumed or posted in this cycle
   logic set_consumer;
 
   assign consumers_o = consumers_q;
   assign set_consumer = host_i.valid && host_i.what == tsr_tile_pkg::HOST_CONSUMER;
 
+  tsr_tile_pkg::wait_t w;
+  assign touched_o = touched[Sems-1:0];
   always_comb begin
-    any = consume_i != '0;
+    touched = '0;
+    w = '0;
+    for (int q = 0; q < 2 * tsr_tile_pkg::QUEUES; q++) begin
+      w = waits_i[11*q+:11];
+      if (consume_i[q/2] && w.amount != '0) touched[w.id] = 1'b1;
+    end
     for (int l = 0; l < Lanes; l++) begin
       posts[7*l+:7] = posts_i[27*l+20+:7];
-      any = any | posts_i[27*l+26];
+      if (posts_i[27*l+26]) touched[posts_i[27*l+20+:6]] = 1'b1;
     end
   end
 
@@ -51,13 +58,12 @@ module tsr_sync #(
         .id_i(6'(s)),
         .rst_ni(rst_ni),
         .en_i(en_i),
-        .any_i(any),
+        .touched_i(touched[s]),
         .consume_i(consume_i),
         .waits_i(waits_i),
         .posts_i(posts),
         .count_o(counts_o[s*CountW+:CountW]),
         .sum_o(sums[s*SumW+:SumW]),
-        .touched_o(touched_o[s]),
         .over_o(over[s])
     );
     assign counts_d_o[s*CountW+:CountW] = sums[s*SumW+:CountW];

@@ -55,38 +55,42 @@ module tsr_ttu_accumulate #(
   logic c_nan, c_up, c_down, tiny;
 
   always_comb begin
-    tm = t_i[T-1] ? -t_i : t_i;
-    t_up = leading_zeros({{(P - N) {1'b0}}, tm, 2'b00}) - L'(P - N) - L'(1);
-    tn = {tm, 2'b00} << t_up;
-    et = W'($signed(unit_i)) - W'(2) - W'(t_up);
-    cn = {1'b0, c_i[30:23] != 8'd0, c_i[22:0], {(N - 25) {1'b0}}};
-    ec = W'(c_i[30:23]) + W'(c_i[30:23] == 8'd0) - W'(150 + N - 25);
-    apart = et - ec;
-    if (apart[W-1]) begin
-      e = ec;
-      cs = cn;
-      ts = shift_jam(tn, -apart);
-    end else begin
-      e = et;
-      cs = shift_jam(cn, apart);
-      ts = tn;
-    end
-    sum = (c_i[31] ? -{1'b0, cs} : {1'b0, cs}) + (t_i[T-1] ? -{1'b0, ts} : {1'b0, ts});
-    magnitude = sum[N] ? N'(-sum) : sum[N-1:0];
+    {tm, t_up, tn, et, cn, ec, apart, e, cs, ts, sum, magnitude, up, x} = '0;
+    {field, tiny, kept, rounded} = '0;
+    finite = c_i[30:0] == '0 ? '0 : c_i;
+    if (t_i != '0) begin
+      tm = t_i[T-1] ? -t_i : t_i;
+      t_up = leading_zeros({{(P - N) {1'b0}}, tm, 2'b00}) - L'(P - N) - L'(1);
+      tn = {tm, 2'b00} << t_up;
+      et = W'($signed(unit_i)) - W'(2) - W'(t_up);
+      cn = {1'b0, c_i[30:23] != 8'd0, c_i[22:0], {(N - 25) {1'b0}}};
+      ec = W'(c_i[30:23]) + W'(c_i[30:23] == 8'd0) - W'(150 + N - 25);
+      apart = et - ec;
+      if (apart[W-1]) begin
+        e = ec;
+        cs = cn;
+        ts = shift_jam(tn, -apart);
+      end else begin
+        e = et;
+        cs = shift_jam(cn, apart);
+        ts = tn;
+      end
+      sum = (c_i[31] ? -{1'b0, cs} : {1'b0, cs}) + (t_i[T-1] ? -{1'b0, ts} : {1'b0, ts});
+      magnitude = sum[N] ? N'(-sum) : sum[N-1:0];
 
-    up = leading_zeros({{(P - N) {1'b0}}, magnitude}) - L'(P - N);
-    x = magnitude << up;
-    field = e + W'(N - 1 + 127) - W'(up);
-    tiny = field[W-1] || field == '0;
-    if (tiny) x = shift_jam(x, W'(1) - field);
-    kept = {1'b0, x[N-1-:24]};
-    if (x[N-25] && (x[N-26:0] != '0 || x[N-24])) kept = kept + 25'd1;
-    // The hidden bit, or a carry out of the mantissa, adds one to the exponent field.
-    if (tiny) rounded = {sum[N], 6'd0, kept};
-    else if (field > W'(254)) rounded = {sum[N], 8'hFF, 23'd0};
-    else rounded = {sum[N], {field[7:0] - 8'd1, 23'd0} + {6'd0, kept}};
-    if (t_i == '0) finite = c_i[30:0] == '0 ? '0 : c_i;
-    else finite = magnitude == '0 ? '0 : rounded;
+      up = leading_zeros({{(P - N) {1'b0}}, magnitude}) - L'(P - N);
+      x = magnitude << up;
+      field = e + W'(N - 1 + 127) - W'(up);
+      tiny = field[W-1] || field == '0;
+      if (tiny) x = shift_jam(x, W'(1) - field);
+      kept = {1'b0, x[N-1-:24]};
+      if (x[N-25] && (x[N-26:0] != '0 || x[N-24])) kept = kept + 25'd1;
+      // The hidden bit, or a carry out of the mantissa, adds one to the exponent field.
+      if (tiny) rounded = {sum[N], 6'd0, kept};
+      else if (field > W'(254)) rounded = {sum[N], 8'hFF, 23'd0};
+      else rounded = {sum[N], {field[7:0] - 8'd1, 23'd0} + {6'd0, kept}};
+      finite = magnitude == '0 ? '0 : rounded;
+    end
   end
 
   assign c_nan = c_i[30:23] == '1 && c_i[22:0] != '0;

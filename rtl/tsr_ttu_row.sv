@@ -53,7 +53,10 @@ module tsr_ttu_row #(
     logic [16*Chunks-1:0] behind;
     assign block = 8'(q * Chunk) >> figures_i.log2_block;
     assign behind = scales_i >> (block * {3'd0, figures_i.scale_bits});
-    assign scale[q*(Scale+2)+:Scale+2] = tsr_format_pkg::scale(format_i, behind[15:0]);
+    always_comb begin
+      scale[q*(Scale+2)+:Scale+2] = '0;
+      if (live_i != '0) scale[q*(Scale+2)+:Scale+2] = tsr_format_pkg::scale(format_i, behind[15:0]);
+    end
     assign scales_o[q*Scale+:Scale] = scale[q*(Scale+2)+:Scale];
     logic unused;
     assign unused = ^behind;
@@ -70,18 +73,19 @@ module tsr_ttu_row #(
     always_comb begin
       code = '0;
       shifted = 1'b0;
+      raw = '0;
       for (int l = 0; l < Layouts; l++) begin
-        if (is_layout[l] && at(j, l) < Window) begin
+        if (live_i[j] && is_layout[l] && at(j, l) < Window) begin
           code = code | padded[(at(j, l) < Window ? at(j, l) : 0)+:16];
           shifted = shifted | shifts_i[(at(j, l) < Window ? shift_at(j, l) : 0)];
         end
       end
+      if (live_i[j]) raw = tsr_format_pkg::element(format_i, code, shifted);
     end
 
-    assign raw = tsr_format_pkg::element(format_i, code, shifted);
     assign of = scale[j/Chunk*(Scale+2)+Scale+:2];
-    assign nan = live_i[j] && (raw[E+M+2] || of[1]);
-    assign zero = !live_i[j] || nan || scale[j/Chunk*(Scale+2)+E+:M] == '0;
+    assign nan = raw[E+M+2] || (live_i[j] && of[1]);
+    assign zero = nan || scale[j/Chunk*(Scale+2)+E+:M] == '0;
     assign elements_o[j*Element+:Element] = {
       nan, raw[E+M+1] && !zero, raw[E+M] ^ of[0], zero ? '0 : raw[E+:M], raw[E-1:0]
     };

@@ -43,7 +43,7 @@ module tsr_ttu_sequence #(
   assign op_o = op_q;
   assign k_o = k_q;
   for (genvar j = 0; j < R6; j++) begin : g_live
-    assign live_o[j] = KW'(j) < left && KW'(j) < r;
+    assign live_o[j] = slot_o.valid && KW'(j) < left && KW'(j) < r;
   end
 
   assign row = {2'd0, op_q.row} + {1'b0, ti_q};

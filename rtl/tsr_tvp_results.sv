@@ -31,16 +31,17 @@ module tsr_tvp_results #(
   logic [Stages*11-1:0] what;
   logic [Stages-2:0] valid_q;
   logic [(Stages-1)*11-1:0] what_q;
-  logic result;
+  logic result, busy;
   assign result = issue_i && word_i.vregs[0];
   assign valid = {valid_q, result};
   assign what = {what_q, word_i.result, word_i.vd};
+  assign busy = valid != '0;
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) valid_q <= '0;
     else if (en_i) valid_q <= valid[Stages-2:0];
   end
   always_ff @(posedge clk_i) begin
-    if (en_i) what_q <= what[(Stages-1)*11-1:0];
+    if (en_i && busy) what_q <= what[(Stages-1)*11-1:0];
   end
 
   // ---- values as they are made in the cycle of the issue
@@ -66,6 +67,7 @@ module tsr_tvp_results #(
       .Lanes(Lanes)
   ) u_lanes (
       .clk_i(clk_i),
+      .en_i(busy),
       .op_i(now.op),
       .a_i(a_i),
       .b_i(b_i),
@@ -88,7 +90,7 @@ module tsr_tvp_results #(
       logic [At*Width-1:0] stage_q;
       assign stage = {stage_q, Kind == 1 ? made[Width-1:0] : reduced[Width-1:0]};
       always_ff @(posedge clk_i) begin
-        if (en_i) stage_q <= stage[At*Width-1:0];
+        if (en_i && busy) stage_q <= stage[At*Width-1:0];
       end
       assign value_o[Bits*k+:Bits] = {Bits / Width{stage[At*Width+:Width]}};
     end

@@ -106,7 +106,7 @@ static int arity_of(const char *primitive)
 void tsr_gen_primitives(FILE *out)
 {
     fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
-                 "// One module per lane primitive. Written by tessera-gen.\n"
+                 "// One module per lane primitive: d_o where on_i, else 0. Written by tessera-gen.\n"
                  "/* verilator lint_off DECLFILENAME */\n");
     for (const struct tsr_num_primitive *p = tsr_num_primitives; p->fn != NULL; p++) {
         bool chain = false;
@@ -114,14 +114,16 @@ void tsr_gen_primitives(FILE *out)
             chain |= strcmp(chains[i].name, p->name) == 0;
         if (chain)
             continue;
-        fprintf(out, "\nmodule tsr_prim_%s (\n", p->name);
+        fprintf(out, "\nmodule tsr_prim_%s (\n  input  logic on_i,\n", p->name);
         for (int i = 0; i < p->operands; i++)
             fprintf(out, "  input  logic [31:0] %c_i,\n", 'a' + i);
-        fprintf(out, "  output logic [31:0] d_o\n);\n  assign d_o = tsr_prim_pkg::prim_%s(",
+        fprintf(out,
+                "  output logic [31:0] d_o\n);\n  always_comb begin\n    d_o = 32'd0;\n"
+                "    if (on_i) d_o = tsr_prim_pkg::prim_%s(",
                 p->name);
         for (int i = 0; i < p->operands; i++)
             fprintf(out, "%s%c_i", i ? ", " : "", 'a' + i);
-        fprintf(out, ");\nendmodule\n");
+        fprintf(out, ");\n  end\nendmodule\n");
     }
 }
 
@@ -310,7 +312,7 @@ static void put_delays(FILE *out, const char *type, const char *name, const char
     fprintf(out, ";\n");
     if (last == first)
         return;
-    fprintf(out, "  always_ff @(posedge clk_i) begin\n");
+    fprintf(out, "  always_ff @(posedge clk_i) if (en_i) begin\n");
     for (int s = first + 1; s <= last; s++)
         fprintf(out, "    %s%s%d <= %s%s%d;\n", name, suffix, s, name, suffix, s - 1);
     fprintf(out, "  end\n");
@@ -324,7 +326,8 @@ static void put_instance(FILE *out, const struct lane *l, int index)
     fprintf(out, "\n  logic [31:0] ");
     for (int i = 0; i < n->arity; i++)
         fprintf(out, "%s_%c, ", name, 'a' + i);
-    fprintf(out, "%s_d;\n  always_comb begin\n", name);
+    fprintf(out, "%s_d;\n  logic %s_on;\n  always_comb begin\n    %s_on = 1'b1;\n", name, name,
+            name);
     for (int i = 0; i < n->arity; i++)
         fprintf(out, "    %s_%c = 32'd0;\n", name, 'a' + i);
     fprintf(out, "    case (op_s%d)\n", n->stage);
@@ -342,7 +345,9 @@ static void put_instance(FILE *out, const struct lane *l, int index)
             }
             fprintf(out, "      end\n");
         }
-    fprintf(out, "      default: ;\n    endcase\n  end\n  tsr_prim_%s u_%s (", n->primitive, name);
+    fprintf(out,
+            "      default: %s_on = 1'b0;\n    endcase\n  end\n  tsr_prim_%s u_%s (.on_i(%s_on), ",
+            name, n->primitive, name, name);
     for (int i = 0; i < n->arity; i++)
         fprintf(out, ".%c_i(%s_%c), ", 'a' + i, name, 'a' + i);
     fprintf(out, ".d_o(%s_d));\n  logic [31:0] %s_q0;\n  assign %s_q0 = %s_d;\n", name, name, name,
@@ -352,7 +357,7 @@ static void put_instance(FILE *out, const struct lane *l, int index)
     fprintf(out, "  logic [31:0] %s1", q);
     for (int s = 2; s <= n->kept; s++)
         fprintf(out, ", %s%d", q, s);
-    fprintf(out, ";\n  always_ff @(posedge clk_i) begin\n");
+    fprintf(out, ";\n  always_ff @(posedge clk_i) if (en_i) begin\n");
     for (int s = 1; s <= n->kept; s++)
         fprintf(out, "    %s%d <= %s%d;\n", q, s, q, s - 1);
     fprintf(out, "  end\n");
@@ -391,6 +396,7 @@ static void put_lane(FILE *out, const struct lane *l)
                  "// d<L>_o: the result of the instruction of latency L that issued L - 1 cycles "
                  "ago.\n"
                  "module tsr_lane (\n  input  logic clk_i,\n"
+                 "  input  logic en_i, // from an issue until its result\n"
                  "  input  tsr_isa_pkg::tvp_op_e op_i, // issued in this cycle; no lane row: none\n"
                  "  input  logic [31:0] a_i,\n  input  logic [31:0] b_i,\n"
                  "  input  logic [31:0] c_i");

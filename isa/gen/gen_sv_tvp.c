@@ -358,11 +358,11 @@ static void put_lanes(FILE *out, const struct tsr_isa *isa)
     fprintf(out,
             "\n// All lanes; d_o holds the results of class 0, then those of class 1, and so on.\n"
             "module tsr_tvp_lanes #(\n  parameter int unsigned Lanes = 8\n) (\n"
-            "  input  logic clk_i,\n  input  tsr_isa_pkg::tvp_op_e op_i,\n"
+            "  input  logic clk_i,\n  input  logic en_i,\n  input  tsr_isa_pkg::tvp_op_e op_i,\n"
             "  input  logic [32*Lanes-1:0] a_i,\n  input  logic [32*Lanes-1:0] b_i,\n"
             "  input  logic [32*Lanes-1:0] c_i,\n  output logic [32*Lanes*%d-1:0] d_o\n);\n"
             "  for (genvar l = 0; l < Lanes; l++) begin : g_lane\n    tsr_lane u_lane (\n"
-            "      .clk_i(clk_i), .op_i(op_i), .a_i(a_i[32*l+:32]), .b_i(b_i[32*l+:32]),\n"
+            "      .clk_i(clk_i), .en_i(en_i), .op_i(op_i), .a_i(a_i[32*l+:32]), .b_i(b_i[32*l+:32]),\n"
             "      .c_i(c_i[32*l+:32])",
             lanes);
     for (int i = 0; i < lanes; i++)

@@ -37,6 +37,7 @@ package tsr_f32_pkg;
   // Its lowest bit may stand for all that was cut below it if mag has 26 bits or more.
   function automatic logic [31:0] round48(input logic sign, input logic [47:0] mag,
                                           input logic signed [11:0] e);
+    /* verilator no_inline_task */
     logic [5:0] lz;
     logic [47:0] x;
     logic signed [12:0] field;
@@ -72,6 +73,7 @@ package tsr_f32_pkg;
   endfunction
 
   function automatic logic [31:0] add(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     logic [31:0] greater;
     logic [31:0] lesser;
     logic signed [11:0] e;
@@ -99,6 +101,7 @@ package tsr_f32_pkg;
   endfunction
 
   function automatic logic [31:0] mul(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     logic sign;
     logic [47:0] product;
     sign = a[31] ^ b[31];
@@ -184,6 +187,7 @@ package tsr_f32_pkg;
 
   // a * 2^by, rounded into subnormals.
   function automatic logic [31:0] scale2(input logic [31:0] a, input logic [31:0] by);
+    /* verilator no_inline_task */
     logic signed [11:0] e;
     if ($signed(by) > 32'sd300) e = 12'sd300;
     else if ($signed(by) < -32'sd300) e = -12'sd300;

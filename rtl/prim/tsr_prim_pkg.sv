@@ -6,22 +6,27 @@
 package tsr_prim_pkg;
 
   function automatic logic [31:0] prim_add(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_add = tsr_f32_pkg::add(a, b);
   endfunction
 
   function automatic logic [31:0] prim_sub(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_sub = tsr_f32_pkg::add(a, {~b[31], b[30:0]});
   endfunction
 
   function automatic logic [31:0] prim_mul(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_mul = tsr_f32_pkg::mul(a, b);
   endfunction
 
   function automatic logic [31:0] prim_min(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_min = tsr_f32_pkg::min(a, b);
   endfunction
 
   function automatic logic [31:0] prim_max(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_max = tsr_f32_pkg::max(a, b);
   endfunction
 
@@ -38,46 +43,57 @@ package tsr_prim_pkg;
   endfunction
 
   function automatic logic [31:0] prim_exp2(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_exp2 = tsr_elementary_pkg::exp2(a);
   endfunction
 
   function automatic logic [31:0] prim_log2(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_log2 = tsr_elementary_pkg::log2(a);
   endfunction
 
   function automatic logic [31:0] prim_rcp(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_rcp = tsr_elementary_pkg::rcp(a);
   endfunction
 
   function automatic logic [31:0] prim_rsqrt(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_rsqrt = tsr_elementary_pkg::rsqrt(a);
   endfunction
 
   function automatic logic [31:0] prim_exponent(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_exponent = tsr_f32_pkg::exponent(a);
   endfunction
 
   function automatic logic [31:0] prim_scale2(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_scale2 = tsr_f32_pkg::scale2(a, b);
   endfunction
 
   function automatic logic [31:0] prim_floor(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_floor = tsr_f32_pkg::integral(a, 1'b0, 1'b1);
   endfunction
 
   function automatic logic [31:0] prim_ceil(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_ceil = tsr_f32_pkg::integral(a, 1'b1, 1'b0);
   endfunction
 
   function automatic logic [31:0] prim_rint(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_rint = tsr_f32_pkg::integral(a, 1'b0, 1'b0);
   endfunction
 
   function automatic logic [31:0] prim_cvt_f32_i32(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_cvt_f32_i32 = tsr_f32_pkg::to_i32(a);
   endfunction
 
   function automatic logic [31:0] prim_cvt_i32_f32(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_cvt_i32_f32 = tsr_f32_pkg::from_i32(a);
   endfunction
 
@@ -184,30 +200,37 @@ package tsr_prim_pkg;
   endfunction
 
   function automatic logic [31:0] prim_scale2_odd(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_scale2_odd = tsr_f32_pkg::scale2_odd(a, b);
   endfunction
 
   function automatic logic [31:0] prim_maxmag(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_maxmag = b[30:0] > a[30:0] ? b : a;
   endfunction
 
   function automatic logic [31:0] prim_div(input logic [31:0] a, input logic [31:0] b);
+    /* verilator no_inline_task */
     prim_div = tsr_f32_pkg::div(a, b);
   endfunction
 
   function automatic logic [31:0] prim_scale_e4m3(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_scale_e4m3 = tsr_f32_pkg::scale_round(a, 5'd3, 8'd121, 31'h3B00_0000, 31'h43E0_0000);
   endfunction
 
   function automatic logic [31:0] prim_scale_f16(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_scale_f16 = tsr_f32_pkg::scale_round(a, 5'd10, 8'd113, 31'h3380_0000, 31'h477F_E000);
   endfunction
 
   function automatic logic [31:0] prim_scale_bf16(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_scale_bf16 = tsr_f32_pkg::scale_round(a, 5'd7, 8'd1, 31'h0080_0000, 31'h7F7F_0000);
   endfunction
 
   function automatic logic [31:0] prim_scale_f32(input logic [31:0] a);
+    /* verilator no_inline_task */
     prim_scale_f32 = tsr_f32_pkg::scale_round(a, 5'd23, 8'd1, 31'h0080_0000, 31'h7F7F_FFFF);
   endfunction
 

@@ -15,7 +15,7 @@ cd "$root"
 ! command -v ccache >/dev/null || export OBJCACHE=ccache
 # shellcheck disable=SC2046
 verilator --cc --exe --build -O3 --x-assign fast --noassert -Wno-fatal -Wno-UNUSEDSIGNAL -j 2 \
-    --unroll-count 1024 --top-module tsr_bench --Mdir "$dir" -o "$program" --output-split 20000 \
+    --unroll-count 64 --top-module tsr_bench --Mdir "$dir" -o "$program" --output-split 20000 \
     --output-split-cfuncs 2000 -MAKEFLAGS "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O1" \
     -CFLAGS "-std=c++17 -DTESSERA_CHIP='\"$chip\"' -I$root -I$root/include" \
     -LDFLAGS "$record $library -lyaml -ljansson -lm" "$@" \

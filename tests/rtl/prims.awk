@@ -8,7 +8,7 @@ function header(text) { print text > "bench.h" }
     name = substr($2, length("tsr_prim_") + 1)
     names[n++] = name
 }
-/input  logic/ {
+/input  logic \[/ {
     ports[name] = ports[name] (ports[name] == "" ? "" : ", ") "p" substr($4, 1, 3)
 }
 END {
@@ -22,7 +22,7 @@ END {
     sv("  output logic [31:0] d_o\n);\n  always_comb begin\n    case (index_i)")
     for (i = 0; i < n; i++)
         sv("      8'd" i ": d_o = tsr_prim_pkg::prim_" names[i] "(" ports[names[i]] ");")
-    sv("      default: d_o = 32'd0;\n    endcase\n  end\n  tsr_lane u_lane (.*);\nendmodule")
+    sv("      default: d_o = 32'd0;\n    endcase\n  end\n  logic en_i;\n  assign en_i = 1'b1;\n  tsr_lane u_lane (.*);\nendmodule")
 
     list = ""
     for (i = 0; i < n; i++)
