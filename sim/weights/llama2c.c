@@ -16,6 +16,9 @@ enum {
     SIZES = 7
 };
 
+/* There is no magic: what is nothing else is taken for such a file. */
+#define HINT " (read as llama2.c's .bin, since it is neither GGUF nor safetensors)"
+
 static const char *const size_names[SIZES] = {
     "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len",
 };
