@@ -45,6 +45,19 @@ static void must(enum tsr_status status, const struct tsr_error *err)
     abort();
 }
 
+/* Of what the variant multiplies. */
+static enum tsr_bench_peak peak_of(const struct packed_case *pc)
+{
+    switch (tsr_matmul_kernel_of(pc->variant)->operand) {
+    case TSR_I8:
+        return TSR_PEAK_I8;
+    case TSR_BF16:
+        return TSR_PEAK_BF16;
+    default:
+        return TSR_PEAK_F32;
+    }
+}
+
 static void run(struct tsr_bench *b, const void *arg)
 {
     const struct packed_case *pc = arg;
@@ -77,8 +90,8 @@ static void run(struct tsr_bench *b, const void *arg)
         must(tsr_matmul_run(&op, &err), &err);
         tsr_bench_keep(c);
     }
-    tsr_bench_rate(b, "MAC/s", (double)s.m * (double)s.n * (double)s.k);
-    tsr_bench_rate(b, "weight_bytes/s", (double)packed_bytes);
+    tsr_bench_rate_below(b, "MAC/s", (double)s.m * (double)s.n * (double)s.k, peak_of(pc));
+    tsr_bench_rate_below(b, "weight_bytes/s", (double)packed_bytes, TSR_PEAK_BYTES);
     void *all[] = {w, scales, packed, scratch, a, c};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);

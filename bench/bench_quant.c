@@ -83,9 +83,10 @@ static void run(struct tsr_bench *b, const void *arg)
         tsr_bench_keep(c->o->back ? y : e);
     }
     tsr_bench_rate(b, "elements/s", (double)ROWS * COLUMNS);
-    tsr_bench_rate(b, "bytes/s",
-                   (double)ROWS *
-                       ((double)stride + (double)q.element_stride + (double)q.scale_stride));
+    tsr_bench_rate_below(b, "bytes/s",
+                         (double)ROWS *
+                             ((double)stride + (double)q.element_stride + (double)q.scale_stride),
+                         TSR_PEAK_BYTES);
     free(x);
     free(y);
     free(e);

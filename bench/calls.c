@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole calls of the products with packed weights, for counting their instructions under qemu with
- * insn_plugin.c: each chosen kernel at a few shapes, one line "KERNEL M N K" a call on stdout, and
- * getppid before and after it. A has the operand's own format or, for integer weights, f32: so
- * packing (and quantizing) A counts. Packing the weights does not. */
+ * insn_plugin.c: each chosen kernel at a few shapes, one line "KERNEL A M N K" a call on stdout,
+ * and getppid before and after it. A has the operand's own format and, for integer weights, f32 as
+ * well: packing (and quantizing) A counts. Packing the weights does not.
+ * Beside them OpenBLAS's sgemm at the same shapes, with what its dispatcher takes on a Neoverse N2,
+ * where the library is installed; it packs both operands. Else a line "openblas_sgemm not run". */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,23 +37,29 @@ static void must(enum tsr_status status, const struct tsr_error *err)
     }
 }
 
-/* What A is given as: see above. */
-static enum tsr_dtype a_format(enum tsr_dtype weights)
+/* The operand's own format. */
+static enum tsr_dtype own_format(enum tsr_dtype weights)
 {
     switch (weights) {
+    case TSR_F32:
     case TSR_F16:
-        return TSR_F16;
+        return weights;
     case TSR_BF16:
     case TSR_MXF4:
     case TSR_MXF8E4M3:
     case TSR_MXF8E5M2:
         return TSR_BF16;
     default:
-        return TSR_F32;
+        return TSR_I8;
     }
 }
 
-static void measure(enum tsr_dtype format, size_t m, size_t n, size_t k)
+static const char *name_of(enum tsr_dtype a)
+{
+    return a == TSR_F32 ? "f32" : a == TSR_F16 ? "f16" : a == TSR_BF16 ? "bf16" : "i8";
+}
+
+static void measure(enum tsr_dtype format, enum tsr_dtype a_format, size_t m, size_t n, size_t k)
 {
     struct tsr_error err = {0};
     size_t packed_bytes = 0, scratch_bytes = 0;
@@ -60,7 +69,7 @@ static void measure(enum tsr_dtype format, size_t m, size_t n, size_t k)
     void *scratch = space(scratch_bytes), *a = space(m * k * 4), *c = space(m * n * 4);
     must(tsr_weights_pack(format, n, k, w, k * 4, scales, packed, &err), &err);
     const struct tsr_matmul op = {.format = format,
-                                  .a_format = a_format(format),
+                                  .a_format = a_format,
                                   .m = m,
                                   .n = n,
                                   .k = k,
@@ -75,10 +84,54 @@ static void measure(enum tsr_dtype format, size_t m, size_t n, size_t k)
     (void)getppid();
     must(tsr_matmul_run(&op, &err), &err);
     (void)getppid();
-    printf("%s_%s %zu %zu %zu\n", tsr_op_name(v->op), v->name, m, n, k);
+    printf("%s_%s %s %zu %zu %zu\n", tsr_op_name(v->op), v->name, name_of(a_format), m, n, k);
     void *all[] = {w, scales, packed, scratch, a, c};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]);
+}
+
+/* cblas.h's. */
+enum {
+    ROW_MAJOR = 101,
+    NOT_TRANSPOSED = 111,
+    TRANSPOSED = 112
+};
+typedef void sgemm_fn(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
+                      int ldc);
+
+/* A function of a library: ISO C has no conversion from dlsym's pointer. */
+static sgemm_fn *function_of(void *library, const char *name)
+{
+    void *p = library != NULL ? dlsym(library, name) : NULL;
+    sgemm_fn *f = NULL;
+    memcpy(&f, &p, sizeof p);
+    return f;
+}
+
+static void measure_openblas(void)
+{
+    setenv("OPENBLAS_CORETYPE", "NEOVERSEN2", 1);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    sgemm_fn *sgemm = function_of(dlopen("libopenblas.so.0", RTLD_NOW), "cblas_sgemm");
+    if (sgemm == NULL) {
+        puts("openblas_sgemm not run");
+        return;
+    }
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        const int m = (int)shapes[s].m, n = (int)shapes[s].n, k = (int)shapes[s].k;
+        float *a = space(shapes[s].m * shapes[s].k * 4), *w = space(shapes[s].n * shapes[s].k * 4);
+        float *c = space(shapes[s].m * shapes[s].n * 4);
+        /* Once before: it allocates at first. */
+        sgemm(ROW_MAJOR, NOT_TRANSPOSED, TRANSPOSED, m, n, k, 1, a, k, w, k, 0, c, n);
+        (void)getppid();
+        sgemm(ROW_MAJOR, NOT_TRANSPOSED, TRANSPOSED, m, n, k, 1, a, k, w, k, 0, c, n);
+        (void)getppid();
+        printf("openblas_sgemm f32 %d %d %d\n", m, n, k);
+        free(a);
+        free(w);
+        free(c);
+    }
 }
 
 int main(void)
@@ -86,7 +139,11 @@ int main(void)
     for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++)
         for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
             const size_t whole = tsr_weights_layout(formats[f])->whole;
-            measure(formats[f], shapes[s].m, shapes[s].n, tsr_round_up(shapes[s].k, whole));
+            const size_t m = shapes[s].m, n = shapes[s].n, k = tsr_round_up(shapes[s].k, whole);
+            if (own_format(formats[f]) == TSR_I8)
+                measure(formats[f], TSR_F32, m, n, k);
+            measure(formats[f], own_format(formats[f]), m, n, k);
         }
+    measure_openblas();
     return 0;
 }

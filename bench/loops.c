@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `loops [--json] [--core=NAME] OBJECT...`: finds in each Arm object file the innermost loop with
+/* `loops [--json] [--core=NAME] SUBJECT...`: finds in each Arm object file the innermost loop with
  * the most multiply-accumulates, lets llvm-mca run it on models of cores, and prints MAC per cycle
  * and the share of the core's peak. Of matvec_* it is the loop with the fewest MACs per vector that
  * is loaded, that of one row, and the share is of the larger of two bounds: the core's vector
  * loads and its MAC instructions. Kernels of several passes: passes.c. Modelled
- * figures: memory is taken as always in L1. */
+ * figures: memory is taken as always in L1.
+ *   SUBJECT  OBJECT, or NAME@CORE=FILE:FUNCTION, one function of a library on one core */
 #include "bench/loops.h"
 
 #include <ctype.h>
@@ -96,10 +97,42 @@ static bool parse_insn(const char *line, unsigned function, struct insn *out)
     return n > 0;
 }
 
-static size_t disassemble(const char *object, struct insn *insns)
+/* What is looked at: see the head of the file. */
+struct subject {
+    char name[TEXT]; /* of the kernel */
+    char core[TEXT]; /* the only one; empty: all */
+    char file[512];
+    char function[TEXT]; /* the only one; empty: all */
+};
+
+static struct subject subject_of(const char *word)
 {
-    char *argv[] = {"llvm-objdump-19", "-d",           "--no-show-raw-insn",
-                    "--mattr=+all",    (char *)object, NULL};
+    struct subject s = {0};
+    const char *slash = strrchr(word, '/'), *base = slash != NULL ? slash + 1 : word;
+    const char *at = strchr(word, '@'), *is = strchr(word, '='), *colon = strrchr(word, ':');
+    if (at == NULL || is == NULL || colon == NULL || at > is || is > colon) {
+        snprintf(s.name, sizeof s.name, "%.*s", (int)strcspn(base, "."), base);
+        snprintf(s.file, sizeof s.file, "%s", word);
+        return s;
+    }
+    snprintf(s.name, sizeof s.name, "%.*s", (int)(at - word), word);
+    snprintf(s.core, sizeof s.core, "%.*s", (int)(is - at - 1), at + 1);
+    snprintf(s.file, sizeof s.file, "%.*s", (int)(colon - is - 1), is + 1);
+    snprintf(s.function, sizeof s.function, "%s", colon + 1);
+    return s;
+}
+
+static size_t disassemble(const struct subject *s, struct insn *insns)
+{
+    const char *object = s->file;
+    char only[TEXT + 32];
+    snprintf(only, sizeof only, "--disassemble-symbols=%s", s->function);
+    char *argv[] = {"llvm-objdump-19",
+                    "--no-show-raw-insn",
+                    "--mattr=+all",
+                    (char *)object,
+                    s->function[0] != '\0' ? only : "-d",
+                    NULL};
     pid_t pid;
     FILE *out = start(argv, NULL, &pid, false);
     char line[1024];
@@ -313,8 +346,8 @@ static void print_mix(const struct insn *insns, struct loop l, double macs)
 }
 
 /* One core's row. cycles: of 200 rounds. */
-static void print_row(const struct core *core, const char *name, int length,
-                      const struct insn *insns, struct loop l, double cycles, bool json)
+static void print_row(const struct core *core, const char *name, const struct insn *insns,
+                      struct loop l, double cycles, bool json)
 {
     const bool few_rows = strncmp(name, "matvec", 6) == 0;
     const unsigned main_macs = main_op(insns, &l);
@@ -328,29 +361,26 @@ static void print_row(const struct core *core, const char *name, int length,
         percent = 100 * 200 * (by_load > by_mac ? by_load : by_mac) / cycles;
     }
     if (json) {
-        printf("\n  {\"kernel\": \"%.*s\", \"target\": \"%s\", \"dim\": 0, \"unit\": \"%s\", "
+        printf("\n  {\"kernel\": \"%s\", \"target\": \"%s\", \"dim\": 0, \"unit\": \"%s\", "
                "\"mac_per_cycle\": %.2f, \"percent_of_peak\": %.1f, \"cycles_per_elem\": %.5f, "
                "\"bytes_per_cycle\": %.1f, \"insns_per_mac\": ",
-               length, name, core->name, few_rows ? "bandwidth" : "matmul", rate, percent, 1 / rate,
-               bytes);
+               name, core->name, few_rows ? "bandwidth" : "matmul", rate, percent, 1 / rate, bytes);
         print_mix(insns, l, macs);
         printf("}");
         return;
     }
-    printf("%-26.*s %-12s %9.2f %7.1f %9zu %10.4f %12.1f\n", length, name, core->name, rate,
-           percent, l.last - l.first + 1, (double)(l.last - l.first + 1) / macs, bytes);
+    printf("%-26s %-12s %9.2f %7.1f %9zu %10.4f %12.1f\n", name, core->name, rate, percent,
+           l.last - l.first + 1, (double)(l.last - l.first + 1) / macs, bytes);
 }
 
-/* One row per core of the loop in `object`; returns whether there was one. `only`: null, or the one
+/* One row per core of the subject's loop; returns whether there was one. `only`: null, or the one
  * core. */
-static bool report(const char *object, const struct insn *insns, size_t n, bool json, bool first,
+static bool report(const char *name, const struct insn *insns, size_t n, bool json, bool first,
                    const char *only)
 {
-    const char *slash = strrchr(object, '/'), *base = slash != NULL ? slash + 1 : object;
-    int length = (int)strcspn(base, ".");
-    struct loop l = hottest(insns, n, strncmp(base, "matvec", 6) == 0);
+    struct loop l = hottest(insns, n, strncmp(name, "matvec", 6) == 0);
     if (l.macs == 0) {
-        fprintf(stderr, "loops: %.*s: no loop with multiply-accumulates\n", length, base);
+        fprintf(stderr, "loops: %s: no loop with multiply-accumulates\n", name);
         return false;
     }
     bool any = false;
@@ -361,12 +391,12 @@ static bool report(const char *object, const struct insn *insns, size_t n, bool 
         long few = model_cycles(&cores[c], "100", insns, l);
         long many = few < 0 ? -1 : model_cycles(&cores[c], "300", insns, l);
         if (few < 0 || many <= few) {
-            fprintf(stderr, "loops: %.*s: no model for %s\n", length, base, cores[c].name);
+            fprintf(stderr, "loops: %s: no model for %s\n", name, cores[c].name);
             continue;
         }
         if (json && !(first && !any))
             printf(",");
-        print_row(&cores[c], base, length, insns, l, (double)(many - few), json);
+        print_row(&cores[c], name, insns, l, (double)(many - few), json);
         any = true;
     }
     return any;
@@ -385,7 +415,7 @@ int main(int argc, char **argv)
             at = argc;
     }
     if (at >= argc) {
-        fprintf(stderr, "usage: loops [--json] [--core=NAME] OBJECT...\n");
+        fprintf(stderr, "usage: loops [--json] [--core=NAME] SUBJECT...\n");
         return 2;
     }
     struct insn *insns = malloc(MAX_INSNS * sizeof *insns);
@@ -400,10 +430,14 @@ int main(int argc, char **argv)
     fflush(stdout);
     bool first = true;
     for (; at < argc; at++) {
-        size_t n = disassemble(argv[at], insns);
-        bool (*rows)(const char *, const struct insn *, size_t, bool, bool, const char *) =
-            has_passes(argv[at]) ? report_passes : report;
-        if (rows(argv[at], insns, n, json, first, only))
+        const struct subject s = subject_of(argv[at]);
+        if (only != NULL && s.core[0] != '\0' && strcmp(only, s.core) != 0)
+            continue;
+        const size_t n = disassemble(&s, insns);
+        const char *core = s.core[0] != '\0' ? s.core : only;
+        const bool passes = s.function[0] == '\0' && has_passes(s.file);
+        if (passes ? report_passes(s.file, insns, n, json, first, core)
+                   : report(s.name, insns, n, json, first, core))
             first = false;
     }
     if (json)

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "bench/peak.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -25,6 +27,11 @@ bool tsr_bench_next(struct tsr_bench *b);
 
 /* After the loop: shows `per_iteration` x iterations / s under `counter`, e.g. "MAC/s". */
 void tsr_bench_rate(struct tsr_bench *b, const char *counter, double per_iteration);
+
+/* The same where the machine has a peak: a figure above it is no figure. The case then counts as
+ * failed, with a message, and the program ends with 1. */
+void tsr_bench_rate_below(struct tsr_bench *b, const char *counter, double per_iteration,
+                          enum tsr_bench_peak peak);
 
 /* Shows a plain figure, e.g. cycles of a simulated run. */
 void tsr_bench_value(struct tsr_bench *b, const char *counter, double value);

@@ -159,6 +159,7 @@ struct tsr_graph_op {
     uint32_t flags;     /* TSR_OPF_* */
     enum tsr_activation activation; /* with TSR_OPF_GATE */
     uint32_t repeat;    /* layers that run the identical operation (1 outside the layers) */
+    uint8_t layer_kinds; /* bit i: layers whose layer_kind is i run it; 0: once, outside them */
     uint64_t m, n, k;
     uint32_t batch, heads, kv_heads, head_dim;
     uint64_t q_len, kv_len; /* per sequence; query i stands at position kv_len - q_len + i */
@@ -180,6 +181,8 @@ struct tsr_graph_options {
     uint64_t seq;   /* prefill: tokens of each prompt; decode: KV length, new token included */
     const struct tsr_format *weights; /* matrices; null: bf16 */
     const struct tsr_format *kv;      /* cache; null: bf16 */
+    uint64_t positions; /* not 0: the cache has room for so many in every layer, for a sequence that
+                           grows; attention of sliding layers is then an operation of its own */
 };
 
 struct tsr_graph {

@@ -45,7 +45,7 @@ const struct tsr_tokenizer_info *tsr_tokenizer_describe(const struct tsr_tokeniz
  * add_eos). Names of special tokens in the text are text, not tokens. Bytes that are no UTF-8 are
  * encoded as bytes. An empty text gives no blank prefix.
  * Shapes: *ids has *count of them, made by malloc; the caller frees it (null when *count is 0).
- * Errors: TSR_BAD_INPUT a text above 2^28 bytes, or with what the vocabulary has no token for;
+ * Errors: TSR_BAD_INPUT a text above 16 MiB, or with what the vocabulary has no token for;
  *   TSR_INTERNAL out of memory. Outputs untouched on failure. */
 enum tsr_status tsr_tokenizer_encode(const struct tsr_tokenizer *t, const char *text, size_t length,
                                      uint32_t **ids, size_t *count, struct tsr_error *err);

@@ -80,8 +80,10 @@ static void scores_variant(struct emit *e, int flags)
         bool last = s + 1 == p->slabs;
         if (s) {
             L("  addi x%d, x%d, %" PRIu64, T0, s == 1 ? X_KV : T0, (uint64_t)p->kb * p->line);
-            L("  addi x%d, x%d, %" PRIu64, T1, T1, (uint64_t)p->lanes * p->line);
+            L("  addi x%d, x%d, %" PRIu64, T1, T1, (uint64_t)p->rows * p->line);
         }
+        if (last && p->tail_cols != p->slab_cols)
+            attn_li(e, T3, p->tail_cols);
         if (p->narrow)
             L("  addi x%d, x%d, %u", T5, s ? T0 : X_KV, p->cache.scales_at);
         attn_clause(waits, sizeof waits, "wait", s == 0 && flags & FRESH ? S_K : -1,
@@ -103,72 +105,6 @@ static void scores(struct emit *e)
     attn_li(e, T3, p->slab_cols);
     attn_buffer(e, T4, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks << 8);
     attn_dispatch(e, X_CF, 3, "scored", scores_variant);
-}
-
-/* Rows of the block: masked before, unmasked, masked after (softmax's a2, a4, a3). */
-static void mask_counts(struct emit *e)
-{
-    const struct attention_plan *p = e->p;
-    if (p->op->causal) {
-        L("  sub x%d, x%d, x%d", T6, X_POS, X_KEY); /* last key that the first token sees */
-        L("  addi x%d, x%d, 1", T4, T6);
-        L("  min x%d, x%d, x%d", T4, T4, X_NK);
-    } else {
-        L("  addi x%d, x%d, -1", T6, X_NK);
-        L("  addi x%d, x%d, 0", T4, X_NK);
-    }
-    if (p->window) { /* rows that the last token does not see any more */
-        L("  sub x%d, x%d, x%d", T2, X_HI, X_KEY);
-        L("  addi x%d, x%d, -%" PRIu64, T2, T2, p->window);
-        L("  min x%d, x%d, x%d", T2, T2, X_NK);
-        L("  max x%d, x%d, x0", T2, T2);
-        L("  addi x%d, x%d, 7", T2, T2);
-        L("  andi x%d, x%d, -8", T2, T2);
-        L("  sub x%d, x%d, x%d", T4, T4, T2);
-        L("  muli x%d, x%d, %u", T5, T2, p->line);
-        L("  addi x%d, x%d, -1", X_KV, X_NK);
-        L("  sub x%d, x%d, x%d", T3, X_NK, T2);
-        L("  shri x%d, x%d, 3", T2, T2);
-    } else {
-        L("  addi x%d, x%d, 0", T3, X_NK);
-    }
-    L("  max x%d, x%d, x0", T4, T4);
-    L("  andi x%d, x%d, -16", T4, T4);
-    L("  sub x%d, x%d, x%d", T3, T3, T4);
-    L("  addi x%d, x%d, 7", T3, T3);
-    L("  shri x%d, x%d, 3", T3, T3);
-    L("  shri x%d, x%d, 4", T4, T4);
-}
-
-static void weights(struct emit *e)
-{
-    const struct attention_plan *p = e->p;
-    const uint64_t e_lines = (uint64_t)(1 + ATTENTION_SLACK) * p->line;
-    L("  andi x%d, x%d, %d", T0, X_CF, FIRST);
-    L("  beq x%d, x0, begun", T0);
-    if (p->op->has_sinks) {
-        attn_buffer(e, T0, X_PAR, PAR_ITEM, p->sink, p->line);
-        L("  vcall init, x%d wait(s%d) post(s%d)", T0, S_SINK, S_SINK_FREE);
-    } else {
-        L("  vcall init");
-    }
-    L("begun:");
-    mask_counts(e);
-    attn_buffer(e, T0, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks * p->bank_lines);
-    attn_buffer(e, T1, X_PAR, PAR_STEP, p->p + e_lines, p->p_bytes);
-    if (p->window) {
-        L("  add x%d, x%d, x%d", T5, T5, T1);
-        L("  vcall softmax, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T2,
-          T3, T4, T5, T6, X_KV, S_SCORES, S_WEIGHTS);
-    } else {
-        L("  vcall softmax, x%d, x%d, x0, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T3, T4,
-          T1, T6, S_SCORES, S_WEIGHTS);
-    }
-    L("  andi x%d, x%d, %d", T0, X_CF, LAST);
-    L("  beq x%d, x0, unfinished", T0);
-    attn_buffer(e, T0, X_PAR, PAR_ITEM, p->inverse, p->line);
-    L("  vcall finish, x%d", T0);
-    L("unfinished:");
 }
 
 static int released(const struct attention_plan *p)
@@ -221,8 +157,10 @@ static void expand_fresh(struct emit *e)
 static void pass(struct emit *e)
 {
     const struct attention_plan *p = e->p;
+    char waits[32];
     if (p->team == 1)
         return;
+    attn_clause(waits, sizeof waits, "wait", S_K, p->op->values_in_keys ? -1 : S_V);
     L("  andi x%d, x%d, %d", T0, X_CF, PASS);
     L("  beq x%d, x0, no_pass", T0);
     if (p->narrow)
@@ -230,9 +168,9 @@ static void pass(struct emit *e)
     attn_li(e, T0, (int64_t)p->zero);
     attn_li(e, T1, 1);
     attn_buffer(e, T2, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks << 8);
-    L("  mma a=x%d, as=x0, b=x%d, bs=x0, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s wait(s%d, s%d) "
+    L("  mma a=x%d, as=x0, b=x%d, bs=x0, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s %s "
       "post(s%d)",
-      T0, T0, T1, T1, T1, T2, p->format, p->format, S_K, S_V, S_RELEASED);
+      T0, T0, T1, T1, T1, T2, p->format, p->format, waits, S_RELEASED);
     hand_back(e, "pass");
     L("  addi x%d, x%d, -1\n  addi x%d, x%d, 1", X_AH, X_AH, X_CR, X_CR);
     attn_next_slot(e, X_SLOT, T0, "pass");
@@ -240,6 +178,13 @@ static void pass(struct emit *e)
     L("  bne x%d, x0, step", X_NK);
     L("  jmp block");
     L("no_pass:");
+}
+
+/* Where slab s of O lies, from O's first bank on, as mma's c. */
+static uint32_t sum_corner(const struct attention_plan *p, uint32_t s)
+{
+    uint32_t row = s % p->pack * p->rows / p->chip->tile.ttu.dim;
+    return (s / p->pack * p->v_banks << 8) + (row << 4);
 }
 
 static void sum_variant(struct emit *e, int flags)
@@ -252,10 +197,10 @@ static void sum_variant(struct emit *e, int flags)
         bool last = s + 1 == p->v_slabs;
         if (s) {
             L("  addi x%d, x%d, %" PRIu64, T2, s == 1 ? X_DV : T2, (uint64_t)p->kb * p->line);
-            L("  addi x%d, x%d, %u", T5, T5, p->v_banks << 8);
+            L("  addi x%d, x%d, %d", T5, T5, (int)(sum_corner(p, s) - sum_corner(p, s - 1)));
         }
         attn_clause(waits, sizeof waits, "wait", s == 0 ? S_WEIGHTS : -1,
-                    s == 0 && flags & FRESH ? S_V : -1);
+                    s == 0 && flags & FRESH && !p->op->values_in_keys ? S_V : -1);
         attn_clause(posts, sizeof posts, "post", last && flags & LAST ? S_SUM : -1,
                     last && flags & RELEASE ? released(p) : -1);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, "
@@ -280,8 +225,19 @@ static void output(struct emit *e)
     attn_buffer(e, T2, X_DF, PAR_ITEM, p->inverse, p->line);
     L("  addi x%d, x%d, 7", T3, X_DR);
     L("  shri x%d, x%d, 3", T3, T3);
-    L("  vcall output, x%d, x%d, x%d, x%d wait(s%d, s%d) post(s%d)", T1, T0, T2, T3, S_SUM,
-      S_STAGE_FREE, S_STAGED);
+    if (p->splits > 1) {
+        attn_merge(e);
+    } else {
+        L("  vcall output, x%d, x%d, x%d, x%d wait(s%d, s%d) post(s%d)", T1, T0, T2, T3, S_SUM,
+          S_STAGE_FREE, S_STAGED);
+        attn_write_out(e);
+    }
+    L("no_output:");
+}
+
+void attn_write_out(struct emit *e)
+{
+    const struct attention_plan *p = e->p;
     L("  ld x%d, x0, %d\n  ld x%d, x0, %d", T1, C_LAST_OUT, T6, C_LAST_TOKENS);
     attn_li(e, T2, p->part_cols * p->element);
     attn_li(e, T3, p->group);
@@ -292,7 +248,6 @@ static void output(struct emit *e)
     L("  copy ch=3, src=x%d, dst=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d "
       "wait(s%d) post(s%d)",
       T0, T1, T2, T3, T4, T5, T6, X_DV, X_DK, S_STAGED, S_STAGE_FREE);
-    L("no_output:");
 }
 
 static void sum(struct emit *e)
@@ -328,9 +283,9 @@ static void sum(struct emit *e)
 static void advance(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    if (p->window) /* mask_counts has used it */
+    if (p->window || p->general) /* the softmax's arguments have used it */
         first_key(e);
-    L("  addi x%d, x%d, %" PRIu64, X_DV, X_KV, p->k_bytes);
+    L("  addi x%d, x%d, %" PRIu64, X_DV, X_KV, p->op->values_in_keys ? 0 : p->k_bytes);
     L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_DK, X_NK, X_DF, X_CF, X_DR,
       X_ROWS);
     attn_next_slot(e, X_SLOT, T0, "step");
@@ -355,16 +310,16 @@ static void post_times(struct emit *e, enum sem s, uint32_t n)
 
 static void begin(struct emit *e)
 {
-    static const char *const consumer[] = {"ttu", "ttu",  "ttu",  "ttu",  "tvp",
-                                           "tvp", "tvp",  "dma3", "dma0", "dma2",
-                                           "tvp", "dma3", "dma1", "dma1", "tvp"};
+    static const char *const consumer[] = {"ttu",  "ttu",  "ttu",  "ttu", "tvp",  "tvp",  "tvp",
+                                           "dma3", "dma0", "dma2", "tvp", "dma3", "dma1", "dma1",
+                                           "tvp",  "tvp",  "dma3", "tvp", "dma1", "tvp",  "dma3"};
     const struct attention_plan *p = e->p;
-    for (int s = 0; s <= (p->narrow ? S_NARROW : S_FOLLOWERS); s++)
+    for (int s = 0; s < SEMAPHORES; s++)
         L(".sem s%d %s", s, consumer[s]);
-    attn_li(e, T0, p->units);
-    L("  bge x%d, x%d, end", X_XU, T0);
     for (int i = 0; i < ARGS; i++)
         L("  sd x%d, x0, %d", FIRST_ARG + i, 8 * i);
+    attn_units_end(e, T0);
+    L("  bge x%d, x%d, end", X_XU, T0);
     if (p->op->has_sinks) { /* all of them; both buffers are free when they are here */
         attn_li(e, T0, (int64_t)p->op->sinks);
         attn_li(e, T1, (int64_t)p->sinks);
@@ -372,7 +327,12 @@ static void begin(struct emit *e)
         L("  copy ch=3, dst=x%d, src=x%d, len=x%d post(s%d, s%d)", T1, T0, T2, S_SINK_FREE,
           S_SINK_FREE);
     }
+    if (p->op->has_mask)
+        post_times(e, S_MASK_FREE, 2);
+    if (p->op->has_slopes)
+        post_times(e, S_SLOPES_FREE, 2);
     post_times(e, S_SLOT_FREE, p->slots);
+    attn_li(e, X_DF, 0);
     attn_li(e, X_HW, 0); /* as the end of the segment before the first: 0 */
     post_times(e, S_QUERY_FREE, 2);
     post_times(e, S_STAGE_FREE, 2);
@@ -392,12 +352,14 @@ static void write_text(struct emit *e, const char *sink_format)
     pass(e);
     step_flags(e);
     scores(e);
+    if (e->p->op->has_mask)
+        attn_load_mask(e);
     expand_fresh(e);
     if (e->p->o_buffers == 2)
-        weights(e);
+        attn_weights(e);
     sum(e);
     if (e->p->o_buffers == 1)
-        weights(e);
+        attn_weights(e);
     advance(e);
     L("end:");
     L("  halt");
@@ -409,14 +371,18 @@ static void launch_args(const struct attention_plan *p, uint32_t tile, int64_t *
     const struct attention_work *w = &p->work[tile];
     int64_t *a = args + FIRST_ARG - 1;
     uint64_t lo, hi;
-    args[X_LU - 1] = args[X_XU - 1] = w->first_unit;
+    args[X_LU - 1] = args[X_XU - 1] = p->records ? C_RECORDS : (int64_t)w->first_unit;
+    a[ARG_END] = C_RECORDS + (int64_t)(attention_record_count(p, tile) * attention_record_bytes(p));
+    a[ARG_SPLIT] = w->split;
+    a[ARG_PLACE] = (int64_t)(p->merge + w->split * p->partial_bytes);
+    a[ARG_MERGER] = (int64_t)((uint64_t)1 << (w->merger & 63));
     a[ARG_EVEN] = w->even;
     a[ARG_DELTA] = w->delta;
     a[ARG_ITEMS] = w->items;
     a[ARG_MASK] = (int64_t)w->mask;
     a[ARG_BEFORE] = (int64_t)((uint64_t)1 << ((tile - (w->member > 0)) & 63));
     a[ARG_MEMBER] = w->member == 0 ? 0 : w->member + 1 < p->team ? 1 : 2;
-    if (w->items < p->rounds) {
+    if (w->items < p->rounds && !p->records) {
         attention_keys(p, (uint64_t)(p->rounds - 1) * p->team, p->blocks - 1, &lo, &hi);
         a[ARG_EXTRA] = (int64_t)((hi - lo + p->kb - 1) / p->kb * p->kb);
     }
@@ -436,6 +402,11 @@ enum tsr_status tsr_npu_attention(const struct tsr_isa *isa, const struct tsr_ch
     for (uint32_t i = 0; i < tiles; i++)
         launch_args(&p, i, args[i]);
     write_text(&e, isa->formats[op->sink_format].name);
-    return tsr_text_program(&e.t, isa, "attention", tiles, (const int64_t(*)[TSR_LAUNCH_REGS])args,
-                            out, err);
+    st = tsr_text_program(&e.t, isa, "attention", tiles, (const int64_t(*)[TSR_LAUNCH_REGS])args,
+                          out, err);
+    if (st == TSR_OK && p.records)
+        st = attention_records(&p, out, err);
+    if (st != TSR_OK)
+        tsr_program_free(out);
+    return st;
 }

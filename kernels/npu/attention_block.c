@@ -21,15 +21,16 @@ static void first_slot(struct emit *e)
         L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_KEY, T2, X_HW, T2);
         return;
     }
-    L("  addi x%d, x%d, 0", X_RB, T2);
-    attn_segment_range(e, T6, T0, T1, T2, T3, T4);
+    L("  addi x%d, x%d, 0\n  ld x%d, x0, %d", X_RB, T2, X_NK, C_UNIT);
+    attn_segment_range(e, X_NK, T6, T0, T1, T2, T3, T4, X_CF);
     L("  addi x%d, x%d, 0", T2, X_RB);
     L("  sd x%d, x0, %d\n  sd x%d, x0, %d", T3, C_KB0, X_SLOT, C_SEGMENT);
     L("  addi x%d, x%d, 0", X_HW, T3);
     L("  sub x%d, x%d, x%d\n  addi x%d, x%d, %u\n  andi x%d, x%d, -%u\n  add x%d, x%d, x%d", T4, T4,
       T3, T4, T4, p->kb - 1, T4, T4, p->kb, T4, T4, T3);
     if (!p->retain) { /* a last round without a block of this tile */
-        L("  ld x%d, x0, %d\n  addi x%d, x%d, -1", T0, C_ITEMS, T0, T0);
+        attn_items(e, T0, X_NK);
+        L("  addi x%d, x%d, -1", T0, T0);
         L("  bne x%d, x%d, no_extra", T6, T0);
         L("  ld x%d, x0, %d\n  add x%d, x%d, x%d", T0, C_EXTRA, T4, T4, T0);
         L("no_extra:");
@@ -63,7 +64,8 @@ static void release_bound(struct emit *e)
     attn_li(e, X_RB, 0);
     if (p->window) {
         attn_block_of(e, T0, X_XN, T1);
-        attn_block_range(e, T0, T1, T2, T3, T4);
+        L("  ld x%d, x0, %d", T5, C_UNIT);
+        attn_block_range(e, T5, T0, T1, T2, T3, T4, T6);
         L("  ld x%d, x0, %d", T0, C_KB0);
         L("  sub x%d, x%d, x%d", T3, T3, T0);
         L("  shri x%d, x%d, %u", T3, T3, p->kb_shift);
@@ -90,27 +92,32 @@ void attn_begin_block(struct emit *e)
         L("  jmp sum");
         L("all_passed:");
     }
-    attn_li(e, T0, p->units);
+    attn_units_end(e, T0);
     attn_li(e, X_CF, 0);
     L("  bge x%d, x%d, sum", X_XU, T0); /* no more: the deferred sum, and the end */
     L("  sd x%d, x0, %d\n  sd x%d, x0, %d", X_XU, C_UNIT, X_XN, C_N);
     L("  addi x%d, x%d, 1", X_XN, X_XN);
-    L("  ld x%d, x0, %d", T1, C_ITEMS);
+    attn_items(e, T1, X_XU);
     L("  blt x%d, x%d, has_next", X_XN, T1);
     attn_li(e, X_XN, 0);
-    L("  addi x%d, x%d, %u", X_XU, X_XU, p->unit_stride);
+    L("  addi x%d, x%d, %" PRIu64, X_XU, X_XU,
+      p->records ? attention_record_bytes(p) : p->unit_stride);
     L("  bge x%d, x%d, no_next", X_XU, T0);
     L("has_next:");
     attn_load_queries(e, true);
     L("no_next:");
     L("  ld x%d, x0, %d\n  ld x%d, x0, %d", T5, C_UNIT, T6, C_N);
     attn_block_of(e, T0, T6, T1);
-    attn_block_range(e, T0, T1, X_POS, T2, X_HI);
+    if (p->op->has_mask)
+        attn_mask_base(e);
+    attn_block_range(e, T5, T0, T1, X_POS, T2, X_HI, T3);
     L("  muli x%d, x%d, %u", X_ROWS, T1, p->group);
     L("  sd x%d, x0, %d", T1, C_TOKENS);
     attn_unit_address(e, T3, T5, T4, T6, X_KV, p->o.address,
                       attn_query_steps(p, &p->o, attn_part_bytes(p)));
-    attn_add_product(e, T3, T0, p->tokens * p->o.token_stride, T4);
+    attn_chunk_of(e, T4, T6, T0);
+    attn_add_product(e, T3, T4, p->tokens * p->o.token_stride, T1);
+    attn_add_product(e, T3, T6, p->group * p->o.head_stride, T1);
     L("  sd x%d, x0, %d", T3, C_OUT);
     first_slot(e);
     release_bound(e);

@@ -17,6 +17,8 @@ uint32_t attention_parts(uint64_t x, uint64_t limit)
 
 uint64_t attention_v_bytes(const struct attention_plan *p)
 {
+    if (p->op->values_in_keys)
+        return 0;
     return p->cache.slabs * p->cache.unit_bytes * p->part_cols / p->op->head_dim;
 }
 

@@ -9,23 +9,31 @@
 
 /* Each with its consumer. */
 enum sem {
-    S_K,          /* a key block's K is here: TTU */
-    S_V,          /* its V: TTU */
-    S_Q,          /* queries are here: TTU */
-    S_WEIGHTS,    /* P and e are in TSRAM: TTU */
-    S_SCORES,     /* S^T is complete: TVP */
-    S_SUM,        /* O is complete: TVP */
-    S_STAGE_FREE, /* the output of two query blocks ago has left: TVP */
-    S_STAGED,     /* the output is in TSRAM: channel 3 */
-    S_SLOT_FREE,  /* in all tiles of the team: channel 0 */
-    S_QUERY_FREE, /* channel 2 */
-    S_SINK,       /* the block's sinks are here: TVP */
-    S_SINK_FREE,  /* channel 3 */
-    S_RELEASED,   /* in a team: a slot of this tile is free: channel 1 */
-    S_FOLLOWERS,  /* and that of all later members of the team: channel 1 */
-    S_NARROW,     /* of a cache in blocks: a key block's V is here, to be expanded: TVP */
+    S_K,           /* a key block's K is here: TTU */
+    S_V,           /* its V: TTU */
+    S_Q,           /* queries are here: TTU */
+    S_WEIGHTS,     /* P and e are in TSRAM: TTU */
+    S_SCORES,      /* S^T is complete: TVP */
+    S_SUM,         /* O is complete: TVP */
+    S_STAGE_FREE,  /* the output of two query blocks ago has left: TVP */
+    S_STAGED,      /* the output is in TSRAM: channel 3 */
+    S_SLOT_FREE,   /* in all tiles of the team: channel 0 */
+    S_QUERY_FREE,  /* channel 2 */
+    S_SINK,        /* the block's sinks are here: TVP */
+    S_SINK_FREE,   /* channel 3 */
+    S_RELEASED,    /* in a team: a slot of this tile is free: channel 1 */
+    S_FOLLOWERS,   /* and that of all later members of the team: channel 1 */
+    S_NARROW,      /* of a cache in blocks: a key block's V is here, to be expanded: TVP */
+    S_PARTIAL,     /* a split's sums are here: TVP of the tile that merges */
+    S_SENT,        /* this tile's are ready to leave: channel 3 */
+    S_MASK,        /* a step's mask is here: TVP */
+    S_MASK_FREE,   /* channel 1 */
+    S_SLOPES,      /* the block's slopes are here: TVP */
+    S_SLOPES_FREE, /* channel 3 */
+    SEMAPHORES
 };
 
+/* Units by their number; with records by the address of theirs. */
 enum reg {
     X_LU = 1, /* loads: unit of the next segment */
     X_LN,     /* keys left to load in this one */
@@ -80,12 +88,17 @@ enum {
     ARG_BEFORE,
     ARG_MEMBER,
     ARG_EXTRA,
+    ARG_END,
+    ARG_SPLIT,
+    ARG_PLACE,
+    ARG_MERGER,
     ARGS,
     FIRST_ARG = 13
 };
 /* Control memory. BEFORE: mask of the member before, the first one's itself; MEMBER: 0 the first,
- * 1, 2 the last; EXTRA: keys, rounded up to blocks, of a last round in which the tile has no block.
- */
+ * 1, 2 the last; EXTRA: keys, rounded up to blocks, of a last round in which the tile has no block;
+ * END: of the tile's units; of a split's tile SPLIT: 0 for the one that merges, PLACE: where there
+ * the sums of this one go, MERGER: that tile's mask. */
 enum {
     C_EVEN = 8 * ARG_EVEN,
     C_DELTA = 8 * ARG_DELTA,
@@ -94,6 +107,10 @@ enum {
     C_BEFORE = 8 * ARG_BEFORE,
     C_MEMBER = 8 * ARG_MEMBER,
     C_EXTRA = 8 * ARG_EXTRA,
+    C_LAST = 8 * ARG_END,
+    C_SPLIT = 8 * ARG_SPLIT,
+    C_PLACE = 8 * ARG_PLACE,
+    C_MERGER = 8 * ARG_MERGER,
     C_KB0 = 8 * ARGS,
     C_SEGMENT = C_KB0 + 8,
     C_END = C_KB0 + 16,
@@ -103,7 +120,28 @@ enum {
     C_LAST_TOKENS = C_KB0 + 48,
     C_LOAD_N = C_KB0 + 56,
     C_UNIT = C_KB0 + 64,
-    C_N = C_KB0 + 72
+    C_N = C_KB0 + 72,
+    C_PAGE = C_KB0 + 80, /* loads: entry of the next key's page, and the key's place in it */
+    C_OFFSET = C_KB0 + 88,
+    C_WALK = C_KB0 + 96, /* the same while a block is loaded; its keys left */
+    C_WALK_OFFSET = C_KB0 + 104,
+    C_LEFT = C_KB0 + 112,
+    C_MASK_AT = C_KB0 + 120, /* where the block's rows of the mask begin */
+    C_RECORDS = C_KB0 + 128
+};
+/* A record, words of 32 bits: the unit; the keys that its blocks see together, less what other
+ * splits take; the position of the first query; queries; blocks of this tile; the place of the
+ * first key in its page, the pages from that on. */
+enum {
+    R_UNIT = 0,
+    R_LO = 4,
+    R_HI = 8,
+    R_BASE = 12,
+    R_QUERIES = 16,
+    R_ITEMS = 20,
+    R_OFFSET = 24,
+    R_PREFIX = 28,
+    R_PAGES = 32
 };
 
 struct emit {
@@ -112,9 +150,9 @@ struct emit {
 };
 #define L(...) tsr_text_line(&e->t, __VA_ARGS__)
 
-/* Of an address: what the next part, chunk, key head, sequence adds. */
+/* Of an address: what the next part, key head, sequence adds. */
 struct steps {
-    uint64_t part, chunk, head, batch;
+    uint64_t part, head, batch;
 };
 
 /* ---- attention_where.c: d the result, other registers as named, t and the like temporaries; all
@@ -125,10 +163,18 @@ void attn_li(struct emit *e, int d, int64_t x);
 void attn_add_product(struct emit *e, int d, int x, uint64_t by, int t);
 /* d = number of a tile's n-th block. */
 void attn_block_of(struct emit *e, int d, int n, int t);
-/* Of block j: its tokens, the position of the first, its keys [lo, hi). */
-void attn_block_range(struct emit *e, int j, int tokens, int pos, int lo, int hi);
-/* Keys [lo, hi) of segment n (of round n, where keys do not stay). Uses X_KV. */
-void attn_segment_range(struct emit *e, int n, int j, int tokens, int pos, int lo, int hi);
+/* q = x / by, for x by < 2^40; r (0: not wanted) the rest. */
+void attn_divide(struct emit *e, int q, int r, int x, uint64_t by);
+/* d = j's number among blocks of tokens, c (not 0) = its chunk. */
+void attn_chunk_of(struct emit *e, int d, int c, int j);
+/* d = the end of the tile's units; the blocks that it has of unit u. */
+void attn_units_end(struct emit *e, int d);
+void attn_items(struct emit *e, int d, int u);
+/* Of block j of unit u: its tokens, the position of the first, its keys [lo, hi). */
+void attn_block_range(struct emit *e, int u, int j, int tokens, int pos, int lo, int hi, int t);
+/* Keys [lo, hi) of segment n of unit u (of round n, where keys do not stay). Uses X_KV. */
+void attn_segment_range(struct emit *e, int u, int n, int j, int tokens, int pos, int lo, int hi,
+                        int t);
 /* d = base + where unit u lies. */
 void attn_unit_address(struct emit *e, int d, int u, int q, int r, int t, uint64_t base,
                        struct steps s);
@@ -151,6 +197,27 @@ void attn_loads(struct emit *e);
 /* Loads Q (and sinks) of the block X_XU, X_XN into the buffer of the item after the current one
  * (`next`), or the current one's. Uses T0..T6, X_KV, X_HI, X_POS, X_ROWS, X_KEY, X_RB. */
 void attn_load_queries(struct emit *e, bool next);
+
+/* ---- attention_weights.c */
+
+/* Queues a step's softmax: P and e from S; at a block's start and end what that takes. */
+void attn_weights(struct emit *e);
+
+/* ---- attention_mask.c */
+
+/* Keeps where the mask of the block in T0 (its unit in T5) begins. Uses T1..T4. */
+void attn_mask_base(struct emit *e);
+/* Loads this step's rows of it. */
+void attn_load_mask(struct emit *e);
+/* The softmax of a step where every key is looked at. */
+void attn_general_softmax(struct emit *e);
+
+/* ---- attention_merge.c */
+
+/* The finished sums of a split: to the tile that merges, there also merged and out. */
+void attn_merge(struct emit *e);
+/* Out: the block's rows from the stage (T0) to HBM. */
+void attn_write_out(struct emit *e);
 
 /* ---- attention_block.c */
 

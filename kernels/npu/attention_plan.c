@@ -18,17 +18,36 @@ static enum tsr_status bad(struct tsr_error *err, const char *what)
     return tsr_error_set(err, TSR_BAD_INPUT, "attention: %s", what);
 }
 
+static enum tsr_status check_sequences(const struct tsr_npu_attention *op, struct tsr_error *err)
+{
+    for (uint64_t b = 0; b < op->batch; b++) {
+        uint64_t q = op->q_lens ? op->q_lens[b] : op->q_len,
+                 kv = op->kv_lens ? op->kv_lens[b] : op->kv_len;
+        if (q == 0 || q > op->q_len || kv == 0 || kv > op->kv_len || (op->causal && q > kv))
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "attention: sequence %" PRIu64 " has %" PRIu64
+                                 " queries and %" PRIu64 " keys, allowed are 1 to q_len and to "
+                                 "kv_len, causal: no more queries than keys",
+                                 b, q, kv);
+    }
+    if (op->pages && (op->page_tokens == 0 || op->page_tokens > (uint64_t)1 << 20 ||
+                      op->page_row * op->page_tokens < op->kv_len))
+        return bad(err, "pages: page_tokens is 1 to 2^20, page_row pages hold kv_len");
+    return TSR_OK;
+}
+
 static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_error *err)
 {
     const uint64_t limit = (uint64_t)1 << 20;
+    uint64_t v_dim = op->v_dim ? op->v_dim : op->head_dim;
     uint64_t sizes[] = {op->batch, op->heads, op->kv_heads, op->head_dim, op->q_len, op->kv_len};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i] == 0 || sizes[i] > limit)
             return bad(err, "batch, heads, kv_heads, head_dim, q_len and kv_len are 1 to 2^20");
     if (op->heads % op->kv_heads)
         return bad(err, "heads is a multiple of kv_heads");
-    if (op->head_dim % 8 || op->head_dim > 1024)
-        return bad(err, "head_dim is a multiple of 8 up to 1024");
+    if (op->head_dim % 8 || op->head_dim > 1024 || v_dim % 8 || v_dim > 1024)
+        return bad(err, "head_dim and v_dim are multiples of 8 up to 1024");
     if (op->batch * op->heads > limit)
         return bad(err, "batch x heads is at most 2^20");
     if (op->causal && op->q_len > op->kv_len)
@@ -43,7 +62,7 @@ static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_erro
     if (op->has_sinks && op->sink_format != TSR_F32 && op->sink_format != TSR_BF16 &&
         op->sink_format != TSR_F16)
         return bad(err, "sink_format is f32, bf16 or f16");
-    return TSR_OK;
+    return check_sequences(op, err);
 }
 
 static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_t heads,
@@ -57,180 +76,13 @@ static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_
     return r;
 }
 
-void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo,
-                    uint64_t *hi)
-{
-    const struct tsr_npu_attention *op = p->op;
-    *lo = 0;
-    *hi = op->kv_len;
-    if (op->causal) {
-        uint64_t before = op->kv_len - op->q_len, at = before + first * p->tokens;
-        *hi = before + least((last + 1) * p->tokens, op->q_len);
-        if (p->window && at + 1 > p->window)
-            *lo = at + 1 - p->window;
-    }
-}
-
-static uint64_t keys_seen(const struct attention_plan *p, uint64_t first, uint64_t last)
-{
-    uint64_t lo, hi;
-    attention_keys(p, first, last, &lo, &hi);
-    return hi - lo;
-}
-
-/* Cycles of a block, roughly: what the vector unit takes per key and key block (attention_tvp.c),
- * and for the output. Only the choice of teams depends on it. */
-static uint64_t block_cost(const struct attention_plan *p, uint64_t j)
-{
-    uint64_t keys = keys_seen(p, j, j);
-    return 4 * keys + 100 * ((keys + p->kb - 1) / p->kb) + 500;
-}
-
-static struct attention_work member_work(const struct attention_plan *p, uint32_t team, uint32_t t)
-{
-    struct attention_work w = {.even = t, .delta = (int32_t)team - 1 - 2 * (int32_t)t, .member = t};
-    uint32_t whole = p->blocks / team, last = whole & 1 ? team - 1 - t : t;
-    w.items = whole + (whole * team + last < p->blocks);
-    return w;
-}
-
-static uint64_t member_cost(const struct attention_plan *p, uint32_t team,
-                            const struct attention_work *w)
-{
-    uint64_t cost = 0;
-    for (uint32_t n = 0; n < w->items; n++)
-        cost +=
-            block_cost(p, (uint64_t)n * team + w->even + (n & 1 ? (uint64_t)(int64_t)w->delta : 0));
-    return cost;
-}
-
-/* Keys that a team loads for a unit. */
-static uint64_t team_keys(const struct attention_plan *p, uint32_t team)
-{
-    uint64_t keys = 0;
-    if (p->retain)
-        return keys_seen(p, 0, p->blocks - 1);
-    for (uint32_t j = 0; j < p->blocks; j += team)
-        keys += keys_seen(p, j, least(j + team, p->blocks) - 1);
-    return keys;
-}
-
-/* The team size whose slowest tile ends first, memory and the loading tile's window included. A
- * larger team shares what it loads, but leaves tiles idle where the units do not divide. */
-static void choose_team(struct attention_plan *p)
-{
-    enum {
-        LATENCY = 700
-    }; /* cycles of a request in a busy memory */
-    const struct tsr_hbm_config *h = &p->chip->hbm;
-    uint32_t tiles = tsr_chip_tiles(p->chip);
-    uint64_t pins =
-        (uint64_t)h->stacks * h->channels * h->channel_bits / 4 * h->clock_num / h->clock_den;
-    uint64_t window = p->chip->tile.tdma.window_bytes / LATENCY;
-    uint64_t key_bytes = (uint64_t)(p->cache.slabs * p->cache.unit_bytes + attention_v_bytes(p)),
-             best = UINT64_MAX;
-    p->team = 1;
-    for (uint32_t team = 1; team <= least(tiles, p->blocks) && (team == 1 || tiles <= 64); team++) {
-        uint64_t cycles = 0, teams = tiles / team, turns = (p->units + teams - 1) / teams;
-        for (uint32_t t = 0; t < team; t++) {
-            struct attention_work w = member_work(p, team, t);
-            cycles = most(cycles, member_cost(p, team, &w));
-        }
-        uint64_t bytes = team_keys(p, team) * key_bytes;
-        cycles = turns * most(cycles, bytes / most(window, 1));
-        cycles = most(cycles, p->units * bytes / most(pins, 1));
-        if (cycles < best) {
-            best = cycles;
-            p->team = team;
-        }
-    }
-    p->rounds = (p->blocks + p->team - 1) / p->team;
-}
-
-/* Spreads the active teams evenly, so that few of them still use the ports of many clusters. */
-static void deal(struct attention_plan *p)
-{
-    uint32_t tiles = tsr_chip_tiles(p->chip), teams = tiles / p->team;
-    uint32_t active = (uint32_t)least(teams, p->units);
-    for (uint32_t i = 0; i < tiles; i++)
-        p->work[i].first_unit = p->units;
-    for (uint32_t a = 0; a < active; a++)
-        for (uint32_t t = 0; t < p->team; t++) {
-            uint64_t first = (uint64_t)a * teams / active * p->team;
-            struct attention_work *w = &p->work[first + t];
-            *w = member_work(p, p->team, t);
-            w->first_unit = a;
-            for (uint32_t i = 0; i < p->team && p->team > 1; i++)
-                w->mask |= (uint64_t)1 << (first + i);
-        }
-    p->unit_stride = active;
-}
-
 /* Keys stay in the ring if all that a block needs fits beside two places to load ahead. */
 static void choose_retain(struct attention_plan *p)
 {
     uint64_t need = 0;
     for (uint32_t j = 0; j < p->blocks; j++)
-        need = most(need, (keys_seen(p, j, j) + p->kb - 1) / p->kb + (p->window != 0));
+        need = most(need, (attention_keys_seen(p, j, j) + p->kb - 1) / p->kb + (p->window != 0));
     p->retain = p->blocks > 1 && need + 2 <= p->slots;
-}
-
-static void place(struct attention_plan *p)
-{
-    const uint64_t line = p->line, lanes = p->lanes;
-    uint64_t at = line;
-    p->zero = 0;
-    p->sinks = at;
-    at += p->op->has_sinks ? (p->op->heads * 4 + line - 1) / line * line : 0;
-    p->p = at;
-    p->p_bytes = (p->kb + 1 + ATTENTION_SLACK) * line;
-    at += 2 * p->p_bytes;
-    p->masked = at;
-    at += p->kb * line;
-    p->inverse = at;
-    at += 2 * line;
-    p->sink = at;
-    at += 2 * line;
-    p->queries = at;
-    p->query_bytes = p->slabs * lanes * line;
-    at += 2 * p->query_bytes;
-    /* an odd number of lines: eight rows in turn meet eight different banks */
-    p->stage_row = ((uint64_t)p->part_cols * p->element + line - 1) / line;
-    p->stage_row = (p->stage_row | 1) * line;
-    p->stage = at;
-    p->stage_bytes = lanes * p->stage_row;
-    at += 2 * p->stage_bytes;
-    p->ring = at;
-    p->k_bytes = (uint64_t)p->slabs * p->kb * line;
-    p->v_bytes = (uint64_t)p->v_slabs * p->kb * line;
-    p->slot_bytes = p->k_bytes + p->v_bytes;
-    if (p->narrow) {
-        p->narrow_at = p->slot_bytes + EXPAND_GAP * line;
-        p->slot_bytes = p->narrow_at + p->v_bytes + line; /* whole turns of the ports */
-    }
-    uint64_t size = p->chip->tile.tsram_bytes;
-    p->slots =
-        at < size ? (uint32_t)least((size - at) / p->slot_bytes, p->chip->tile.semaphore_max) : 0;
-}
-
-static void cut_columns(struct attention_plan *p)
-{
-    uint32_t side = 4 * p->chip->tile.ttu.dim, per_line = p->line / p->element;
-    uint64_t d = p->op->head_dim;
-    p->slabs = attention_parts(d, per_line);
-    p->slab_cols = (uint32_t)d / p->slabs;
-    for (p->parts = 1;; p->parts++) {
-        if (d % p->parts)
-            continue;
-        p->part_cols = (uint32_t)d / p->parts;
-        p->v_slabs = attention_parts(p->part_cols, per_line);
-        p->v_cols = p->part_cols / p->v_slabs;
-        p->v_banks = (p->v_cols + side - 1) / side;
-        p->o_banks = p->v_slabs * p->v_banks;
-        if (p->o_banks <= 4)
-            break;
-    }
-    p->o_buffers = p->o_banks <= 2 ? 2 : 1;
 }
 
 enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,
@@ -250,6 +102,9 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->op = op;
     p->chip = chip;
     p->window = op->window < op->kv_len ? op->window : 0;
+    p->general = op->has_mask || op->has_slopes || (op->prefix && p->window);
+    p->v_dim = op->v_dim ? op->v_dim : op->head_dim;
+    p->splits = 1;
     p->format = isa->formats[op->format].name;
     p->element = isa->formats[op->format].bits / 8;
     st =
@@ -266,20 +121,29 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->bank_lines = side * p->row_lines;
     uint64_t row = op->head_dim * p->element, heads = op->heads / op->kv_heads;
     p->q = dense(op->q, op->q_len, op->heads, row);
-    p->o = dense(op->o, op->q_len, op->heads, row);
+    p->o = dense(op->o, op->q_len, op->heads, p->v_dim * p->element);
     uint64_t kv_row = p->cache.slabs * p->cache.unit_bytes;
     p->k = dense(op->k, op->kv_len, op->kv_heads, kv_row);
-    p->v = dense(op->v, op->kv_len, op->kv_heads, kv_row);
-    p->chunks = attention_parts(heads, p->lanes);
+    p->v = dense(op->v, op->kv_len, op->kv_heads,
+                 p->v_dim == op->head_dim ? kv_row : p->v_dim * p->cache.format->bits / 8);
+    if (op->values_in_keys &&
+        (p->v_dim > op->head_dim || p->narrow || p->v_dim % (p->line / p->element)))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "attention: values in keys: no blocks, v_dim at most "
+                             "head_dim and a multiple of %u on %s are allowed",
+                             p->line / p->element, chip->name);
+    attention_cut_columns(p);
+    if (op->values_in_keys && p->parts != 1)
+        return bad(err, "values in keys: v_dim is too large for the accumulators");
+    p->chunks = attention_parts(heads, p->rows);
     p->group = (uint32_t)heads / p->chunks;
-    p->tokens = (uint32_t)least(p->lanes / p->group, op->q_len);
-    p->blocks = (uint32_t)((op->q_len + p->tokens - 1) / p->tokens);
-    cut_columns(p);
-    if (p->narrow && p->v_cols != p->slab_cols)
+    p->tokens = (uint32_t)least(p->rows / p->group, op->q_len);
+    p->blocks = (uint32_t)((op->q_len + p->tokens - 1) / p->tokens) * p->chunks;
+    if (p->narrow && (p->v_cols != p->slab_cols || p->v_dim != op->head_dim))
         return bad(err, "a cache in blocks needs a head_dim that is cut for V as for K");
-    p->units = (uint32_t)(op->batch * op->kv_heads * p->chunks * p->parts);
+    p->units = (uint32_t)(op->batch * op->kv_heads * p->parts);
     for (p->kb = 2 * side;; p->kb /= 2) {
-        place(p);
+        attention_place(p);
         if (p->slots >= 4 || p->kb <= 16)
             break;
     }
@@ -292,8 +156,11 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->s_banks = (p->kb + side - 1) / side;
     p->ahead = (uint32_t)least(3, p->slots - 1);
     choose_retain(p);
-    choose_team(p);
-    deal(p);
+    attention_deal(p);
+    if (p->splits > 1)
+        attention_place(p);
+    if (p->slots < 2)
+        return bad(err, "splits: their sums do not fit TSRAM");
     if (p->team > 1) /* two descriptors each in a queue of eight */
         p->ahead = (uint32_t)least(4, p->slots - 1);
     else if (!p->retain)

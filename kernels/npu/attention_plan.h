@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How attention is cut: blocks, work of the tiles, places in TSRAM and accumulators.
  *
- * Unit: one sequence, key head, chunk of its query heads, part of V's columns: units are numbered
- *   with the part fastest, then chunk, key head, sequence.
+ * Unit: one sequence, key head, part of V's columns: units are numbered with the part fastest, then
+ *   key head, sequence.
  * Query block (item): `tokens` x `group` rows <= lanes, row = token * group + head. Lanes of the
- *   vector unit are its rows.
+ *   vector unit are its rows. Block j of a unit: chunk j mod chunks of the key head's query heads,
+ *   tokens from j / chunks * tokens on.
  * Key block: kb keys, one step of the online softmax.
  * Team: `team` tiles work on one unit at a time. In round n they take blocks n team .. n team +
  *   team - 1, one each, back and forth so that causal costs balance: a tile's n-th block is
  *   n team + even + (n odd ? delta : 0). The first of them loads keys and values for all.
+ * Split: where one block of tokens is all there is, several teams share the keys of a unit; each
+ *   leaves its sums, not yet divided, in the memory of the first, which merges them.
+ * Record: what differs from unit to unit, where something does (attention_records.c).
  * Segment: what is loaded once: with `retain` the keys of a whole unit, which stay in the ring
  * while the query blocks pass over them; else the keys of one round. */
 #ifndef KERNELS_NPU_ATTENTION_PLAN_H
@@ -21,6 +25,8 @@ struct attention_work {
     uint32_t even;
     int32_t delta;
     uint32_t items;  /* blocks of each unit */
+    uint32_t split;  /* which part of the keys */
+    uint32_t merger; /* the tile that merges what this one leaves */
     uint32_t member; /* in the team */
     uint64_t mask;   /* tiles of the team */
 };
@@ -36,23 +42,33 @@ struct attention_plan {
     bool narrow;                    /* the cache is in a block format: V is expanded */
     uint32_t lanes, line, line_shift;
     uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
+    uint32_t rows;                  /* that a block may have */
     uint32_t group, chunks;    /* query heads of a block; blocks of heads in a key head's group */
     uint32_t tokens, blocks;   /* query tokens of a block; blocks of a unit */
     uint32_t parts, part_cols; /* V's columns */
+    uint64_t v_dim;
     uint32_t slabs, slab_cols; /* K and Q: parts of head_dim that fit a line */
+    uint32_t tail_cols;        /* the last part */
     uint32_t v_slabs, v_cols;  /* V: the same of part_cols */
+    uint32_t pack;             /* slabs of V above each other in a bank */
     uint32_t kb, kb_shift;
     uint32_t s_banks, v_banks, o_banks, o_buffers; /* per score buffer; slab of O; O; how many O */
     bool retain;
     uint32_t slots, ahead; /* places of key blocks; loads in advance */
     uint32_t units, unit_stride, team, rounds;
+    uint32_t splits; /* teams that share a unit's keys */
+    bool records;
+    bool general; /* every key is looked at for what hides it: attention_mask.c */
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
     uint64_t zero;  /* a line that nobody writes */
     uint64_t sinks; /* of all heads */
+    uint64_t mask, mask_bytes, slopes;
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
     uint64_t k_bytes, v_bytes, narrow_at; /* slot: K, V, and of a block format V as loaded */
+    /* Sums to be merged: a line of m, one of l, rows of f32; one for each split. */
+    uint64_t partial_row, partial_bytes, partial, merge;
 };
 
 enum {
@@ -71,10 +87,37 @@ uint32_t attention_parts(uint64_t x, uint64_t limit);
 void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t last, uint64_t *lo,
                     uint64_t *hi);
 
-/* Bytes of a part of V's columns in a row of the cache. */
+/* Sizes of teams, how many share a unit, and the work of each tile. */
+void attention_deal(struct attention_plan *p);
+
+/* Places in TSRAM. */
+void attention_place(struct attention_plan *p);
+/* How K and V are cut into columns, and the rows of a block. */
+void attention_cut_columns(struct attention_plan *p);
+
+/* The records of all tiles into the program's control memory, from C_RECORDS (attention_emit.h) on;
+ * fills in where a tile's end. Errors: TSR_BAD_INPUT they do not fit. */
+enum tsr_status attention_records(const struct attention_plan *p, struct tsr_program *out,
+                                  struct tsr_error *err);
+/* Bytes of a record, and how many tile i has: for the launch registers. */
+uint64_t attention_record_bytes(const struct attention_plan *p);
+uint64_t attention_record_count(const struct attention_plan *p, uint32_t tile);
+
+/* How many. */
+uint64_t attention_keys_seen(const struct attention_plan *p, uint64_t first, uint64_t last);
+
+/* Bytes of a part of V's columns in a row of the cache; 0 where the values are loaded as keys. */
 uint64_t attention_v_bytes(const struct attention_plan *p);
 
+/* The accumulator line of row 0 of O, column c of slab s, from O's first on. */
+uint32_t attention_sum_line(const struct attention_plan *p, uint32_t s, uint32_t c);
+
 struct tsr_text;
+/* The vector routines partial and merge. */
+void attention_merge_routines(const struct attention_plan *p, struct tsr_text *t);
+/* Parts of softmax where any key may be hidden. */
+void attention_general_begin(const struct attention_plan *p, struct tsr_text *t);
+void attention_general_rows(const struct attention_plan *p, struct tsr_text *t);
 /* The vector routine expand: V of a slot. */
 void attention_expand(const struct attention_plan *p, struct tsr_text *t);
 /* The vector routines setup, init, softmax, finish, output. */

@@ -49,7 +49,7 @@ static void setup(const struct attention_plan *p, struct tsr_text *t)
     const struct tsr_npu_attention *op = p->op;
     L(".routine setup");
     imm(t, 24, op->softcap != 0 ? 2 * op->scale / op->softcap * log2_e : op->scale * log2_e);
-    if (op->causal) {
+    if (op->causal || op->has_slopes) {
         L("  vidx v0");
         L("  vcvt_f v0, v0");
         imm(t, 1, 0.5);
@@ -65,10 +65,10 @@ static void setup(const struct attention_plan *p, struct tsr_text *t)
 }
 
 /* A new block of queries. a0: the sinks of its rows. */
-static void init(const struct attention_plan *p, struct tsr_text *t, const char *sink_format)
+static void init(struct tsr_text *t, const char *name, const char *sink_format)
 {
-    L(".routine init");
-    if (p->op->has_sinks) {
+    L(".routine %s", name);
+    if (sink_format) {
         L("  vld v0, a0, %s", sink_format);
         imm(t, 1, log2_e);
         L("  vmul v0, v0, v1");
@@ -123,7 +123,9 @@ static void masked_maximum(const struct attention_plan *p, struct tsr_text *t, i
     for (int i = 0; i < 8; i++)
         L("  vlda v%d, a%d, %u", i, s, p->row_lines);
     score(p, t, 0, 8, 8);
-    for (int i = 0; i < 8; i++) {
+    if (p->general)
+        attention_general_rows(p, t);
+    for (int i = 0; i < 8 && !p->general; i++) {
         L("  vilt v%d, v21, v23", 8 + i);
         L("  vsel v%d, v%d, v31, v%d", i, 8 + i, i);
         if (p->window) {
@@ -161,11 +163,18 @@ static void plain_maximum(const struct attention_plan *p, struct tsr_text *t)
 static void first_pass(const struct attention_plan *p, struct tsr_text *t)
 {
     L("  ali a12, %llu", (unsigned long long)p->masked);
+    if (p->general) {
+        attention_general_begin(p, t);
+        masked_maximum(p, t, 3, 8, "tail_max");
+        return;
+    }
     L("  vsplat v21, a6");
     for (int v = 16; v <= 20; v++)
         minus_infinity(t, v);
     minus_infinity(t, 31);
     L("  viadd v21, v21, v30");
+    if (p->op->prefix && !p->window)
+        L("  vsplat v0, a7\n  vimax v21, v21, v0");
     L("  vimm v23, 0\n  vimm v27, 1\n  vimm v28, 16");
     if (p->window) {
         L("  vimm v22, %llu", (unsigned long long)p->window);
@@ -185,13 +194,17 @@ static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
 {
     L("  aaddi a9, a1, %d", -(1 + ATTENTION_SLACK) * (int)p->line);
     L("  ali a13, %llu", (unsigned long long)p->masked);
+    if (p->general)
+        L("  vmov v16, v20\n  vmov v17, v20\n  vmov v18, v20\n  vmov v19, v20");
     L("  vmax3 v16, v16, v17, v18");
     L("  aaddi a11, a5, %d", -8 * (int)p->line);
     for (int v = 8; v < 14; v++)
         L("  vimm v%d, 0", v);
     L("  vmax v16, v16, v19");
     L("  vimm v14, 0\n  vimm v15, 0\n  vimm v27, 0");
-    if (p->op->softcap != 0) { /* -infinity (no unmasked row) would become -cap */
+    if (p->general) {
+        L("  vimm v31, 0");
+    } else if (p->op->softcap != 0) { /* -infinity (no unmasked row) would become -cap */
         softcap_constants(p, t, 17);
         L("  veq v0, v16, v31");
         L("  vmov v1, v16");
@@ -290,14 +303,8 @@ static void masked_weights(const struct attention_plan *p, struct tsr_text *t, i
     L("%s:", end);
 }
 
-/* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P of the
- * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window
- * a7 the block's last key. */
-static void softmax(const struct attention_plan *p, struct tsr_text *t)
+static void counted_weights(const struct attention_plan *p, struct tsr_text *t)
 {
-    L(".routine softmax");
-    first_pass(p, t);
-    new_maximum(p, t);
     if (p->op->softcap != 0)
         capped_weights(p, t);
     else
@@ -305,15 +312,35 @@ static void softmax(const struct attention_plan *p, struct tsr_text *t)
     if (p->window)
         masked_weights(p, t, 2, 1, "front_exp");
     masked_weights(p, t, 3, 5, "tail_exp");
+}
+
+/* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P of the
+ * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window
+ * a7 the block's last key, with a prefix that's last. Where any key may be hidden: a2 slopes, a3
+ * turns, a4 the prefix's end, a5 the mask, a6 as above, a7 the block's last key. */
+static void softmax(const struct attention_plan *p, struct tsr_text *t)
+{
+    L(".routine softmax");
+    first_pass(p, t);
+    new_maximum(p, t);
+    if (p->general)
+        masked_weights(p, t, 3, 1, "tail_exp");
+    else
+        counted_weights(p, t);
     L("  vadd3 v26, v26, v27, v28");
     L("  vadd v26, v26, v31");
     L("  vret\n.end");
 }
 
-/* a0: where 1 / l goes; 0 for a sum of nothing. */
-static void finish(struct tsr_text *t)
+/* a0: where 1 / l goes; 0 for a sum of nothing. Of a split: m and l themselves. */
+static void finish(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine finish");
+    if (p->splits > 1) {
+        L("  vst v29, a0, f32, %u\n  vst v26, a0, f32", p->line);
+        L("  vret\n.end");
+        return;
+    }
     L("  vimm v0, 0");
     L("  veq v1, v26, v0");
     L("  vrcp v2, v26");
@@ -327,7 +354,7 @@ static void finish(struct tsr_text *t)
  */
 static void output(const struct attention_plan *p, struct tsr_text *t)
 {
-    const uint32_t side = 4 * p->chip->tile.ttu.dim, full = p->lanes;
+    const uint32_t full = p->lanes;
     int vectors = 0;
     L(".routine output");
     L("  vloop a3, out_end");
@@ -336,7 +363,7 @@ static void output(const struct attention_plan *p, struct tsr_text *t)
     for (uint32_t s = 0; s < p->v_slabs; s++)
         for (uint32_t c = 0; c < p->v_cols; c += full, vectors++) {
             uint32_t n = p->v_cols - c < full ? p->v_cols - c : full, r = vectors % 2 ? 8 : 0;
-            uint32_t acc = (s * p->v_banks + c / side) * p->bank_lines + c % side / full;
+            uint32_t acc = attention_sum_line(p, s, c);
             uint32_t column = (s * p->v_cols + c) * p->element;
             L("  aaddi a8, a0, %u\n  aaddi a9, a1, %u", acc, column);
             if (n < full)
@@ -359,10 +386,15 @@ static void output(const struct attention_plan *p, struct tsr_text *t)
 void attention_routines(const struct attention_plan *p, struct tsr_text *t, const char *sink_format)
 {
     setup(p, t);
-    init(p, t, sink_format);
+    init(t, "init", p->op->has_sinks ? sink_format : NULL);
     softmax(p, t);
-    finish(t);
-    output(p, t);
+    finish(p, t);
+    if (p->splits > 1) {
+        init(t, "init_plain", NULL);
+        attention_merge_routines(p, t);
+    } else {
+        output(p, t);
+    }
     if (p->narrow)
         attention_expand(p, t);
 }

@@ -7,6 +7,7 @@
 #include "sim/core/machine.h"
 #include "sim/core/observe.h"
 #include "sim/core/race.h"
+#include "sim/core/zeroed.h"
 
 enum {
     FIRST_PACKETS = 4096
@@ -57,12 +58,17 @@ static void clocks_free(struct tile *t)
             free(t->dma.ch[c].d[(t->dma.ch[c].head + k) % MAX_DESCRIPTORS].in.clocks);
 }
 
-static void tile_free(struct tile *t)
+static size_t acc_bytes(const struct tsr_tile_config *c)
+{
+    return (size_t)c->ttu.acc_banks * 16 * c->ttu.dim * c->ttu.dim * 4;
+}
+
+static void tile_free(struct tile *t, const struct tsr_tile_config *config)
 {
     clocks_free(t);
     free(t->tvp.v);
-    free(t->tsram);
-    free(t->acc);
+    zeroed_free(t->tsram, config->tsram_bytes);
+    zeroed_free(t->acc, acc_bytes(config));
     free(t->control);
     for (int c = 0; c < CHANNELS; c++)
         for (int d = 0; d < MAX_DESCRIPTORS; d++)
@@ -72,7 +78,7 @@ static void tile_free(struct tile *t)
 static void run_free(struct tsr_sim *s)
 {
     for (uint32_t i = 0; i < s->n_tiles; i++)
-        tile_free(&s->tile[i]);
+        tile_free(&s->tile[i], &s->chip->tile);
     memset(s->tile, 0, s->n_tiles * sizeof *s->tile);
     calendar_free(&s->cal);
     free(s->hbm_memory);
@@ -123,8 +129,8 @@ static bool tile_init(struct tsr_sim *s, uint32_t i)
         memcpy(t->control, p->control[i], p->control_bytes[i]);
     if (!s->values)
         return true;
-    t->tsram = calloc(1, c->tsram_bytes);
-    t->acc = calloc((size_t)c->ttu.acc_banks * 16 * c->ttu.dim * c->ttu.dim, 4);
+    t->tsram = zeroed_new(c->tsram_bytes);
+    t->acc = zeroed_new(acc_bytes(c));
     t->tvp.v = calloc((size_t)c->tvp.vregs * c->tvp.lanes, 4);
     return t->tsram && t->acc && t->tvp.v;
 }
@@ -140,6 +146,13 @@ static enum tsr_status check_program(const struct tsr_sim *s, const struct tsr_p
             return tsr_error_set(
                 err, TSR_BAD_INPUT, "program: %u bytes of control memory on tile %u, %s has %u",
                 p->control_bytes[i], i, s->chip->name, s->chip->tile.control_bytes);
+    return TSR_OK;
+}
+
+static enum tsr_status race_init(struct tsr_sim *s, struct tsr_error *err)
+{
+    if (s->opt.check_races && s->values && !(s->race = race_new(s)))
+        return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
     return TSR_OK;
 }
 
@@ -163,6 +176,8 @@ static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
     bool ok = calendar_init(&s->cal);
     for (uint32_t i = 0; ok && i < s->n_tiles; i++)
         ok = tile_init(s, i);
+    if (ok && s->opt.mode == TSR_MODE_FUNCTIONAL) /* nothing is on its way */
+        return race_init(s, err);
     size_t bytes = tsr_hbm_bytes(h, capacity);
     s->hbm_memory = ok ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
     if (!s->hbm_memory)
@@ -175,9 +190,7 @@ static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
     s->hbm = tsr_hbm_init(s->hbm_memory, h, capacity);
     tsr_hbm_tables_init(&s->map, h);
     tsr_mesh_init(&s->mesh, &s->chip->mesh);
-    if (s->opt.check_races && s->values && !(s->race = race_new(s)))
-        return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
-    return TSR_OK;
+    return race_init(s, err);
 }
 
 void show_retired(const struct tsr_sim *s, const struct tile *t, enum tsr_queue q,

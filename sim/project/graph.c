@@ -18,6 +18,14 @@ struct builder {
     uint64_t tokens;      /* rows of the residual stream */
     uint64_t plain;       /* bytes of an element outside the matrices */
     uint32_t layers;      /* repeat of the operations that are added now */
+    uint8_t kinds;        /* which layers these are */
+};
+
+/* Kinds of layer as bits: those that slide, that have experts, and their opposites. */
+enum {
+    KINDS_ALL = (1 << TSR_LAYER_KINDS) - 1,
+    KINDS_SLIDING = 1 << TSR_LAYER_SLIDING | 1 << (TSR_LAYER_SLIDING | TSR_LAYER_MOE),
+    KINDS_MOE = 1 << TSR_LAYER_MOE | 1 << (TSR_LAYER_SLIDING | TSR_LAYER_MOE),
 };
 
 uint64_t tsr_format_bytes(const struct tsr_format *f, uint64_t rows, uint64_t cols)
@@ -43,6 +51,7 @@ static struct tsr_graph_op *add(struct builder *b, enum tsr_op_kind kind, const 
     op->kind = kind;
     op->name = name;
     op->repeat = b->layers;
+    op->layer_kinds = b->kinds;
     op->batch = (uint32_t)b->g->options.batch;
     op->m = b->tokens;
     return op;
@@ -152,17 +161,22 @@ static void add_attention(struct builder *b, bool sliding, uint32_t layers)
 {
     const struct tsr_model *m = b->m;
     const struct tsr_graph_options *o = &b->g->options;
+    const uint8_t kinds = sliding ? KINDS_SLIDING : KINDS_ALL & ~KINDS_SLIDING;
     if (layers == 0)
         return;
     uint64_t window = sliding && m->window < o->seq ? m->window : 0;
     uint32_t last = b->g->n_ops - 1;
-    if (b->g->ops[last].kind == TSR_OP_ATTENTION && b->g->ops[last].window == window) {
+    if (b->g->ops[last].kind == TSR_OP_ATTENTION && b->g->ops[last].window == window &&
+        o->positions == 0) {
+        b->g->ops[last].layer_kinds |= kinds;
         b->g->ops[last].repeat += layers; /* the window reaches over all keys: the same op */
         return;
     }
-    const char *name = window != 0 ? "attention_window" : "attention";
+    const char *name =
+        window != 0 || (sliding && o->positions != 0) ? "attention_window" : "attention";
     struct tsr_graph_op *op = add(b, TSR_OP_ATTENTION, name);
     op->repeat = layers;
+    op->layer_kinds = kinds;
     set_heads(b, op);
     op->q_len = o->phase == TSR_PREFILL ? o->seq : 1;
     op->kv_len = o->seq;
@@ -249,6 +263,7 @@ static void add_layers(struct builder *b)
     }
     uint64_t q = (uint64_t)m->heads * m->head_dim, kv = (uint64_t)m->kv_heads * m->head_dim;
     b->layers = m->layers;
+    b->kinds = KINDS_ALL;
     add_norm(b, "attn_norm", b->tokens, false);
     add_matmul(b, "qkv", tsr_sat_add(q, tsr_sat_mul(2, kv)), m->hidden,
                m->qkv_bias ? TSR_OPF_BIAS : 0);
@@ -262,12 +277,15 @@ static void add_layers(struct builder *b)
         add_norm(b, "attn_post_norm", b->tokens, true);
     add_norm(b, "ffn_norm", b->tokens, false);
     b->layers = m->layers - moe;
+    b->kinds = KINDS_ALL & ~KINDS_MOE;
     if (b->layers != 0)
         add_dense_ffn(b);
     b->layers = moe;
+    b->kinds = KINDS_MOE;
     if (b->layers != 0)
         add_experts(b);
     b->layers = m->layers;
+    b->kinds = KINDS_ALL;
     if (m->post_norms)
         add_norm(b, "ffn_post_norm", b->tokens, true);
 }
@@ -276,6 +294,7 @@ static void add_head(struct builder *b)
 {
     const struct tsr_model *m = b->m;
     b->layers = 1;
+    b->kinds = 0;
     b->tokens = b->g->options.batch; /* the last token of each sequence */
     add_norm(b, "final_norm", b->tokens, false);
     add_matmul(b, "lm_head", m->vocab, m->hidden,

@@ -26,6 +26,9 @@ uint64_t project_region(struct project_plan *p, uint64_t bytes)
 static uint64_t regions(struct project_plan *p, uint64_t bytes, uint32_t instances, uint64_t *sum)
 {
     uint64_t first = project_region(p, bytes);
+    if (instances > 1 && p->n_spans < sizeof p->span / sizeof *p->span)
+        p->span[p->n_spans++] =
+            (struct project_span){first, p->used - (first - TSR_HBM(0)), p->layer_kinds};
     p->used = tsr_sat_add(p->used, tsr_sat_mul(p->used - (first - TSR_HBM(0)), instances - 1));
     *sum = tsr_sat_add(*sum, tsr_sat_mul(bytes, instances));
     return first;
@@ -39,6 +42,31 @@ uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instan
 uint64_t project_cache(struct project_plan *p, uint64_t bytes, uint32_t instances)
 {
     return regions(p, bytes, instances, &p->kv_bytes);
+}
+
+static uint32_t layers_before(const struct tsr_model *m, uint8_t kinds, uint32_t layer)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < layer; i++)
+        n += kinds >> m->layer_kind[i] & 1;
+    return n;
+}
+
+union project_op project_at_layer(const struct project_plan *p, const struct project_step *s,
+                                  uint32_t layer)
+{
+    union project_op op = s->op;
+    uint64_t word;
+    for (size_t at = 0; at + sizeof word <= sizeof op; at += sizeof word) {
+        memcpy(&word, (const char *)&op + at, sizeof word);
+        for (uint32_t i = 0; i < p->n_spans && word >= TSR_HBM(0); i++)
+            if (word - p->span[i].first < p->span[i].bytes) {
+                word += p->span[i].bytes * layers_before(p->model, p->span[i].kinds, layer);
+                memcpy((char *)&op + at, &word, sizeof word);
+                break;
+            }
+    }
+    return op;
 }
 
 uint64_t project_operand_bytes(const struct project_plan *p, const struct tsr_format *own,
@@ -75,6 +103,7 @@ struct project_step *project_step(struct project_plan *p, const struct project_k
     memset(s, 0, sizeof *s); /* padding too: descriptors are compared as bytes */
     snprintf(s->name, sizeof s->name, "%s%s", op->name, suffix);
     s->kernel = kernel;
+    s->graph_op = (uint32_t)(op - p->graph.ops);
     s->repeat = op->repeat;
     s->same_as = -1;
     return s;
@@ -274,8 +303,8 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     p->weights = stored(options);
     p->heads_format =
         project_wide(options->kv) ? (enum tsr_dtype)options->kv->code : project_plain(p);
-    const struct tsr_graph_options g = {options->phase, options->batch, options->seq, p->weights,
-                                        options->kv};
+    const struct tsr_graph_options g = {options->phase, options->batch, options->seq,
+                                        p->weights,     options->kv,    options->positions};
     enum tsr_status st = check_formats(p, err);
     if (st == TSR_OK) /* at least; what the layouts add is known at the end */
         st = tsr_model_fit(model, &g, options->chip, &fit, err);
@@ -286,8 +315,10 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     p->tokens = p->graph.ops[0].m;
     assume(p);
     place_activations(p);
-    for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK; i++)
+    for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK; i++) {
+        p->layer_kinds = p->graph.ops[i].layer_kinds;
         st = project_planners[p->graph.ops[i].kind](p, &p->graph.ops[i], err);
+    }
     fit = project_plan_fit(p);
     if (st == TSR_OK)
         st = tsr_fit_check(model, options->chip, &fit, err);

@@ -57,12 +57,19 @@ struct project_kernel {
 
 struct project_step {
     char name[48];
+    uint32_t graph_op; /* that it is, or is a part of */
     const struct project_kernel *kernel;
     union project_op op;
     uint32_t repeat;
     int32_t same_as;
     uint64_t macs;
     double macs_per_cycle;
+};
+
+/* Places that each of some layers has: the first one's, and the bytes of one. */
+struct project_span {
+    uint64_t first, bytes;
+    uint8_t kinds; /* of layers, as in struct tsr_graph_op */
 };
 
 struct project_plan {
@@ -97,7 +104,10 @@ struct project_plan {
     /* Where the last step left its rows, and in which format. */
     uint64_t at;
     enum tsr_dtype at_format;
-    uint64_t embedding; /* the input table */
+    uint64_t embedding;  /* the input table */
+    uint8_t layer_kinds; /* of the operation that is being planned */
+    uint32_t n_spans;
+    struct project_span span[2 * PROJECT_MAX_STEPS];
     uint32_t n_steps;
     struct project_step step[PROJECT_MAX_STEPS];
     char assumption[24][200];
@@ -110,6 +120,11 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
                              struct project_plan *plan, struct tsr_error *err);
 
 void project_plan_free(struct project_plan *plan);
+
+/* The step's descriptor as a layer runs it: addresses are those of the layer. (An address is a word
+ * of a descriptor that lies in a span; nothing else there is as large.) */
+union project_op project_at_layer(const struct project_plan *p, const struct project_step *s,
+                                  uint32_t layer);
 
 /* What lies in HBM: weights, cache, and all else as workspace, alignment included. */
 struct tsr_fit project_plan_fit(const struct project_plan *plan);

@@ -198,8 +198,8 @@ static void append(struct project_plan *p, const struct tsr_graph_op *op, const 
     a->src_stride[0] = blocks ? row * op->m : row;
     a->src_stride[1] = blocks ? unit : 2 * op->kv_heads * row;
     a->src_stride[2] = src_step;
-    a->dst_stride[0] = row * o->seq * o->batch;
-    a->dst_stride[1] = decode ? row * o->seq : row;
+    a->dst_stride[0] = row * project_places(o) * o->batch;
+    a->dst_stride[1] = decode ? row * project_places(o) : row;
     a->dst_stride[2] = dst_step;
 }
 

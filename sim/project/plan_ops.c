@@ -241,16 +241,16 @@ static void place_cache(struct project_plan *p, const struct tsr_graph_op *op)
     const struct tsr_model *m = p->model;
     const struct project_options *o = p->options;
     uint32_t sliding = 0;
-    uint64_t row = op->kv_heads * p->kv_row * o->batch;
-    for (uint32_t i = 0; i < m->layers; i++)
+    uint64_t row = op->kv_heads * p->kv_row * o->batch, places = project_places(o);
+    for (uint32_t i = 0; i < m->layers && o->positions == 0; i++)
         sliding += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0 && m->window < o->seq;
     uint32_t full = m->layers > sliding ? m->layers - sliding : 1;
     if (p->cache.blocked) { /* v behind k: a prompt's are quantized in place */
-        p->k_cache = project_cache(p, 2 * row * o->seq, full);
-        p->v_cache = p->k_cache + row * o->seq;
+        p->k_cache = project_cache(p, 2 * row * places, full);
+        p->v_cache = p->k_cache + row * places;
     } else {
-        p->k_cache = project_cache(p, row * o->seq, full);
-        p->v_cache = project_cache(p, row * o->seq, full);
+        p->k_cache = project_cache(p, row * places, full);
+        p->v_cache = project_cache(p, row * places, full);
     }
     if (sliding != 0) {
         p->k_window = project_cache(p, row * m->window, sliding);
@@ -286,8 +286,8 @@ static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_
         return TSR_OK;
     r->keys = op->kv_heads;
     r->k_cache = p->k_cache + (decode ? row * (o->seq - 1) : 0);
-    r->k_token_stride = decode ? row * o->seq : row;
-    r->k_head_stride = row * o->seq * o->batch;
+    r->k_token_stride = decode ? row * project_places(o) : row;
+    r->k_head_stride = row * project_places(o) * o->batch;
     return TSR_OK;
 }
 
@@ -313,8 +313,8 @@ static enum tsr_status plan_kv_append(struct project_plan *p, const struct tsr_g
     a->n[2] = 1;
     a->src_stride[0] = row;
     a->src_stride[1] = project_qkv_bytes(op);
-    a->dst_stride[0] = row * o->seq * o->batch;
-    a->dst_stride[1] = decode ? row * o->seq : row;
+    a->dst_stride[0] = row * project_places(o) * o->batch;
+    a->dst_stride[1] = decode ? row * project_places(o) : row;
     project_assume(p, "rope writes k to the cache, kv_append v");
     return TSR_OK;
 }
@@ -324,9 +324,11 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
 {
     const struct project_options *o = p->options;
     uint64_t row = (uint64_t)op->head_dim * 2, kv_row = p->kv_row;
-    /* one query sees just what a sliding layer's cache holds */
-    bool ring = op->window != 0 && op->q_len == 1;
+    /* one query sees just what a sliding layer's cache holds, or the last keys of a long one */
+    bool ring = op->window != 0 && op->q_len == 1, grows = o->positions != 0;
     uint64_t positions = ring ? op->window : op->kv_len;
+    uint64_t places = grows ? o->positions : positions;
+    uint64_t before = ring && grows ? kv_row * (op->kv_len - op->window) : 0;
     struct project_step *s = project_step(p, &project_attention, op, "");
     struct tsr_npu_attention *a = &s->op.attention;
     (void)err;
@@ -344,10 +346,10 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
     a->kv_format = (enum tsr_dtype)o->kv->code;
     a->q = (struct tsr_npu_rows){p->wide, project_qkv_bytes(op) * op->q_len, project_qkv_bytes(op),
                                  row};
-    a->k = (struct tsr_npu_rows){ring ? p->k_window : p->k_cache, kv_row * positions, kv_row,
-                                 kv_row * positions * op->batch};
+    a->k = (struct tsr_npu_rows){ring && !grows ? p->k_window : p->k_cache + before,
+                                 kv_row * places, kv_row, kv_row * places * op->batch};
     a->v = a->k;
-    a->v.address = ring ? p->v_window : p->v_cache;
+    a->v.address = ring && !grows ? p->v_window : p->v_cache + before;
     a->o = (struct tsr_npu_rows){p->normed, row * op->heads * op->q_len, row * op->heads, row};
     a->has_sinks = op->flags & TSR_OPF_SINKS;
     if (a->has_sinks) {

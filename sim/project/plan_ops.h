@@ -30,6 +30,12 @@ uint64_t project_cache(struct project_plan *p, uint64_t bytes, uint32_t instance
 uint64_t project_operand_bytes(const struct project_plan *p, const struct tsr_format *own,
                                const struct tsr_format *partner, uint64_t rows, uint64_t k);
 
+/* Positions of a sequence that the cache has room for. */
+static inline uint64_t project_places(const struct project_options *o)
+{
+    return o->positions != 0 ? o->positions : o->seq;
+}
+
 /* A float of 16 bits. */
 static inline bool project_wide(const struct tsr_format *f)
 {

@@ -26,8 +26,10 @@ struct project_options {
     enum tsr_phase phase;
     uint64_t batch, seq;                                 /* as struct tsr_graph_options */
     const struct tsr_format *weights, *activations, *kv; /* none null */
-    uint64_t seed;                                       /* of the routing of tokens to experts */
-    uint32_t threads;      /* host threads at most; the result does not depend on it */
+    uint64_t
+        positions;    /* as there; 0 but for runs with values: decode of one sequence that grows */
+    uint64_t seed;    /* of the routing of tokens to experts */
+    uint32_t threads; /* host threads at most; the result does not depend on it */
     double price_per_hour; /* of the chip; 0: no cost is stated */
 };
 

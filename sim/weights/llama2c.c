@@ -16,6 +16,9 @@ enum {
     SIZES = 7
 };
 
+/* There is no magic: what is nothing else is taken for such a file. */
+#define HINT " (read as llama2.c's .bin, since it is neither GGUF nor safetensors)"
+
 static const char *const size_names[SIZES] = {
     "dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len",
 };
@@ -93,9 +96,7 @@ static enum tsr_status read_sizes(const struct tsr_file_map *f, struct tsr_model
             v[i] = v[i] < 0 && v[i] > INT32_MIN ? -v[i] : v[i];
         }
         if (v[i] < 1)
-            return tsr_error_set(err, TSR_BAD_INPUT,
-                                 "%s: %s: is %d, 1 or more is allowed (read as llama2.c's .bin, "
-                                 "since it is neither GGUF nor safetensors)",
+            return tsr_error_set(err, TSR_BAD_INPUT, "%s: %s: is %d, 1 or more is allowed" HINT,
                                  f->path, size_names[i], v[i]);
         *to[i] = (uint32_t)v[i];
     }
@@ -106,17 +107,17 @@ static enum tsr_status check_sizes(const struct tsr_file_map *f, const struct ts
                                    struct tsr_error *err)
 {
     if (m->layers > TSR_MAX_LAYERS)
-        return tsr_error_set(err, TSR_BAD_INPUT, "%s: n_layers: is %u, 1 to %d are allowed",
+        return tsr_error_set(err, TSR_BAD_INPUT, "%s: n_layers: is %u, 1 to %d are allowed" HINT,
                              f->path, m->layers, TSR_MAX_LAYERS);
     if (m->hidden % m->heads != 0 || m->hidden / m->heads % 2 != 0)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "%s: n_heads: is %u, dim = %u does not divide into heads of an even "
-                             "length",
+                             "length" HINT,
                              f->path, m->heads, m->hidden);
     if (m->heads % m->kv_heads != 0)
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "%s: n_kv_heads: is %u, a divisor of n_heads = %u is allowed", f->path,
-                             m->kv_heads, m->heads);
+                             "%s: n_kv_heads: is %u, a divisor of n_heads = %u is allowed" HINT,
+                             f->path, m->kv_heads, m->heads);
     return TSR_OK;
 }
 
@@ -137,7 +138,7 @@ static enum tsr_status check_file_size(const struct tsr_file_map *f, const struc
     if (sum != f->size)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "%s: header: dim %u, hidden_dim %u, %u layers, %u of %u heads, "
-                             "vocabulary %u, seq_len %u take %llu bytes, the file has %llu",
+                             "vocabulary %u, seq_len %u take %llu bytes, the file has %llu" HINT,
                              f->path, m->hidden, m->ffn, m->layers, m->kv_heads, m->heads, m->vocab,
                              m->context, (unsigned long long)sum, (unsigned long long)f->size);
     return TSR_OK;

@@ -60,6 +60,39 @@ printf '%s\n<two words><><--json>' "$PWD/elsewhere" >want
 cmp -s out want || complain "tessera: stdout is $(cat out)"
 [ ! -s err ] || complain "tessera: stderr is $(cat err)"
 
+# Benchmarks: on Arm clang's, JSON as one document, a failure of one remembered.
+mkdir -p root/build/default/bench root/build/aarch64/bench tools
+for build in default aarch64; do
+    for bench in one two; do
+        cat >root/build/$build/bench/bench_$bench <<END
+#!/bin/sh
+[ "\$1" != --fail ] || exit 1
+printf '{\n  "context": {\n    "of": "$build"\n  },\n  "benchmarks": [\n'
+printf '    {\n      "name": "$bench/%s"\n    }' a
+printf ',\n    {\n      "name": "$bench/%s"\n    }\n  ]\n}\n' b
+END
+        chmod +x root/build/$build/bench/bench_$bench
+    done
+done
+printf '#!/bin/sh\nexit 0\n' >tools/cmake
+cat >tools/uname <<'END'
+#!/bin/sh
+echo "$MACHINE"
+END
+chmod +x tools/cmake tools/uname
+: >root/build/.packages-base-bench-
+: >root/build/.packages-base-bench-arm-
+for machine in x86_64:default aarch64:aarch64; do
+    PATH=$PWD/tools:$PATH MACHINE=${machine%:*} call bench --benchmark_format=json
+    expect_code 'bench' 0
+    tr -d ' \n' <out >joined
+    printf '{"context":{"of":"%s"},"benchmarks":[{"name":"one/a"},{"name":"one/b"},%s' \
+        "${machine#*:}" '{"name":"two/a"},{"name":"two/b"}]}' >want
+    cmp -s joined want || complain "bench: the JSON is $(cat out)"
+done
+PATH=$PWD/tools:$PATH MACHINE=x86_64 call bench --fail
+expect_code 'bench that fails' 1
+
 # No package installed and no network: each is named with its reason, nothing runs.
 cat >bin/dpkg-query <<'END'
 #!/bin/sh

@@ -27,6 +27,26 @@ clang-19 --target=aarch64-linux-gnu -march=armv8.2-a+sve -c -o nested.o nested.s
 "$TESSERA_LOOPS" --json nested.o >nested.json
 grep '"kernel": "nested", "target": "neoverse-n2"' nested.json |
     grep -q '"mac_per_cycle": 1.00, "percent_of_peak": 12.5'
+# One function of several, on one core, under another name.
+cat >two.s <<'END'
+one:
+    fmla z0.s, z1.s, z2.s[0]
+    b.ne one
+    ret
+two:
+    mov x3, x0
+.Lagain:
+    fmla z0.s, z1.s, z2.s[0]
+    fmla z3.s, z1.s, z2.s[0]
+    b.ne .Lagain
+    ret
+END
+clang-19 --target=aarch64-linux-gnu -march=armv8.2-a+sve -c -o two.o two.s
+"$TESSERA_LOOPS" --json named@neoverse-n2=two.o:two >two.json
+[ "$(grep -c kernel two.json)" -eq 1 ]
+grep '"kernel": "named", "target": "neoverse-n2"' two.json | grep -q '"mac_per_cycle": 2.00,'
+"$TESSERA_LOOPS" --json --core=a64fx named@neoverse-n2=two.o:two >two.json
+[ "$(tr -d ' \n' <two.json)" = '[]' ]
 
 printf 'nothing:\n ret\n' >nothing.s
 clang-19 --target=aarch64-linux-gnu -c -o nothing.o nothing.s

@@ -284,7 +284,7 @@ static void test_attention_bad_shapes_are_refused(void **state)
           .q_len = 1,
           .kv_len = 1,
           .scale = 1}},
-        {"multiple of 8",
+        {"multiples of 8",
          {.batch = 1,
           .heads = 1,
           .kv_heads = 1,

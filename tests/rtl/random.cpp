@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs from the rows of the instruction set. Registers x1..x20 hold data, x21 addresses,
-// x22..x25 the counts of loops by depth, x26 that of descriptors. Semaphores 1..4 are the TCP's,
-// 8..10 the TTU's; what a piece of a program posts it consumes, so that pieces stand anywhere, in
-// loops too.
+// x22..x26 the counts of loops by depth, x27..x29 what uses up semaphores of the ACC.
+// Semaphores 1..3 and 8..10 balance within a piece, so that pieces stand anywhere, in loops too;
+// those from 12 on are the plan's.
 #include "tests/rtl/random.h"
 
+#include "tests/rtl/random_plan.h"
 #include "tests/rtl/random_tvp.h"
 
+#include <algorithm>
 #include <cinttypes>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
-#include <vector>
 
 uint64_t random_next(uint64_t *state)
 {
@@ -24,69 +23,56 @@ uint64_t random_next(uint64_t *state)
 namespace
 {
 
-enum {
-    ROUTINES = 4
-};
-
-class writer
+class writer : public plan
 {
   public:
-    writer(const tsr_isa *isa, const tsr_chip *chip, const random_units &units, uint64_t seed)
-        : isa_(isa), chip_(chip), units_(units), state_(seed)
+    writer(const tsr_isa *i, const tsr_chip *c, uint64_t seed) : plan(i, c, seed)
     {
-        for (int i = 0; i < isa->n_ops; i++)
-            if (isa->ops[i].stream == TSR_STREAM_TCP) {
-                if (!strcmp(isa->ops[i].exec, "alu"))
-                    alu_.push_back(&isa->ops[i]);
-                if (!strcmp(isa->ops[i].exec, "branch"))
-                    branch_.push_back(&isa->ops[i]);
+        for (int k = 0; k < isa->n_ops; k++)
+            if (isa->ops[k].stream == TSR_STREAM_TCP) {
+                if (!strcmp(isa->ops[k].exec, "alu"))
+                    alu_.push_back(&isa->ops[k]);
+                if (!strcmp(isa->ops[k].exec, "branch"))
+                    branch_.push_back(&isa->ops[k]);
             }
     }
-    std::string program(unsigned length);
+    std::string program(uint64_t length, bool faulty);
 
   private:
-    uint64_t below(uint64_t n) { return random_next(&state_) % n; }
+    using piece = void (writer::*)();
     int64_t value(const tsr_operand &o);
-    void line(const char *format, ...) __attribute__((format(printf, 2, 3)));
+    unsigned reg() { return static_cast<unsigned>(below(21)); }
     void arithmetic();
     void memory();
-    void branch(unsigned depth);
-    void loop(unsigned depth);
+    void branch();
+    void loop(uint64_t turns, uint64_t room);
     void semaphores();
     void sync();
     void call();
-    void dma();
-    void transfer(unsigned slot);
-    void indexed(unsigned slot);
-    void number(unsigned reg, uint64_t value);
-    void block(unsigned depth, unsigned words);
+    void mma() { random_mma(this); }
+    void drain() { random_acc(this, false); }
+    void fill() { random_acc(this, true); }
+    void copy() { random_copy(this); }
+    void indexed() { random_indexed(this); }
+    void transpose() { random_transpose(this); }
+    void to_control() { random_to_control(this); }
+    void rpost() { random_rpost(this); }
+    void join() { join_some(); }
+    void block(uint64_t room);
+    void weigh();
 
-    const tsr_isa *isa_;
-    const tsr_chip *chip_;
-    random_units units_;
-    uint64_t state_;
     std::vector<const tsr_op *> alu_, branch_;
-    std::string text_;
-    unsigned words_ = 0, labels_ = 0;
+    std::vector<routine> routines_;
+    std::vector<piece> mix_;
+    unsigned depth_ = 0, nesting_ = 0;
 };
-
-void writer::line(const char *format, ...)
-{
-    char text[512];
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(text, sizeof text, format, ap);
-    va_end(ap);
-    text_ += text;
-    words_++;
-}
 
 // The ends of the range, small numbers, and all magnitudes alike.
 int64_t writer::value(const tsr_operand &o)
 {
     if (o.kind == TSR_KIND_XREG)
-        return static_cast<int64_t>(below(21));
-    uint64_t r = random_next(&state_) >> below(64);
+        return static_cast<int64_t>(reg());
+    uint64_t r = random_next(&state) >> below(64);
     switch (below(8)) {
     case 0:
         return o.min;
@@ -98,11 +84,11 @@ int64_t writer::value(const tsr_operand &o)
     default:
         break;
     }
-    uint64_t span = static_cast<uint64_t>(o.max) - static_cast<uint64_t>(o.min) + 1;
+    uint64_t range = static_cast<uint64_t>(o.max) - static_cast<uint64_t>(o.min) + 1;
     int64_t v = static_cast<int64_t>(below(2) ? r : 0 - r);
     return v >= o.min && v <= o.max
                ? v
-               : static_cast<int64_t>(static_cast<uint64_t>(o.min) + (span ? r % span : r));
+               : static_cast<int64_t>(static_cast<uint64_t>(o.min) + (range ? r % range : r));
 }
 
 void writer::arithmetic()
@@ -111,52 +97,57 @@ void writer::arithmetic()
     in.op = alu_[below(alu_.size())];
     for (int i = 0; i < in.op->n_operands; i++)
         in.v[i] = value(in.op->operand[i]);
-    char text[256];
-    tsr_disassemble_insn(isa_, &in, text, sizeof text);
-    line("    %s\n", text);
+    char buffer[256];
+    tsr_disassemble_insn(isa, &in, buffer, sizeof buffer);
+    line("%s", buffer);
 }
 
-// Masked to the lower half of control memory; the immediate reaches the rest. Now and then outside.
+// The upper half of control memory: a masked register reaches a quarter, the immediate the rest.
 void writer::memory()
 {
-    bool wide = below(2), stray = below(200) == 0;
-    unsigned size = wide ? 8 : 4, half = chip_->tile.control_bytes / 2;
-    line("    andi x21, x%u, 0x%x\n", static_cast<unsigned>(below(21)), (half - 1) & ~(size - 1));
-    int64_t imm = static_cast<int64_t>(below(half / size) * size) + (stray ? 2 : 0);
+    bool wide = below(2);
+    unsigned size = wide ? 8 : 4, quarter = chip->tile.control_bytes / 4;
+    line("andi x21, x%u, 0x%x", reg(), (quarter - 1) & ~(size - 1));
+    uint64_t imm = 2 * quarter + below((quarter + size) / size) * size;
     const char *name = below(2) ? wide ? "ld" : "lw" : wide ? "sd" : "sw";
-    line("    %s x%u, x21, %" PRId64 "\n", name, static_cast<unsigned>(1 + below(20)), imm);
+    line("%s x%u, x21, %" PRIu64, name, static_cast<unsigned>(1 + below(20)), imm);
 }
 
-void writer::branch(unsigned depth)
+void writer::branch()
 {
-    unsigned label = labels_++;
-    if (below(4) == 0)
-        line("    jmp L%u\n", label);
+    std::string end = label();
+    if (one_in(4))
+        line("jmp %s", end.c_str());
     else
-        line("    %s x%u, x%u, L%u\n", branch_[below(branch_.size())]->mnemonic,
-             static_cast<unsigned>(below(21)), static_cast<unsigned>(below(21)), label);
-    block(depth, static_cast<unsigned>(below(6)));
-    text_ += "L" + std::to_string(label) + ":\n";
+        line("%s x%u, x%u, %s", branch_[below(branch_.size())]->mnemonic, reg(), reg(),
+             end.c_str());
+    enter();
+    block(below(12));
+    leave();
+    here(end);
 }
 
-void writer::loop(unsigned depth)
+void writer::loop(uint64_t turns, uint64_t room)
 {
-    unsigned label = labels_++, turns = static_cast<unsigned>(below(4));
-    line("    li x%u, %d\n", 22 + depth, static_cast<int>(turns) - (below(8) == 0 ? 2 : 0));
-    line("    loop x%u, L%u\n", 22 + depth, label);
-    if (below(40) != 0) // a body of no word is a fault
-        line("    nop\n");
-    block(depth + 1, static_cast<unsigned>(below(12)));
-    text_ += "L" + std::to_string(label) + ":\n";
+    std::string end = label();
+    line("li x%u, %d", 22 + depth_, static_cast<int>(turns) - (turns == 0 && one_in(2) ? 2 : 0));
+    line("loop x%u, %s", 22 + depth_, end.c_str());
+    enter();
+    depth_++;
+    line("nop"); // a body of no word is a fault
+    block(room);
+    leave();
+    depth_--;
+    here(end);
 }
 
 void writer::semaphores()
 {
     unsigned a = 1 + static_cast<unsigned>(below(3)), b = 1 + static_cast<unsigned>(below(3));
-    line("    wait post(s%u, s%u)\n", a, b);
-    if (below(2))
+    line("wait post(s%u, s%u)", a, b);
+    if (one_in(2))
         arithmetic();
-    line("    wait wait(s%u, s%u)\n", a, b);
+    line("wait wait(s%u, s%u)", a, b);
 }
 
 void writer::sync()
@@ -164,193 +155,136 @@ void writer::sync()
     unsigned n = 1 + static_cast<unsigned>(below(6)), mine = 8 + static_cast<unsigned>(below(3));
     unsigned back = 1 + static_cast<unsigned>(below(3));
     for (unsigned i = 0; i < n; i++)
-        line("    tsync wait(s%u) post(s%u)\n", mine, back);
+        line("tsync wait(s%u) post(s%u)", mine, back);
     for (unsigned i = 0; i < n; i++) {
-        if (below(3) == 0)
+        if (one_in(3))
             arithmetic();
-        line("    wait post(s%u)\n", mine);
+        line("wait post(s%u)", mine);
     }
-    line("    wait wait(s%u*%u)\n", back, n);
+    line("wait wait(s%u*%u)", back, n);
 }
 
-// A routine, or two in the queue, whose end the TCP may wait for.
 void writer::call()
 {
-    unsigned n = 1 + static_cast<unsigned>(below(2));
-    for (unsigned i = 0; i < n; i++)
-        line("    vcall r%u, x%u, x%u, x%u%s\n", static_cast<unsigned>(below(ROUTINES)),
-             static_cast<unsigned>(below(21)), static_cast<unsigned>(below(21)),
-             static_cast<unsigned>(below(21)), " post(s1)");
-    if (below(2))
-        arithmetic();
-    line("    wait wait(s1*%u)\n", n);
+    if (routines_.empty())
+        return;
+    const routine &r = routines_[below(routines_.size())];
+    uint64_t base = below((window - r.bytes) / 4 + 1) * 4;
+    job j = {};
+    j.queue = TSR_Q_TVP;
+    j.reads = j.writes = {{place::tsram, base, r.bytes}};
+    if (r.banks)
+        j.reads.push_back({place::banks, r.first, r.banks});
+    unsigned x = 1 + static_cast<unsigned>(below(20));
+    std::string sems;
+    set(x, base);
+    if (begin(j, &sems))
+        line("vcall %s, x%u, x%u, x%u, x%u%s", r.name.c_str(), x, reg(), reg(), reg(),
+             sems.c_str());
 }
 
-/* A value into a register that the descriptor at hand uses. */
-void writer::number(unsigned reg, uint64_t value)
+// How often each piece comes differs from program to program.
+void writer::weigh()
 {
-    line("    li x%u, %" PRId64 "\n", reg, static_cast<int64_t>(value));
+    struct {
+        piece p;
+        unsigned most;
+    } pieces[] = {{&writer::arithmetic, 16}, {&writer::memory, 4},  {&writer::branch, 4},
+                  {&writer::semaphores, 2},  {&writer::sync, 2},    {&writer::call, 8},
+                  {&writer::mma, 8},         {&writer::drain, 6},   {&writer::fill, 4},
+                  {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 0},
+                  {&writer::to_control, 0},  {&writer::rpost, 1},   {&writer::join, 4}};
+    while (mix_.empty())
+        for (const auto &x : pieces)
+            for (uint64_t n = below(2) ? below(x.most + 1) : x.most / 2; n > 0; n--)
+                mix_.push_back(x.p);
 }
 
-/* The TSRAM in sixteen slots: the upper eight are written, each by one descriptor of a batch, the
- * lower eight only read; likewise the first and second half of 64 KiB of HBM and CSRAM. Rows do not
- * overlap where they are written, nor in the TSRAM where they are read. */
-void writer::transfer(unsigned slot)
+// `room`: instructions that it takes when it runs, more or less.
+void writer::block(uint64_t room)
 {
-    static const char *const space[3] = {"tsram:", "csram:0:", "hbm:"};
-    uint64_t room = 4096;
-    unsigned from = static_cast<unsigned>(below(3)), to = static_cast<unsigned>(below(3));
-    unsigned dims = static_cast<unsigned>(below(4));
-    uint64_t len = below(12) == 0 ? 0 : 1 + below(1u << below(10)), n[3];
-    uint64_t ss[3], ds[3], sreach = len, dreach = len;
-    for (unsigned d = 0; d < 3; d++) {
-        n[d] = d < dims ? 1 + below(5) : 1;
-        bool tight = below(3) == 0;
-        ds[d] = dreach + (tight ? 0 : below(40));
-        ss[d] = sreach + (tight || below(3) == 0 ? 0 : below(40));
-        if (from != 0 && below(6) == 0) /* far rows may be read twice */
-            ss[d] = below(sreach + 1);
-        dreach += (n[d] - 1) * ds[d];
-        sreach += (n[d] - 1) * ss[d];
-    }
-    if (dreach >= room || sreach >= room)
-        return; /* too large for its slot: fewer copies in this batch */
-    line("    li x1, %s0x%" PRIx64 "\n", space[from], below(8) * room + below(room - sreach + 1));
-    line("    li x2, %s0x%" PRIx64 "\n", space[to], (8 + slot) * room + below(room - dreach + 1));
-    number(3, len);
-    for (unsigned d = 0; d < 3; d++) {
-        number(4 + 3 * d, n[d]);
-        number(5 + 3 * d, ss[d]);
-        number(6 + 3 * d, ds[d]);
-    }
-    line("    copy ch=%u, src=x1, dst=x2, len=x3, n1=x%d, ss1=x5, ds1=x6, n2=x%d, ss2=x8, ds2=x9, "
-         "n3=x%d, ss3=x11, ds3=x12, p0=s4\n",
-         static_cast<unsigned>(below(4)), dims > 0 ? 4 : 0, dims > 1 ? 7 : 0, dims > 2 ? 10 : 0);
-    line("    addi x26, x26, 1\n");
-}
-
-void writer::indexed(unsigned slot)
-{
-    uint64_t room = 4096, len = 1 + below(100), n = 1 + below(6);
-    uint64_t list = (32 * slot + below(32 - n)) * 4; /* its own: a list stays until the post */
-    bool gather = below(2), stray = below(60) == 0;
-    uint64_t stride = len + below(60), near = len + below(40);
-    for (uint64_t i = 0; i < n; i++) {
-        number(1, gather ? below(9) : (i * 5 + 3) % 9); /* scattered rows are distinct */
-        line("    sw x1, x0, %" PRIu64 "\n", list + 4 * i);
-    }
-    if (stray) { /* an index that leads outside */
-        number(1, 0x7ffffff0u);
-        line("    sw x1, x0, %" PRIu64 "\n", list + 4 * (n - 1));
-    }
-    const char *space = below(2) ? "hbm:" : "csram:0:";
-    line("    li x1, %s0x%" PRIx64 "\n", space, (gather ? 0 : 8 + slot) * room);
-    number(2, (gather ? 8 + slot : 0) * room + below(room / 4));
-    number(3, len);
-    number(4, list);
-    number(5, n);
-    number(6, stride);
-    number(7, near);
-    if (gather)
-        line("    gather ch=%u, dst=x2, src=x1, len=x3, idx=x4, n=x5, ss=x6, ds=x7, p0=s4\n",
-             static_cast<unsigned>(below(4)));
-    else
-        line("    scatter ch=%u, dst=x1, src=x2, len=x3, idx=x4, n=x5, ss=x7, ds=x6, p0=s4\n",
-             static_cast<unsigned>(below(4)));
-    line("    addi x26, x26, 1\n");
-}
-
-/* A batch of descriptors, then a wait for each. */
-void writer::dma()
-{
-    unsigned n = 1 + static_cast<unsigned>(below(8)), label = labels_++;
-    line("    li x26, 0\n");
-    for (unsigned slot = 0; slot < n; slot++) {
-        switch (below(8)) {
-        case 0:
-            indexed(slot);
-            break;
-        case 1:
-            number(1, 1);
-            line("    rpost ch=%u, mask=x1, sem=4\n", static_cast<unsigned>(below(4)));
-            line("    addi x26, x26, 1\n");
-            break;
-        case 2:
-            arithmetic();
-            break;
-        default:
-            transfer(slot);
+    nesting_++;
+    for (uint64_t left = room; left > 0;) {
+        unsigned before = words;
+        uint64_t turns = 1;
+        if (depth_ < 4 && nesting_ < 8 && one_in(24)) {
+            turns = below(5);
+            loop(turns, std::min(left, below(24)));
+        } else {
+            (this->*mix_[below(mix_.size())])();
         }
+        uint64_t took = (words - before) * std::max<uint64_t>(turns, 1);
+        left -= std::min(left, std::max<uint64_t>(took, 1));
     }
-    line("    loop x26, L%u\n", label);
-    line("    wait wait(s4)\n    nop\n");
-    text_ += "L" + std::to_string(label) + ":\n";
+    nesting_--;
 }
 
-void writer::block(unsigned depth, unsigned words)
+std::string writer::program(uint64_t length, bool faulty)
 {
-    for (unsigned end = words_ + words; words_ < end;) {
-        switch (below(16)) {
-        case 0:
-        case 1:
-            memory();
-            break;
-        case 2:
-            branch(depth);
-            break;
-        case 3:
-            if (depth < 4)
-                loop(depth);
-            break;
-        case 4:
-            semaphores();
-            break;
-        case 5:
-            if (units_.ttu_sync)
-                sync();
-            break;
-        case 6:
-            if (units_.tvp)
-                call();
-            break;
-        case 7:
-            if (units_.dma)
-                dma();
-            break;
-        default:
-            arithmetic();
-        }
-    }
-}
-
-std::string writer::program(unsigned length)
-{
-    text_ = ".sem 1 tcp\n.sem 2 tcp\n.sem 3 tcp\n.sem 4 tcp\n.sem 8 ttu\n.sem 9 ttu\n.sem 10 ttu\n";
+    for (int s : {1, 2, 3, 11})
+        text += ".sem " + std::to_string(s) + " tcp\n";
+    for (int s : {8, 9, 10})
+        text += ".sem " + std::to_string(s) + " ttu\n";
+    for (const std::string &s : declarations())
+        text += s + "\n";
     for (unsigned r = 1; r <= 20; r++)
-        text_ += ".arg all x" + std::to_string(r) + " " +
-                 std::to_string(static_cast<int64_t>(random_next(&state_) >> (1 + below(63)))) +
-                 "\n";
-    if (units_.tvp)
-        text_ += random_routines(isa_, chip_, ROUTINES, &state_);
-    block(0, length);
-    text_ += "    halt\n";
-    return text_;
+        text += ".arg all x" + std::to_string(r) + " " +
+                std::to_string(static_cast<int64_t>(random_next(&state) >> (1 + below(63)))) + "\n";
+    text += ".routine nothing\nvret\n.end\n";
+    for (uint64_t n = std::min<uint64_t>(4, length / 40), i = 0; i < n; i++)
+        routines_.push_back(
+            random_routine(this, static_cast<unsigned>(i),
+                           static_cast<unsigned>(4 + below(std::min<uint64_t>(40, length / 4)))));
+    weigh();
+    if (acc_tokens) {
+        uint64_t line_bytes = chip->tile.line_bytes;
+        set(27, static_cast<uint64_t>(banks) << 8);
+        set(28, chip->tile.tsram_bytes - line_bytes);
+        set(29, 1);
+    }
+    // Longer ones than the program memory holds take turns.
+    uint64_t most = chip->tile.program_words / 2, rest = length > words ? length - words : 1;
+    uint64_t first = faulty ? below(rest + 1) : rest;
+    for (uint64_t part : {first, rest - first}) {
+        if (part > most) {
+            uint64_t turns = (part + most - 1) / most;
+            loop(turns, part / turns);
+        } else {
+            block(part);
+        }
+        if (faulty && part == first)
+            random_fault(this);
+        if (part == rest)
+            break;
+    }
+    leave();
+    line("halt");
+    if (faulty)
+        text += "past:\n.routine lost\nvidx v0\nvsplat v1, a0\n.end\n";
+    return text;
 }
 
 } // namespace
 
-std::string random_program(const struct tsr_isa *isa, const struct tsr_chip *chip,
-                           const random_units &units, uint64_t seed, unsigned length)
+uint64_t random_length(uint64_t seed)
 {
-    return writer(isa, chip, units, seed).program(length);
+    uint64_t state = seed ^ 0x1E46;
+    uint64_t length = UINT64_C(10) << 32; // times 1000^(1/1000) up to a thousand times
+    for (uint64_t n = random_next(&state) % 1001; n > 0; n--)
+        length += length / 1000000 * 6932;
+    return length >> 32;
 }
 
-void random_damage(struct tsr_program *p, uint64_t seed)
+random_kind random_kind_of(uint64_t seed)
 {
-    uint64_t state = seed ^ 0xDA3A6E;
-    for (uint64_t n = 1 + random_next(&state) % 2; n > 0; n--) {
-        tsr_word *w = &p->tcp[random_next(&state) % p->n_tcp];
-        uint64_t r = random_next(&state);
-        w->w[r & 1] ^= uint64_t{1} << (r >> 8 & 63);
-    }
+    uint64_t state = seed ^ 0x414D;
+    uint64_t r = random_next(&state) % 10;
+    return r < 2 ? random_kind::faulty : r < 4 ? random_kind::damaged : random_kind::legal;
+}
+
+std::string random_program(const tsr_isa *isa, const tsr_chip *chip, uint64_t seed, uint64_t length,
+                           random_kind kind)
+{
+    std::string text = writer(isa, chip, seed).program(length, kind == random_kind::faulty);
+    return kind == random_kind::damaged ? random_damaged(isa, text, seed) : text;
 }

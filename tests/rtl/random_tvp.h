@@ -1,16 +1,17 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_RTL_RANDOM_TVP_H
 #define TESTS_RTL_RANDOM_TVP_H
 
-#include <string>
+#include "tests/rtl/random_plan.h"
 
-#include "tessera/chip.h"
-#include "tessera/isa.h"
+/* A vector routine of a program: called with the base of its window in the first register. */
+struct routine {
+    std::string name;
+    uint64_t bytes;        // of the TSRAM from the base on, read and written
+    uint64_t first, banks; // of accumulators, read
+};
 
-// The text of `n` routines r0, r1, ... of vector words of every row that ends by itself: loops,
-// accesses of all formats that meet each other's lines, lengths of vectors, results that hurry and
-// results that wait. The numbers of the TCP's arguments may be anything.
-std::string random_routines(const struct tsr_isa *isa, const struct tsr_chip *chip, unsigned n,
-                            uint64_t *state);
+/* Writes the routine's text, of about `words` words. */
+routine random_routine(plan *p, unsigned number, unsigned words);
 
 #endif

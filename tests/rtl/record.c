@@ -103,8 +103,9 @@ bool rtl_record_finish(struct rtl_record *r, const struct tsr_stats *stats,
         for (size_t i = 0; i < s->n; i++) {
             const struct rtl_event *e = &s->e[i];
             bool beyond = fault->kind && e->cycle > fault->cycle;
-            /* The word that faults does not retire. */
+            /* The word that faults does not retire, unless what it posted does not fit. */
             bool culprit = fault->kind && fault->kind != TSR_FAULT_LIMIT &&
+                           fault->kind != TSR_FAULT_SEMAPHORE_OVERFLOW &&
                            fault->kind != TSR_FAULT_DEADLOCK && fault->queue == TSR_Q_TCP &&
                            fault->tile == r->tile && (k == RTL_TCP || k == RTL_STORE) &&
                            e->cycle == fault->cycle;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/rtl/campaign.h"
 #include "tests/rtl/lockstep.h"
-#include "tests/rtl/random.h"
 
 extern "C" {
 #include "sim/suite/suite.h"
@@ -23,8 +23,9 @@ struct session {
     tsr_chip chip = {};
     lockstep lock = {};
     rtl_record record = {};
-    uint64_t seed = 1, limit = 20000;
-    bool json = false, damage = false;
+    campaign programs = {};
+    uint64_t seed = 1;
+    bool json = false;
     std::string repeat; // the command that repeats the program at hand
 };
 
@@ -46,53 +47,6 @@ verdict judge(session *s, const tsr_program *p, const tsr_stats *stats, const ts
     return v;
 }
 
-// The first 64 KiB of HBM and of each cluster's CSRAM hold noise.
-void fill(const session *s, tsr_sim *sim)
-{
-    std::vector<uint64_t> noise(8192);
-    uint64_t state = s->seed;
-    tsr_error err = {};
-    for (uint64_t &v : noise)
-        v = random_next(&state);
-    tsr_sim_write(sim, TSR_HBM(0), noise.data(), 65536, &err);
-    for (uint32_t c = 0; c < tsr_chip_clusters(&s->chip); c++)
-        tsr_sim_write(sim, TSR_CSRAM(c, 0), noise.data(), 65536, &err);
-}
-
-verdict one(session *s, const tsr_program *p)
-{
-    tsr_error err = {};
-    tsr_sim *sim = nullptr;
-    tsr_stats stats = {};
-    tsr_fault fault = {};
-    if (tsr_sim_create(&s->chip, s->isa, &sim, &err) != TSR_OK)
-        fail(70, err.message);
-    fill(s, sim);
-    rtl_record_clear(&s->record);
-    tsr_run_options opt = {};
-    opt.mode = TSR_MODE_FULL;
-    opt.limit_cycles = s->limit;
-    opt.observer = rtl_record_observer(&s->record);
-    tsr_status st = tsr_sim_run(sim, p, &opt, &stats, &fault, &err);
-    tsr_sim_destroy(sim);
-    if (st != TSR_OK && st != TSR_FAULT)
-        fail(st == TSR_BAD_INPUT ? 3 : 70, err.message);
-    return judge(s, p, &stats, &fault);
-}
-
-verdict text(session *s, const char *name, const std::string &source, bool damage)
-{
-    tsr_program p = {};
-    tsr_error err = {};
-    if (tsr_assemble(s->isa, name, source.data(), source.size(), &p, &err) != TSR_OK)
-        fail(3, err.message);
-    if (damage)
-        random_damage(&p, s->seed);
-    verdict v = p.n_tcp ? one(s, &p) : verdict::equal;
-    tsr_program_free(&p);
-    return v;
-}
-
 std::string read_file(const char *path)
 {
     std::string out;
@@ -104,33 +58,6 @@ std::string read_file(const char *path)
         out.append(buffer, n);
     fclose(f);
     return out;
-}
-
-// Lengths from 10 to 2,000 words, all magnitudes alike; every fourth program is damaged.
-void random_many(session *s, uint64_t n, uint64_t length)
-{
-    uint64_t first = s->seed;
-    for (uint64_t i = 0; i < n && s->lock.mismatches == 0; i++) {
-        uint64_t state = s->seed = first + i, words = length;
-        if (!words) {
-            uint64_t octave = random_next(&state) % 8;
-            words = (10u << octave) + random_next(&state) % (10u << octave);
-        }
-        random_units units;
-        s->repeat = std::string(s->name) + " random 1 --seed " + std::to_string(s->seed) +
-                    " --length " + std::to_string(words) + (s->seed % 4 == 3 ? " --damage" : "");
-        std::string source = random_program(s->isa, &s->chip, units, s->seed, words);
-        verdict v = text(s, "random.s", source, s->damage || (n > 1 && s->seed % 4 == 3));
-        if (v == verdict::different) {
-            FILE *f = fopen("different.s", "w");
-            if (f) {
-                fputs(source.c_str(), f);
-                fclose(f);
-                fprintf(stderr, "  its text (before damage, if any): different.s\n");
-            }
-        }
-    }
-    s->seed = first;
 }
 
 void ran(void *self, const tsr_program *p, const tsr_stats *stats)
@@ -159,25 +86,44 @@ int check(session *s, suite *u, const char *kernel)
     return st == TSR_OK ? 0 : 1;
 }
 
-void print(const session *s)
+void print(const session *s, bool many)
 {
     const lockstep *l = &s->lock;
     if (s->json)
-        printf("{\n  \"chip\": \"%s\",\n  \"programs\": %" PRIu64 ",\n  \"not_run\": %" PRIu64
+        printf("{\n  \"chip\": \"%s\",\n", s->chip.name);
+    if (many)
+        campaign_print(&s->programs, s->json);
+    if (s->json)
+        printf("  \"programs\": %" PRIu64 ",\n  \"not_run\": %" PRIu64
                ",\n  \"instructions\": %" PRIu64 ",\n  \"cycles\": %" PRIu64
                ",\n  \"mismatches\": %" PRIu64 ",\n  \"seed\": %" PRIu64 "\n}\n",
-               s->chip.name, l->programs, l->not_run, l->instructions, l->cycles, l->mismatches,
-               s->seed);
+               l->programs, l->not_run, l->instructions, l->cycles, l->mismatches, s->seed);
     else
         printf("%" PRIu64 " programs in lock-step, %" PRIu64 " not run, %" PRIu64
                " instructions, %" PRIu64 " cycles, %" PRIu64 " mismatches, seed %" PRIu64 "\n",
                l->programs, l->not_run, l->instructions, l->cycles, l->mismatches, s->seed);
 }
 
+int run(session *s, const char *file)
+{
+    s->repeat = std::string(s->name) + " run " + file;
+    uint64_t limit = s->programs.limit ? s->programs.limit : 1000000;
+    outcome o = campaign_text(&s->programs, file, read_file(file), limit);
+    if (o == outcome::no_program)
+        fail(3, s->programs.error);
+    if (o == outcome::racing)
+        fail(3, "not compared: " + s->programs.error);
+    if (o == outcome::not_built)
+        fprintf(stderr, "not run: %s\n", s->lock.report.c_str());
+    if (o == outcome::different)
+        fprintf(stderr, "%s  repeat: %s\n", s->lock.report.c_str(), s->repeat.c_str());
+    return 0;
+}
+
 const char usage[] =
     "usage: tessera-rtl-CHIP run FILE.s | random N | check KERNEL\n"
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
-    "  --length L  of random programs           --damage    spoil words of them\n"
+    "  --length L  of random programs (drawn)   --falsify MNEMONIC  a test of the test\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
     "  --shape MxNxK --format F                 --json\n";
 
@@ -214,8 +160,6 @@ int main(int argc, char **argv)
         bool more = i + 1 < argc;
         if (a == "--json")
             s.json = true;
-        else if (a == "--damage")
-            s.damage = true;
         else if (a.compare(0, 2, "--") != 0)
             words.push_back(argv[i]);
         else if (!more)
@@ -225,7 +169,9 @@ int main(int argc, char **argv)
         else if (a == "--length")
             length = number(argv[++i]);
         else if (a == "--limit")
-            s.limit = number(argv[++i]);
+            s.programs.limit = number(argv[++i]);
+        else if (a == "--falsify")
+            s.programs.falsify = argv[++i];
         else if (a == "--tile")
             s.record.tile = static_cast<uint32_t>(number(argv[++i]));
         else if (a == "--wave")
@@ -250,18 +196,21 @@ int main(int argc, char **argv)
         fail(2, std::string(format) + ": no such format");
     int code = 0;
     std::string what = words[0];
+    s.programs.isa = s.isa;
+    s.programs.chip = &s.chip;
+    s.programs.lock = &s.lock;
+    s.programs.record = &s.record;
+    s.programs.program = s.name;
     if (what == "run") {
-        s.repeat = std::string(s.name) + " run " + words[1];
-        if (text(&s, words[1], read_file(words[1]), s.damage) == verdict::not_built)
-            fprintf(stderr, "not run: %s\n", s.lock.report.c_str());
+        code = run(&s, words[1]);
     } else if (what == "random") {
-        random_many(&s, number(words[1]), length);
+        code = !campaign_random(&s.programs, s.seed, number(words[1]), length);
     } else if (what == "check") {
         code = check(&s, &u, words[1]);
     } else {
         fail(2, usage);
     }
-    print(&s);
+    print(&s, what == "random");
     rtl_record_clear(&s.record);
     tsr_isa_free(s.isa);
     return s.lock.mismatches ? 1 : code;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # labels: nosan
 # A folder includes only what lies below it: include <- isa <- kernels | sim <- sim/project and
-# sim/suite <- sim/weights <- sim/cli. kernels and sim never see each other, but the top sees both.
-# Tests and benchmarks stand outside: nobody includes them.
+# sim/suite <- sim/weights <- sim/infer <- sim/cli. kernels and sim never see each other, but the
+# top sees both. Tests and benchmarks stand outside: nobody includes them.
 set -u
 cd "${1:-$TESSERA_SOURCE_DIR}" || exit 1
 # shellcheck disable=SC2046
@@ -16,6 +16,7 @@ function floor_of(path) {
     if (path ~ /^sim\/project\//) return "project"
     if (path ~ /^sim\/suite\//) return "suite"
     if (path ~ /^sim\/weights\//) return "weights"
+    if (path ~ /^sim\/infer\//) return "infer"
     if (path ~ /^sim\//) return "sim"
     return "outside"
 }
@@ -27,7 +28,8 @@ BEGIN {
     below["project"] = " include isa kernels sim project "
     below["suite"] = " include isa kernels sim suite "
     below["weights"] = " include isa project weights "
-    below["cli"] = " include isa kernels sim project suite weights cli "
+    below["infer"] = " include isa kernels sim project weights infer "
+    below["cli"] = " include isa kernels sim project suite weights infer cli "
 }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
     split($0, part, "\"")

@@ -11,7 +11,7 @@ complain() {
         bad=1
     fi
 }
-all=$(find include isa kernels sim rtl tests bench run .ci README.md CMakeLists.txt \
+all=$(find include isa kernels sim rtl tests bench run .ci .github README.md CMakeLists.txt \
     CMakePresets.json -type f ! -name '*.npy' 2>/dev/null)
 code=$(printf '%s\n' "$all" | grep -E '\.(c|h|cc|sv|svh|sh)$')
 below=$(printf '%s\n' "$code" | grep -E '^(isa|kernels|sim)/' | grep -vE '^(sim/cli|isa/gen)/')

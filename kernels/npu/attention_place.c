@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where things lie: columns in accumulator banks and lines, everything in TSRAM. */
+#include "kernels/npu/attention_plan.h"
+
+static uint64_t take(uint64_t *at, uint64_t bytes)
+{
+    uint64_t here = *at;
+    *at += bytes;
+    return here;
+}
+
+/* An odd number of lines: eight rows in turn meet eight different banks. */
+static uint64_t odd_lines(const struct attention_plan *p, uint64_t bytes)
+{
+    return ((bytes + p->line - 1) / p->line | 1) * p->line;
+}
+
+void attention_place(struct attention_plan *p)
+{
+    const uint64_t line = p->line, size = p->chip->tile.tsram_bytes;
+    uint64_t at = 0;
+    p->zero = take(&at, line);
+    p->sinks = take(&at, p->op->has_sinks ? (p->op->heads * 4 + line - 1) / line * line : 0);
+    p->p_bytes = (p->kb + 1 + ATTENTION_SLACK) * line;
+    p->p = take(&at, 2 * p->p_bytes);
+    p->masked = take(&at, p->kb * line);
+    p->mask_bytes = p->op->has_mask ? p->kb * line : 0;
+    p->mask = take(&at, 2 * p->mask_bytes);
+    p->slopes = take(&at, p->op->has_slopes ? 2 * line : 0);
+    p->inverse = take(&at, 2 * line);
+    p->sink = take(&at, 2 * line);
+    p->query_bytes = p->slabs * (uint64_t)p->rows * line;
+    p->queries = take(&at, 2 * p->query_bytes);
+    p->stage_row = odd_lines(p, (uint64_t)p->part_cols * p->element);
+    p->stage_bytes = p->rows * p->stage_row;
+    p->stage = take(&at, 2 * p->stage_bytes);
+    p->partial_row = odd_lines(p, (uint64_t)p->part_cols * 4);
+    p->partial_bytes = 2 * line + (uint64_t)(p->tokens * p->group + 7) / 8 * 8 * p->partial_row;
+    if (p->splits > 1) {
+        p->partial = take(&at, p->partial_bytes);
+        p->merge = take(&at, p->splits * p->partial_bytes);
+    }
+    p->ring = at;
+    p->k_bytes = (uint64_t)p->slabs * p->kb * line;
+    p->v_bytes = p->op->values_in_keys ? 0 : (uint64_t)p->v_slabs * p->kb * line;
+    p->slot_bytes = p->k_bytes + p->v_bytes;
+    if (p->narrow) {
+        p->narrow_at = p->slot_bytes + EXPAND_GAP * line;
+        p->slot_bytes = p->narrow_at + p->v_bytes + line; /* whole turns of the ports */
+    }
+    uint64_t slots = at < size ? (size - at) / p->slot_bytes : 0;
+    p->slots =
+        (uint32_t)(slots < p->chip->tile.semaphore_max ? slots : p->chip->tile.semaphore_max);
+}
+
+/* O in the accumulators for blocks of `rows` rows and V cut into `parts`. */
+static bool fits(struct attention_plan *p, uint32_t rows, uint32_t parts)
+{
+    const uint32_t side = 4 * p->chip->tile.ttu.dim, per_line = p->line / p->element;
+    if (p->v_dim % parts)
+        return false;
+    p->rows = rows;
+    p->parts = parts;
+    p->part_cols = (uint32_t)p->v_dim / parts;
+    p->v_slabs =
+        p->op->values_in_keys ? p->part_cols / per_line : attention_parts(p->part_cols, per_line);
+    p->v_cols = p->part_cols / p->v_slabs;
+    p->v_banks = (p->v_cols + side - 1) / side;
+    p->pack = side / rows;
+    p->o_banks = (p->v_slabs + p->pack - 1) / p->pack * p->v_banks;
+    return p->o_banks <= 4;
+}
+
+/* Four banks for O at most, beside twice two for scores. Wide values: half as many rows in a block,
+ * the parts of V's columns above each other in a bank; where that is not enough several passes over
+ * the scores. */
+void attention_cut_columns(struct attention_plan *p)
+{
+    const uint32_t per_line = p->line / p->element, d = (uint32_t)p->op->head_dim;
+    p->slabs = p->op->values_in_keys ? (d + per_line - 1) / per_line : attention_parts(d, per_line);
+    p->slab_cols = p->op->values_in_keys ? per_line : d / p->slabs;
+    p->tail_cols = d - (p->slabs - 1) * p->slab_cols;
+    if (!fits(p, p->lanes, 1))
+        for (uint32_t parts = 1; !fits(p, p->lanes / 2, parts); parts++)
+            continue;
+    p->o_buffers = p->o_banks <= 2 ? 2 : 1;
+}
+
+uint32_t attention_sum_line(const struct attention_plan *p, uint32_t s, uint32_t c)
+{
+    const uint32_t side = 4 * p->chip->tile.ttu.dim;
+    return (s / p->pack * p->v_banks + c / side) * p->bank_lines +
+           s % p->pack * p->rows * p->row_lines + c % side / p->lanes;
+}

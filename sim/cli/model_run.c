@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/cli/model_run.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void model_run_formats(struct model_run *r, const struct tsr_format *format)
+{
+    struct infer_options *o = &r->options;
+    o->format = format;
+    if (format == NULL && o->target == INFER_NPU)
+        o->format = &r->isa->formats[TSR_BF16];
+    o->activations = o->format;
+    /* what the tensor unit does not take is repacked for it, or multiplies 16 bits */
+    if (o->format != NULL && o->format->width_class == 0 && o->format->code != TSR_F32)
+        o->activations = &r->isa->formats[TSR_BF16];
+}
+
+static void cache_format(struct model_run *r)
+{
+    const struct tsr_format *a = r->options.activations;
+    r->options.kv = a == NULL || a->code == TSR_F32 ? NULL
+                    : a->code == TSR_F16            ? a
+                                                    : &r->isa->formats[TSR_BF16];
+}
+
+static enum tsr_status read_formats(struct cli *c, struct model_run *r, struct tsr_error *err)
+{
+    const struct tsr_format *f = NULL, *a = NULL, *kv = NULL;
+    enum tsr_status st = cli_format(c, r->isa, "weights-format", NULL, &f, err);
+    if (st == TSR_OK)
+        st = cli_format(c, r->isa, "activations", NULL, &a, err);
+    if (st == TSR_OK)
+        st = cli_format(c, r->isa, "kv", NULL, &kv, err);
+    model_run_formats(r, f);
+    if (a != NULL)
+        r->options.activations = a;
+    cache_format(r);
+    if (kv != NULL)
+        r->options.kv = kv;
+    return st;
+}
+
+static enum tsr_status read_options(struct cli *c, struct model_run *r, struct tsr_error *err)
+{
+    struct infer_options *o = &r->options;
+    const char *target = cli_text(c, "target"), *chip = cli_text(c, "chip");
+    uint64_t threads = 1;
+    for (int i = 0; target != NULL && i < INFER_TARGETS; i++)
+        if (strcmp(target, infer_target_name[i]) == 0)
+            o->target = (enum infer_target)i;
+    if (chip != NULL && o->target != INFER_NPU)
+        chip = NULL; /* scripts name it for every target */
+    enum tsr_status st = cli_isa(c, &r->isa, err);
+    if (st == TSR_OK && o->target == INFER_NPU)
+        st = tsr_chip_load(chip != NULL ? chip : "maia100", &r->chip, err);
+    if (st == TSR_OK)
+        st = cli_u64(c, "threads", 1, 256, 1, &threads, err);
+    if (st != TSR_OK)
+        return st;
+    o->isa = r->isa;
+    o->chip = o->target == INFER_NPU ? &r->chip : NULL;
+    o->threads = (uint32_t)threads;
+    return read_formats(c, r, err);
+}
+
+enum tsr_status model_run_load(struct cli *c, struct model_run *r, struct tsr_error *err)
+{
+    const char *file = cli_text(c, "weights"), *tokenizer = cli_text(c, "tokenizer");
+    memset(r, 0, sizeof *r);
+    enum tsr_status st = read_options(c, r, err);
+    if (st == TSR_OK)
+        st = tsr_weights_open(file, &r->weights, err);
+    if (st == TSR_OK)
+        st = tsr_weights_model(r->weights, &r->model, err);
+    if (st == TSR_OK)
+        st = tsr_tokenizer_open(tokenizer != NULL ? tokenizer : file, r->model.vocab, &r->tokenizer,
+                                err);
+    r->options.weights = r->weights;
+    r->options.model = &r->model;
+    return st;
+}
+
+void model_run_free(struct model_run *r)
+{
+    tsr_tokenizer_close(r->tokenizer);
+    tsr_weights_close(r->weights);
+}
+
+const char *model_run_format(const struct tsr_format *f)
+{
+    return f != NULL ? f->name : "f32";
+}
+
+void model_run_describe(const struct model_run *r, json_t *root)
+{
+    const struct infer_options *o = &r->options;
+    json_object_set_new(root, "model", json_string(r->model.name));
+    json_object_set_new(root, "target", json_string(infer_target_name[o->target]));
+    json_object_set_new(root, "chip", o->chip != NULL ? json_string(o->chip->name) : json_null());
+    json_object_set_new(root, "weights_format", json_string(model_run_format(o->format)));
+    json_object_set_new(root, "activations", json_string(model_run_format(o->activations)));
+    json_object_set_new(root, "kv", json_string(model_run_format(o->kv)));
+}
+
+static double tokens_per_s(const struct model_run *r, const struct infer_cost *c)
+{
+    return c->cycles != 0 ? (double)c->tokens * (double)r->chip.clock_hz / (double)c->cycles : 0;
+}
+
+static json_t *cost_steps(const struct infer_cost *c)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < c->n_steps; i++) {
+        const struct infer_cost_step *t = &c->step[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I}", "name", t->name, "kernel",
+                                              t->kernel, "launches", (json_int_t)t->launches,
+                                              "cycles", (json_int_t)t->cycles));
+    }
+    return list;
+}
+
+void model_run_cost_json(const struct model_run *r, const struct infer *s, json_t *root)
+{
+    const struct infer_cost *c = infer_cost(s);
+    if (c == NULL || c->tokens == 0)
+        return;
+    json_object_set_new(root, "cycles", json_integer((json_int_t)c->cycles));
+    json_object_set_new(root, "cycles_per_token", json_real((double)c->cycles / (double)c->tokens));
+    json_object_set_new(root, "cycles_last_token", json_integer((json_int_t)c->last));
+    json_object_set_new(root, "tokens_per_s", json_real(tokens_per_s(r, c)));
+    json_object_set_new(root, "launches", json_integer((json_int_t)c->launches));
+    json_object_set_new(root, "steps", cost_steps(c));
+}
+
+void model_run_cost_print(const struct model_run *r, const struct infer *s, FILE *out)
+{
+    const struct infer_cost *c = infer_cost(s);
+    if (c == NULL || c->tokens == 0)
+        return;
+    fprintf(out, "%14.1f tokens/s on %s, decode of one sequence\n", tokens_per_s(r, c),
+            r->chip.name);
+    fprintf(out, "%14.0f cycles per token, mean of %u; the last one %" PRIu64 "\n",
+            (double)c->cycles / c->tokens, c->tokens, c->last);
+    fprintf(out, "\n%-19s %-16s %9s %14s %6s\n", "operation", "kernel", "launches", "cycles each",
+            "share");
+    for (uint32_t i = 0; i < c->n_steps; i++) {
+        const struct infer_cost_step *t = &c->step[i];
+        fprintf(out, "%-19s %-16s %9" PRIu64 " %14.1f %5.1f%%\n", t->name, t->kernel, t->launches,
+                (double)t->cycles / (double)t->launches,
+                100.0 * (double)t->cycles / (double)c->cycles);
+    }
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void model_progress_start(struct model_progress *p, const char *what, uint32_t total)
+{
+    *p = (struct model_progress){isatty(STDERR_FILENO) != 0, what, total, now_s()};
+}
+
+void model_progress_show(void *self, uint32_t done)
+{
+    const struct model_progress *p = self;
+    if (!p->on || done == 0)
+        return;
+    double passed = now_s() - p->started;
+    fprintf(stderr, "\r%s: %u of %u tokens, %.0f s, about %.0f s left \033[K", p->what, done,
+            p->total, passed, passed / done * (p->total - done));
+}
+
+void model_progress_end(struct model_progress *p)
+{
+    if (p->on)
+        fputs("\r\033[K", stderr);
+    p->on = false;
+}
