@@ -49,5 +49,6 @@ rtl/tsr_dma_cursor.sv
 rtl/tsr_dma_read.sv
 rtl/tsr_dma_write.sv
 rtl/tsr_dma_out.sv
+rtl/tsr_dma_single.sv
 rtl/tsr_tdma.sv
 rtl/tsr_tile.sv

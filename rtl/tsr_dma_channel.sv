@@ -13,7 +13,10 @@ module tsr_dma_channel #(
     output tsr_tile_pkg::fault_t fault_o,
     // the next request
     output logic wants_o,  // has one, setup is over
-    output logic free_o,  // it takes no room of the window
+    output logic free_o,  // it takes no room of the window and is complete at once
+    output logic single_o,  // it takes the single's place instead
+    output tsr_tile_pkg::single_t what_o,
+    output logic [63:0] mask_o,  // of a cast
     input logic turn_i,  // it is issued in this cycle, or found bad
     output tsr_tile_pkg::desc_kind_e kind_o,
     output logic [3:0] number_o,  // of the descriptor in the ring
@@ -24,9 +27,9 @@ module tsr_dma_channel #(
     output logic [tsr_tile_pkg::CONTROL_W-1:0] index_addr_o,
     input logic [31:0] index_i,
     // bytes of requests that completed, of descriptors of the ring
-    input logic [tsr_tile_pkg::ACK_LANES:0] done_i,
-    input logic [(tsr_tile_pkg::ACK_LANES+1)*4-1:0] done_number_i,
-    input logic [(tsr_tile_pkg::ACK_LANES+1)*tsr_tile_pkg::REQUEST_W-1:0] done_bytes_i,
+    input logic [tsr_tile_pkg::ACK_LANES+1:0] done_i,
+    input logic [(tsr_tile_pkg::ACK_LANES+2)*4-1:0] done_number_i,
+    input logic [(tsr_tile_pkg::ACK_LANES+2)*tsr_tile_pkg::REQUEST_W-1:0] done_bytes_i,
     output logic retire_o,
     output logic [2*27-1:0] posts_o,
     output logic rpost_o,
@@ -42,12 +45,11 @@ module tsr_dma_channel #(
 
   // ---- start
   tsr_tile_pkg::desc_t started, d_q;
-  logic bad, not_built;
+  logic bad;
   tsr_dma_describe u_describe (
       .insn_i(insn_i),
       .desc_o(started),
-      .bad_o(bad),
-      .not_built_o(not_built)
+      .bad_o(bad)
   );
 
   logic issuing_q;
@@ -59,9 +61,9 @@ module tsr_dma_channel #(
   assign ready_o = !issuing_q && count_q != 5'(N);
   always_comb begin
     fault_o = '0;
-    if (start_i && (bad || not_built)) begin
+    if (start_i && bad) begin
       fault_o.valid = 1'b1;
-      fault_o.kind = not_built ? tsr_tile_pkg::FAULT_NOT_BUILT : tsr_tile_pkg::FAULT_ADDRESS;
+      fault_o.kind = tsr_tile_pkg::FAULT_ADDRESS;
       fault_o.pc = insn_i.pc;
     end else if (turn_i && bad_index) begin
       fault_o.valid = 1'b1;
@@ -114,6 +116,9 @@ module tsr_dma_channel #(
 
   assign wants_o = issuing_q && setup_q == 8'd0;
   assign free_o = d_q.nothing || d_q.kind == tsr_tile_pkg::DESC_RPOST;
+  assign single_o = d_q.kind == tsr_tile_pkg::DESC_SINGLE;
+  assign what_o = d_q.single;
+  assign mask_o = d_q.mask;
   assign kind_o = d_q.kind;
   assign number_o = newest_q;
   assign far_o = far;
@@ -142,7 +147,7 @@ module tsr_dma_channel #(
   assign last1 = i1_q + 25'd1 >= d_q.n1;
   assign last2 = i2_q + 25'd1 >= d_q.n2;
   assign run_ends = off_q + 41'(bytes) >= d_q.run;
-  assign all_issued = free_o || (run_ends && last0 && last1 && last2);
+  assign all_issued = free_o || single_o || (run_ends && last0 && last1 && last2);
 
   logic [63:0] fb1_next, fb2_next, nb1_next, nb2_next;
   assign fb1_next = fb1_q + d_q.fs1;
@@ -233,7 +238,7 @@ module tsr_dma_channel #(
   always_comb begin
     for (int i = 0; i < N; i++) left_d[i] = left_q[i];
     finished_d = finished_q;
-    for (int k = 0; k <= tsr_tile_pkg::ACK_LANES; k++) begin
+    for (int k = 0; k <= tsr_tile_pkg::ACK_LANES + 1; k++) begin
       if (done_i[k]) begin
         left_d[done_number_i[4*k+:4]] = left_d[done_number_i[4*k+:4]] -
             41'(done_bytes_i[ReqW*k+:ReqW]);
@@ -278,7 +283,8 @@ module tsr_dma_channel #(
         else left_q[i] <= left_d[i];
       end
       if (start_i) begin
-        post_mem[tail] <= {sems.p1, sems.p0};
+        // A cast posts p1 where its copies go.
+        post_mem[tail] <= {started.kind == tsr_tile_pkg::DESC_CAST ? 7'd0 : sems.p1, sems.p0};
         pc_mem[tail] <= insn_i.pc;
         rpost_mem[tail] <= {started.mask, started.sem, started.kind == tsr_tile_pkg::DESC_RPOST};
       end

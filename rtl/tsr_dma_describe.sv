@@ -3,8 +3,7 @@
 module tsr_dma_describe (
     input tsr_tile_pkg::unit_insn_t insn_i,
     output tsr_tile_pkg::desc_t desc_o,
-    output logic bad_o,  // the fault address
-    output logic not_built_o
+    output logic bad_o  // the fault address
 );
 
   localparam int unsigned Tiles = tsr_tile_pkg::TILES;
@@ -20,6 +19,7 @@ module tsr_dma_describe (
   logic [63:0] src, dst, far, near, mask, list, indices;
   logic [63:0] len;
   logic [3*64-1:0] n, ss, ds, fs, ns;
+  logic is_control, is_transpose;
   logic is_copy, is_gather, indexed, is_rpost, cast, by_src, far_src, far_dst;
 
   assign word = insn_i.word;
@@ -30,18 +30,20 @@ module tsr_dma_describe (
   assign indexed = is_gather || exec == tsr_isa_pkg::EX_SCATTER;
   assign is_rpost = exec == tsr_isa_pkg::EX_RPOST;
   assign cast = is_copy && word[tsr_isa_pkg::TCP_COPY_MC_LSB];
-  assign not_built_o = cast || !(is_copy || is_rpost || indexed);
+  assign is_control = exec == tsr_isa_pkg::EX_TO_CONTROL;
+  assign is_transpose = exec == tsr_isa_pkg::EX_TRANSPOSE;
 
   // Slots of copy, gather and scatter for dst, src and len are the same.
   assign dst = x[64*tsr_isa_pkg::TCP_COPY_DST_SLOT+:64];
   assign src = x[64*tsr_isa_pkg::TCP_COPY_SRC_SLOT+:64];
   assign len = x[64*tsr_isa_pkg::TCP_COPY_LEN_SLOT+:64];
-  assign mask = x[64*tsr_isa_pkg::TCP_RPOST_MASK_SLOT+:64];
+  assign mask = is_rpost ? x[64*tsr_isa_pkg::TCP_RPOST_MASK_SLOT+:64] :
+      x[64*tsr_isa_pkg::TCP_COPY_MASK_SLOT+:64];
   assign list = x[64*tsr_isa_pkg::TCP_GATHER_IDX_SLOT+:64];
   assign indices = x[64*tsr_isa_pkg::TCP_GATHER_N_SLOT+:64];
   assign far_src = src[63:56] != 8'd0;
   assign far_dst = dst[63:56] != 8'd0;
-  assign by_src = indexed ? is_gather : far_src;
+  assign by_src = indexed ? is_gather : far_src || cast;
   assign far = by_src ? src : dst;
   assign near = by_src ? dst : src;
 
@@ -90,12 +92,13 @@ module tsr_dma_describe (
     assign near_reach[3+d] = n[64*d+:64] > 64'd1 && {39'b0, steps[24:0]} * near_size > 2 * Limit;
   end
 
-  logic [63:0] total1, total2, total3;
+  logic [63:0] total1, total2, total3, most;
   logic too_much, nothing, shape_bad;
   assign total1 = {32'b0, len[31:0]} * {39'b0, n[24:0]};
   assign total2 = {23'b0, total1[40:0]} * {39'b0, n[64+:25]};
   assign total3 = {23'b0, total2[40:0]} * {39'b0, n[128+:25]};
-  assign too_much = total1 > Limit || total2 > Limit || total3 > Limit;
+  assign most = cast ? 64'h8000_0000 : Limit;
+  assign too_much = total1 > most || total2 > most || total3 > most;
   assign shape_bad = count_bad != '0 || far_reach != '0 || near_reach != '0 ||
       len > 64'h8000_0000 || too_much;
   assign nothing = total3 == 64'd0;
@@ -138,8 +141,51 @@ module tsr_dma_describe (
       list > 64'(tsr_chip_pkg::TILE_CONTROL_BYTES) - {indices[61:0], 2'b0});
   assign sides_bad = indexed && (far[63:56] == 8'd0 || near[63:56] != 8'd0);
   assign mask_bad = mask == 64'd0 || (mask & ~AllTiles) != 64'd0;
-  assign bad_o = is_rpost ? mask_bad :
-      sides_bad || list_bad || shape_bad || (!nothing && (near_bad || far_bad));
+  assign bad_o = is_rpost ? mask_bad : is_control ? control_bad : is_transpose ? transpose_bad :
+      (cast && (far_dst || mask_bad)) || sides_bad || list_bad || shape_bad || (!nothing && (near_bad || far_bad));
+
+  // ---- transpose and to_control
+  localparam int unsigned Side = tsr_tile_pkg::LANES < 64 ? tsr_tile_pkg::LANES : 64;
+  localparam logic [63:0] Tsram = 64'(tsr_tile_pkg::TSRAM_BYTES);
+  tsr_tile_pkg::single_t single;
+  logic control_bad, transpose_bad;
+  logic [63:0] c_dst, c_src, c_n, t_dst, t_src, t_rows, t_cols, t_ss, t_ds, t_from, t_to;
+  logic [1:0] t_size;
+  assign c_dst = x[64*tsr_isa_pkg::TCP_TO_CONTROL_DST_SLOT+:64];
+  assign c_src = x[64*tsr_isa_pkg::TCP_TO_CONTROL_SRC_SLOT+:64];
+  assign c_n = x[64*tsr_isa_pkg::TCP_TO_CONTROL_N_SLOT+:64];
+  assign control_bad = c_dst[1:0] != 2'd0 ||
+      c_n > 64'(tsr_chip_pkg::TILE_CONTROL_BYTES) / 64'd4 ||
+      c_dst > 64'(tsr_chip_pkg::TILE_CONTROL_BYTES) - {c_n[61:0], 2'b0} || c_src > Tsram ||
+      {c_n[61:0], 2'b0} > Tsram - c_src;
+  assign t_dst = x[64*tsr_isa_pkg::TCP_TRANSPOSE_DST_SLOT+:64];
+  assign t_src = x[64*tsr_isa_pkg::TCP_TRANSPOSE_SRC_SLOT+:64];
+  assign t_rows = x[64*tsr_isa_pkg::TCP_TRANSPOSE_ROWS_SLOT+:64];
+  assign t_cols = x[64*tsr_isa_pkg::TCP_TRANSPOSE_COLS_SLOT+:64];
+  assign t_ss = x[64*tsr_isa_pkg::TCP_TRANSPOSE_SS_SLOT+:64];
+  assign t_ds = x[64*tsr_isa_pkg::TCP_TRANSPOSE_DS_SLOT+:64];
+  assign t_size = word[tsr_isa_pkg::TCP_TRANSPOSE_SIZE_LSB+:2];
+  // Sides up to 64 and strides below 2^31: the bytes from the first row's start to the last's end.
+  assign t_from = {57'd0, t_rows[6:0] - 7'd1} * {33'd0, t_ss[30:0]} +
+      ({57'd0, t_cols[6:0]} << t_size);
+  assign t_to = {57'd0, t_cols[6:0] - 7'd1} * {33'd0, t_ds[30:0]} +
+      ({57'd0, t_rows[6:0]} << t_size);
+  assign transpose_bad = t_rows - 64'd1 >= 64'(Side) || t_cols - 64'd1 >= 64'(Side) ||
+      t_ss[63:31] != '0 || t_ds[63:31] != '0 || t_src > Tsram || t_dst > Tsram ||
+      t_from > Tsram - t_src || t_to > Tsram - t_dst;
+
+  always_comb begin
+    single.control = is_control;
+    single.src = is_control ? c_src[tsr_tile_pkg::TSRAM_W-1:0] : t_src[tsr_tile_pkg::TSRAM_W-1:0];
+    single.dst = is_control ? tsr_tile_pkg::TSRAM_W'(c_dst[tsr_tile_pkg::CONTROL_W-1:0]) :
+        t_dst[tsr_tile_pkg::TSRAM_W-1:0];
+    single.len = {c_n[tsr_tile_pkg::CONTROL_W-2:0], 2'b0};
+    single.rows = is_control ? 7'd1 : t_rows[6:0];
+    single.cols = t_cols[6:0];
+    single.ss = t_ss[tsr_tile_pkg::TSRAM_W-1:0];
+    single.ds = t_ds[tsr_tile_pkg::TSRAM_W-1:0];
+    single.size = t_size;
+  end
 
   logic merged;
   assign merged = !indexed && fs[63:0] == len && n[63:0] > 64'd1 &&
@@ -148,11 +194,13 @@ module tsr_dma_describe (
   always_comb begin
     desc_o = '0;
     desc_o.kind = is_rpost ? tsr_tile_pkg::DESC_RPOST :
+        is_control || is_transpose ? tsr_tile_pkg::DESC_SINGLE :
+        cast ? tsr_tile_pkg::DESC_CAST :
         indexed ? (is_gather ? tsr_tile_pkg::DESC_READ : tsr_tile_pkg::DESC_WRITE) :
         far_src && far_dst ? tsr_tile_pkg::DESC_FORWARD :
         far_src ? tsr_tile_pkg::DESC_READ :
         far_dst ? tsr_tile_pkg::DESC_WRITE : tsr_tile_pkg::DESC_LOCAL;
-    desc_o.nothing = !is_rpost && nothing;
+    desc_o.nothing = (is_copy || indexed) && nothing;
     desc_o.merged = merged;
     desc_o.indexed = indexed;
     desc_o.index_at = list[tsr_tile_pkg::CONTROL_W-1:0];
@@ -169,8 +217,9 @@ module tsr_dma_describe (
     desc_o.n2 = n[128+:25];
     desc_o.len = len[31:0];
     desc_o.run = merged ? total1[40:0] : {9'b0, len[31:0]};
-    desc_o.total = total3[40:0];
+    desc_o.total = is_control || is_transpose ? 41'd1 : total3[40:0];
     desc_o.mask = mask;
+    desc_o.single = single;
     desc_o.sem = word[tsr_isa_pkg::TCP_RPOST_SEM_LSB+:6];
   end
 

@@ -9,6 +9,11 @@ module tsr_dma_read (
     input logic [tsr_tile_pkg::NUMBER_W-1:0] number_i,
     output logic [tsr_tile_pkg::NUMBER_W-1:0] job_o,  // whose layout is wanted
     input tsr_tile_pkg::layout_t layout_i,
+    // where job_o is the single: its line, the last one
+    input logic [tsr_tile_pkg::LINE_W-1:0] single_line_i,
+    input logic single_last_i,
+    output logic single_gnt_o,
+    output logic single_take_o,  // a cycle later
     output tsr_tile_pkg::rd_req_t read_o,
     input tsr_tile_pkg::rd_rsp_t read_i,
     output logic store_o,  // the request is complete: into the buffer
@@ -28,21 +33,25 @@ module tsr_dma_read (
   tsr_tile_pkg::layout_t layout_q;
   logic [NumberW-1:0] number_q;
   logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] pack_q, pack_d;
-  logic granted, ends;
+  logic granted, ends, single;
 
   assign job_o = job[head_q];
   assign fresh = {layout_i.at, layout_i.first, layout_i.bytes, tsr_tile_pkg::REQUEST_W'(0)};
   assign now = begun_q ? saved_q : fresh;
   assign read_o.valid = en_i && count_q != '0;
-  assign read_o.line = now.at[tsr_tile_pkg::TSRAM_W-1:tsr_tile_pkg::LINE_SHIFT];
+  assign read_o.line = single ? single_line_i :
+      now.at[tsr_tile_pkg::TSRAM_W-1:tsr_tile_pkg::LINE_SHIFT];
   assign granted = read_o.valid && read_i.gnt;
-  assign ends = after.left == '0;
+  assign ends = single ? single_last_i : after.left == '0;
+  assign single = job_o == tsr_tile_pkg::SINGLE;
+  assign single_gnt_o = granted && single;
+  assign single_take_o = en_i && more_q && number_q == tsr_tile_pkg::SINGLE;
 
   logic [tsr_tile_pkg::LINE_BYTES-1:0] unused_mask, unused_mask2;
   logic [tsr_tile_pkg::LINE_BITS-1:0] unused_line, unused_line2;
   logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] unused_request;
   tsr_dma_cursor u_ask (
-      .on_i(count_q != '0),
+      .on_i(count_q != '0 && !single),
       .cursor_i(now),
       .layout_i(layout_i),
       .request_i('0),

@@ -14,6 +14,11 @@ module tsr_dma_write (
     output logic [tsr_tile_pkg::NUMBER_W-1:0] job_o,
     input tsr_tile_pkg::layout_t layout_i,
     input logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] data_i,  // of job_o
+    // where job_o is the single: what it wants
+    input tsr_tile_pkg::wr_req_t single_i,
+    input logic single_last_i,
+    output logic single_put_o,
+    output logic single_gnt_o,
     output tsr_tile_pkg::wr_req_t write_o,
     input logic gnt_i,
     output logic done_o,  // one cycle after the last grant
@@ -31,7 +36,9 @@ module tsr_dma_write (
   logic [NumberW-1:0] copies[N];
   logic [W-1:0] packet_head_q, packet_tail_q, copy_head_q, copy_tail_q;
   logic packets_any, copies_any, is_local, ready;
-  logic begun_q, granted, ends, done_q;
+  logic begun_q, granted, ends, done_q, single;
+  logic [tsr_tile_pkg::LINE_BYTES-1:0] mask;
+  logic [tsr_tile_pkg::LINE_BITS-1:0] line;
   logic [NumberW-1:0] done_number_q;
   tsr_tile_pkg::cursor_t fresh, saved_q, now, after;
   logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] unused_request;
@@ -54,20 +61,26 @@ module tsr_dma_write (
   assign now = begun_q ? saved_q : fresh;
 
   tsr_dma_cursor u_put (
-      .on_i(ready),
+      .on_i(ready && !single),
       .cursor_i(now),
       .layout_i(layout_i),
       .request_i(data_i),
       .line_i('0),
       .cursor_o(after),
-      .mask_o(write_o.mask),
-      .line_o(write_o.data),
+      .mask_o(mask),
+      .line_o(line),
       .request_o(unused_request)
   );
+  assign single = job_o == tsr_tile_pkg::SINGLE;
+  assign single_put_o = ready && single;
   assign write_o.valid = en_i && ready;
-  assign write_o.line = now.at[tsr_tile_pkg::TSRAM_W-1:tsr_tile_pkg::LINE_SHIFT];
+  assign write_o.line = single ? single_i.line :
+      now.at[tsr_tile_pkg::TSRAM_W-1:tsr_tile_pkg::LINE_SHIFT];
+  assign write_o.mask = single ? single_i.mask : mask;
+  assign write_o.data = single ? single_i.data : line;
   assign granted = write_o.valid && gnt_i;
-  assign ends = granted && after.left == '0;
+  assign single_gnt_o = granted && single;
+  assign ends = granted && (single ? single_last_i : after.left == '0);
   assign done_o = done_q;
   assign done_number_o = done_number_q;
 
@@ -109,6 +122,6 @@ module tsr_dma_write (
   end
 
   logic unused;
-  assign unused = ^unused_request;
+  assign unused = ^{unused_request, single_i.valid};
 
 endmodule

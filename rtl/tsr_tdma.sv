@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The data mover: four channels whose requests go out one a cycle by turns, while the window has
 // room; a buffer that holds each request's bytes between TSRAM and port; the TSRAM's two sides.
-// Not built yet: multicast, transpose, to_control (fault not_built).
+// Transposes and to_control go through the TSRAM's sides in the same order, one at a time.
 module tsr_tdma (
     input logic clk_i,
     input logic rst_ni,
@@ -56,13 +56,11 @@ module tsr_tdma (
   localparam int unsigned LayoutBits = 2 * tsr_tile_pkg::TSRAM_W + 3 * ReqW;
   localparam int unsigned CW = tsr_tile_pkg::CONTROL_W;
 
-  assign control_write_o = 1'b0;
-  assign control_addr_o = '0;
-  assign control_mask_o = '0;
-  assign control_wdata_o = '0;
-
   // ---- channels
-  logic [Channels-1:0] wants, free, turn;
+  logic [Channels-1:0] wants, free, singles, turn;
+  localparam int unsigned SingleBits = tsr_tile_pkg::SINGLE_BITS;
+  logic [Channels*SingleBits-1:0] whats;
+  logic [Channels*64-1:0] masks;
   logic [Channels*3-1:0] kinds;
   logic [Channels*4-1:0] slots;
   logic [Channels*64-1:0] fars, nears, locals;
@@ -70,19 +68,19 @@ module tsr_tdma (
   logic [Channels*CW-1:0] index_addrs;
   logic [Channels*InsnBits-1:0] insns;
   logic [Channels*22-1:0] faults;
-  // what completes: lane 0 of the TSRAM's write side, then acknowledgements
-  logic [Acks:0] done;
+  // what completes: lane 0 of the TSRAM's write side, then acknowledgements, then the single
+  logic [Acks+1:0] done;
   logic [(Acks+1)*NumberW-1:0] done_number;
-  logic [(Acks+1)*2-1:0] done_channel;
-  logic [(Acks+1)*4-1:0] done_slot;
-  logic [(Acks+1)*ReqW-1:0] done_bytes;
+  logic [(Acks+2)*2-1:0] done_channel;
+  logic [(Acks+2)*4-1:0] done_slot;
+  logic [(Acks+2)*ReqW-1:0] done_bytes;
 
   assign insns = {insn3_i, insn2_i, insn1_i, insn0_i};
   assign {fault3_o, fault2_o, fault1_o, fault0_o} = faults;
 
   for (genvar c = 0; c < Channels; c++) begin : g_channel
-    logic [Acks:0] mine;
-    for (genvar k = 0; k <= Acks; k++) begin : g_mine
+    logic [Acks+1:0] mine;
+    for (genvar k = 0; k <= Acks + 1; k++) begin : g_mine
       assign mine[k] = done[k] && done_channel[2*k+:2] == 2'(c);
     end
     tsr_dma_channel #(
@@ -97,6 +95,9 @@ module tsr_tdma (
         .fault_o(faults[22*c+:22]),
         .wants_o(wants[c]),
         .free_o(free[c]),
+        .single_o(singles[c]),
+        .what_o(whats[SingleBits*c+:SingleBits]),
+        .mask_o(masks[64*c+:64]),
         .turn_i(turn[c]),
         .kind_o(kinds[3*c+:3]),
         .number_o(slots[4*c+:4]),
@@ -121,7 +122,7 @@ module tsr_tdma (
   logic [1:0] next_q, who, candidate;
   logic [Shift-1:0] in_flight_q, completed;
   logic [9:0] requests_q, completed_requests;
-  logic room, any;
+  logic room, any, single_busy;
   assign room = requests_q != 10'(Max) &&
       32'(in_flight_q) + tsr_tile_pkg::REQUEST_BYTES <= Window;
   always_comb begin
@@ -131,7 +132,8 @@ module tsr_tdma (
     candidate = '0;
     for (int k = 0; k < Channels; k++) begin
       candidate = next_q + 2'(k);
-      if (!any && en_i && wants[candidate] && (free[candidate] || room)) begin
+      if (!any && en_i && wants[candidate] &&
+          (singles[candidate] ? !single_busy : free[candidate] || room)) begin
         any = 1'b1;
         who = candidate;
         turn[candidate] = 1'b1;
@@ -149,7 +151,14 @@ module tsr_tdma (
   assign layout = layouts[LayoutBits*32'(who)+:LayoutBits];
   assign far = fars[64*32'(who)+:64];
   assign who_fault = faults[22*32'(who)+:22];
-  assign issue = any && !free[who] && !who_fault[21];
+  assign issue = any && !free[who] && !singles[who] && !who_fault[21];
+
+  // ---- the single: read in the turn of requests, unless it has no bytes
+  logic single_begin, single_reads, single_control, single_done;
+  tsr_tile_pkg::single_t what;
+  assign what = whats[SingleBits*32'(who)+:SingleBits];
+  assign single_begin = any && singles[who];
+  assign single_reads = single_begin && !(what.control && what.len == '0);
 
   // ---- numbers of requests in flight
   logic [Max-1:0] used_q;
@@ -176,6 +185,12 @@ module tsr_tdma (
       layout_write.first = layout.bytes;
       layout_write.len = layout.bytes;
       layout_write.gap = '0;
+    end
+    if (kind == tsr_tile_pkg::DESC_CAST) begin  // read where it is contiguous
+      layout_read.at = far[tsr_tile_pkg::TSRAM_W-1:0];
+      layout_read.first = layout.bytes;
+      layout_read.len = layout.bytes;
+      layout_read.gap = '0;
     end
   end
 
@@ -204,16 +219,58 @@ module tsr_tdma (
   logic [ReqBits-1:0] buffer[Numbers];
   logic write_done;
   logic [AboutBits-1:0] store_about;
+  logic store_single;
+  assign store_single = store_number == tsr_tile_pkg::SINGLE;
   assign store_about = about[store_number[IdW-1:0]];
+
+  // What leaves from the TSRAM through the port.
+  logic sends;
+  assign sends = kind == tsr_tile_pkg::DESC_WRITE ||
+      (kind == tsr_tile_pkg::DESC_CAST && far[63:56] == 8'd0);
+
+  logic [tsr_tile_pkg::LINE_W-1:0] single_line;
+  logic single_last, single_gnt, single_take, single_put, single_put_last, single_put_gnt;
+  tsr_tile_pkg::wr_req_t single_write;
+  assign single_write.valid = single_put;
+  tsr_dma_single u_single (
+      .clk_i(clk_i),
+      .rst_ni(rst_ni),
+      .en_i(en_i),
+      .begin_i(single_begin),
+      .single_i(what),
+      .busy_o(single_busy),
+      .control_o(single_control),
+      .line_o(single_line),
+      .last_o(single_last),
+      .gnt_i(single_gnt),
+      .take_i(single_take),
+      .rdata_i(read_i.rdata),
+      .put_i(single_put),
+      .put_line_o(single_write.line),
+      .put_mask_o(single_write.mask),
+      .put_data_o(single_write.data),
+      .put_last_o(single_put_last),
+      .put_gnt_i(single_put_gnt),
+      .put_done_i(write_done && write_done_number == tsr_tile_pkg::SINGLE),
+      .write_o(control_write_o),
+      .addr_o(control_addr_o),
+      .mask_o(control_mask_o),
+      .wdata_o(control_wdata_o),
+      .done_o(single_done)
+  );
 
   tsr_dma_read u_read (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
       .en_i(en_i),
-      .push_i(issue && (kind == tsr_tile_pkg::DESC_WRITE || kind == tsr_tile_pkg::DESC_LOCAL)),
-      .number_i(number),
+      .push_i((issue && (sends || kind == tsr_tile_pkg::DESC_LOCAL)) || single_reads),
+      .number_i(single_reads ? tsr_tile_pkg::SINGLE : number),
       .job_o(read_job),
       .layout_i(from_layout[read_job[IdW-1:0]]),
+      .single_line_i(single_line),
+      .single_last_i(single_last),
+      .single_gnt_o(single_gnt),
+      .single_take_o(single_take),
       .read_o(read_o),
       .read_i(read_i),
       .store_o(store),
@@ -233,6 +290,10 @@ module tsr_tdma (
       .job_o(write_job),
       .layout_i(to_layout[write_job]),
       .data_i(buffer[write_job]),
+      .single_i(single_write),
+      .single_last_i(single_put_last),
+      .single_put_o(single_put),
+      .single_gnt_o(single_put_gnt),
       .write_o(write_o),
       .gnt_i(write_gnt_i),
       .done_o(write_done),
@@ -249,7 +310,7 @@ module tsr_tdma (
       .clk_i(clk_i),
       .rst_ni(rst_ni),
       .en_i(en_i),
-      .write_i(issue && kind == tsr_tile_pkg::DESC_WRITE),
+      .write_i(issue && sends),
       .write_number_i(number),
       .forward_i(forward_q),
       .forward_number_i(forward_number_q),
@@ -263,6 +324,8 @@ module tsr_tdma (
 
   // ---- completion
   logic [AboutBits-1:0] lane_about;
+  logic [3:0] single_slot_q;
+  logic [1:0] single_channel_q;
   always_comb begin
     done[0] = write_done && 32'(write_done_number) < Max;
     done_number[NumberW-1:0] = write_done_number;
@@ -270,6 +333,10 @@ module tsr_tdma (
       done[k+1] = acks_i[k*(IdW+1)+IdW];
       done_number[NumberW*(k+1)+:NumberW] = NumberW'(acks_i[k*(IdW+1)+:IdW]);
     end
+    done[Acks+1] = single_done;
+    done_slot[4*(Acks+1)+:4] = single_slot_q;
+    done_channel[2*(Acks+1)+:2] = single_channel_q;
+    done_bytes[ReqW*(Acks+1)+:ReqW] = ReqW'(1);
     completed = '0;
     completed_requests = '0;
     lane_about = '0;
@@ -310,20 +377,24 @@ module tsr_tdma (
         if (done[k]) used_q[done_number[NumberW*k+:IdW]] <= 1'b0;
       end
       if (issue) stored_q[number[IdW-1:0]] <= 1'b0;
-      if (store) stored_q[store_number[IdW-1:0]] <= 1'b1;
+      if (store && !store_single) stored_q[store_number[IdW-1:0]] <= 1'b1;
       if (arrive_forward && arrive) stored_q[arrive_number[IdW-1:0]] <= 1'b1;
       if (in_i.valid) beat_q <= in_i.last ? '0 : beat_q + 1'b1;
       if (arrive && in_i.cast) cast_q <= cast_q + 6'd1;
-      local_q <= store && store_about[ReqW+:3] == tsr_tile_pkg::DESC_LOCAL;
+      local_q <= store && (store_single ? !single_control :
+                           store_about[ReqW+:3] == tsr_tile_pkg::DESC_LOCAL);
       forward_q <= arrive && arrive_forward;
       req_q.valid <= issue && kind != tsr_tile_pkg::DESC_LOCAL;
       req_q.kind <= kind == tsr_tile_pkg::DESC_WRITE ? tsr_tile_pkg::DMA_WRITE :
+          kind == tsr_tile_pkg::DESC_CAST ? tsr_tile_pkg::DMA_CAST :
           kind == tsr_tile_pkg::DESC_FORWARD ? tsr_tile_pkg::DMA_FORWARD : tsr_tile_pkg::DMA_READ;
       req_q.channel <= who;
       req_q.id <= number[IdW-1:0];
       req_q.address <= far;
       req_q.to <= nears[64*32'(who)+:64];
       req_q.bytes <= layout.bytes;
+      req_q.mask <= masks[64*32'(who)+:64];
+      req_q.layout <= layout;
     end
   end
 
@@ -336,7 +407,11 @@ module tsr_tdma (
     if (arrive && in_i.cast) to_layout[arrive_number] <= in_i.layout;
     if (in_i.valid) receive_q <= receive_d;
     if (arrive) buffer[arrive_number] <= receive_d;
-    if (store) buffer[store_number] <= store_data;
+    if (store && !store_single) buffer[store_number] <= store_data;
+    if (single_begin) begin
+      single_slot_q <= slots[4*32'(who)+:4];
+      single_channel_q <= who;
+    end
     local_number_q <= store_number;
     forward_number_q <= arrive_number;
   end

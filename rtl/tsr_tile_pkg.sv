@@ -223,8 +223,26 @@ package tsr_tile_pkg;
     DESC_WRITE = 3'd1,
     DESC_LOCAL = 3'd2,
     DESC_FORWARD = 3'd3,
-    DESC_RPOST = 3'd4
+    DESC_RPOST = 3'd4,
+    DESC_CAST = 3'd5,
+    DESC_SINGLE = 3'd6  // transpose, to_control: single_t
   } desc_kind_e;
+
+  // Among the numbers of requests on their way through the TSRAM's sides: the one single.
+  localparam logic [NUMBER_W-1:0] SINGLE = '1;
+
+  localparam int unsigned SINGLE_BITS = 4 * TSRAM_W + CONTROL_W + 18;
+  typedef struct packed {
+    logic control;  // to_control: len bytes at src to control memory at dst
+    logic [TSRAM_W-1:0] src;
+    logic [TSRAM_W-1:0] dst;
+    logic [CONTROL_W:0] len;
+    logic [6:0] rows;  // of the source; to_control: 1
+    logic [6:0] cols;
+    logic [TSRAM_W-1:0] ss;
+    logic [TSRAM_W-1:0] ds;
+    logic [1:0] size;  // log2 of an element's bytes
+  } single_t;
 
   // A transfer as MACHINE.md walks it: runs at the far side, made of pieces of len.
   typedef struct packed {
@@ -247,8 +265,9 @@ package tsr_tile_pkg;
     logic [31:0] len;
     logic [40:0] run;
     logic [40:0] total;
-    logic [63:0] mask;  // rpost
+    logic [63:0] mask;  // rpost, cast
     logic [5:0] sem;
+    single_t single;
   } desc_t;
 
   // Where the next bytes of a request lie: n of the piece at hand, left of the request.

@@ -222,6 +222,6 @@ const struct cli_command cmd_check = {
         "alone, which must be the same; for the values alone, likewise. KERNEL is a name or\n"
         "all (the default). A kernel that disagrees ends with exit code 1, a fault with 4.\n"
         "--target rtl runs the programs on the simulator and on the RTL of tile 0 in lock-step:\n"
-        "every retired instruction, write and semaphore change in value and cycle. Programs that\n"
-        "need a unit which is not built count as not_run.\n",
+        "every retired instruction, write and semaphore change in value and cycle. There KERNEL\n"
+        "may also be FILE.s, any program.\n",
 };

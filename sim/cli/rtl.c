@@ -58,6 +58,13 @@ static enum tsr_status run(const char *const *args, struct tsr_error *err)
     }
 }
 
+static bool is_program(const char *text)
+{
+    size_t n = strlen(text);
+    return n > 2 && strcmp(text + n - 2, ".s") == 0;
+}
+
+/* A kernel of the suite, or the text of any program. */
 enum tsr_status cli_check_rtl(struct cli *c, struct tsr_error *err)
 {
     static const char *const passed[] = {"shape", "format", "seed"};
@@ -77,8 +84,9 @@ enum tsr_status cli_check_rtl(struct cli *c, struct tsr_error *err)
     if (st != TSR_OK)
         return st;
     args[n++] = path;
-    args[n++] = "check";
-    args[n++] = c->n_positional ? c->positional[0] : "all";
+    const char *what = c->n_positional ? c->positional[0] : "all";
+    args[n++] = is_program(what) ? "run" : "check";
+    args[n++] = what;
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
         if (cli_has(c, passed[i])) {
             snprintf(option[i], sizeof option[i], "--%s", passed[i]);

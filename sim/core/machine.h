@@ -293,6 +293,10 @@ struct tvp {
     int64_t fa[16];               /* as the functional run sees them */
     uint32_t *v;                  /* [vregs][lanes] */
     uint64_t last_acc[MAX_BANKS]; /* last vlda of the running routine on a bank */
+    /* of the running routine: its first word, its start, the address registers then */
+    uint32_t entry;
+    uint64_t started;
+    int64_t before[16];
 };
 
 enum desc_kind {
@@ -341,6 +345,7 @@ struct dma {
     uint32_t requests;          /* in flight */
     uint32_t forwards;          /* of them, to be sent on when their data come */
     uint64_t in_flight;         /* bytes */
+    bool single;                /* a transpose or to_control is on its way: one at a time */
     struct port read, write;    /* TSRAM sides */
     uint64_t in_free, out_free; /* the tile's port to the cluster */
     uint32_t control_calls[256];
@@ -355,7 +360,7 @@ struct tile {
     struct dma dma;
     struct port port_a, port_b, port_acc;
     uint64_t ttu_compute_end; /* of the last mma that started */
-    uint64_t mma_until[MAX_BANKS], acc_until[MAX_BANKS];
+    uint64_t mma_from[MAX_BANKS], mma_until[MAX_BANKS], acc_until[MAX_BANKS];
     uint64_t rpost_free;
     uint64_t wake, pump_wake; /* pending wake-ups: of the units, of the DMA's requests; or NEVER */
     bool dirty, units_dirty;  /* to be settled; with its units, or its DMA requests only */
@@ -494,6 +499,8 @@ void mark_pump(struct tsr_sim *s, struct tile *t);
 void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 void start_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
+/* Faults at the first vlda of the running routine on a bank that an mma owns, if there is one. */
+void tvp_check_acc(struct tsr_sim *s, struct tile *t);
 void start_dma(struct tsr_sim *s, struct tile *t, unsigned ch, struct unit_insn *in, uint64_t now);
 uint64_t dma_pump(struct tsr_sim *s, struct tile *t, uint64_t now);
 void dma_handle(struct tsr_sim *s, const struct event *e);

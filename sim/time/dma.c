@@ -183,6 +183,7 @@ static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
     }
     p.slot = (uint8_t)(d - t->dma.ch[ch].d);
     p.kind = DESC_SINGLE;
+    t->dma.single = true;
     port_open(&t->dma.read);
     if (in->u->exec == EX_TO_CONTROL) {
         if (d->len)
@@ -192,8 +193,10 @@ static void issue_single(struct tsr_sim *s, struct tile *t, unsigned ch, struct 
     } else {
         uint64_t row = (uint64_t)in->r[TRANS_SRC];
         uint64_t bytes = (uint64_t)in->r[TRANS_COLS] << in->u->imm[TRANS_SIZE];
-        for (int64_t k = 0; k < in->r[TRANS_ROWS]; k++, row += (uint64_t)in->r[TRANS_SS])
+        for (int64_t k = 0; k < in->r[TRANS_ROWS]; k++, row += (uint64_t)in->r[TRANS_SS]) {
+            port_open(&t->dma.read); /* each row by itself */
             at = port_read_bytes(&t->dma.read, PORT_DMA_READ, at, row, bytes, s->line_shift);
+        }
         s->stats.tsram_read_bytes += d->len;
         at += s->lat_tsram;
     }
@@ -301,13 +304,15 @@ static void issue(struct tsr_sim *s, struct tile *t, unsigned ch, struct descrip
 }
 
 /* Earliest cycle, `now` or later, in which the descriptor's next request may go; NEVER while the
- * window is full (a completion wakes us). */
+ * window is full or the place of singles taken (a completion wakes us). */
 static uint64_t may_issue(const struct tsr_sim *s, const struct dma *m, const struct descriptor *d,
                           uint64_t now)
 {
     const struct tsr_tdma_config *c = &s->chip->tile.tdma;
     if (d->kind != DESC_SINGLE && d->len &&
         (m->requests == MAX_REQUESTS || m->in_flight + c->max_request_bytes > c->window_bytes))
+        return NEVER;
+    if (d->kind == DESC_SINGLE && d->in.u->exec != EX_RPOST && m->single)
         return NEVER;
     return d->first_request > now ? d->first_request : now;
 }

@@ -138,3 +138,34 @@ void show_lines(const struct tsr_sim *s, const struct tile *t, uint64_t at, cons
     uint64_t last = port.line;
     show_line(s, t, last, port_flush(&port, PORT_DMA_WRITE, at) - 1, written);
 }
+
+void show_transpose(const struct tsr_sim *s, const struct tile *t, uint64_t at,
+                    const struct unit_insn *in)
+{
+    uint8_t written[2 * MAX_LINE];
+    const int64_t *r = in->r;
+    uint64_t bytes = (uint64_t)1 << s->line_shift, size = (uint64_t)1 << in->u->imm[TRANS_SIZE];
+    struct port port = t->dma.write;
+    if (!observed(s) || !s->values)
+        return;
+    for (int64_t j = 0; j < r[TRANS_COLS]; j++) {
+        uint64_t row = (uint64_t)r[TRANS_DST] + (uint64_t)(j * r[TRANS_DS]);
+        uint64_t end = row + (uint64_t)r[TRANS_ROWS] * size;
+        for (uint64_t line = row >> s->line_shift; line <= (end - 1) >> s->line_shift; line++) {
+            uint64_t base = line << s->line_shift;
+            memset(written, 0, sizeof written);
+            for (uint64_t b = 0; b < bytes; b++) {
+                if (base + b < row || base + b >= end)
+                    continue;
+                uint64_t i = (base + b - row) / size, of = (base + b - row) % size;
+                written[b] = 1;
+                written[bytes + b] = t->tsram[(uint64_t)r[TRANS_SRC] + i * (uint64_t)r[TRANS_SS] +
+                                              (uint64_t)j * size + of];
+            }
+            port_open(&port);
+            port_write(&port, PORT_DMA_WRITE, at, line);
+            at = port_flush(&port, PORT_DMA_WRITE, at);
+            show_line(s, t, line, at - 1, written);
+        }
+    }
+}

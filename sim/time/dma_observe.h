@@ -21,4 +21,8 @@ void show_lines(const struct tsr_sim *s, const struct tile *t, uint64_t at, cons
 void show_number(const struct tsr_sim *s, const struct tile *t, enum observed kind, uint32_t i,
                  uint64_t cycle);
 
+/* The lines that a transpose writes from cycle `at` on. */
+void show_transpose(const struct tsr_sim *s, const struct tile *t, uint64_t at,
+                    const struct unit_insn *in);
+
 #endif

@@ -370,10 +370,12 @@ static void read_done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t no
         const int64_t *r = d->in.r;
         uint64_t row = (uint64_t)r[TRANS_DST],
                  bytes = (uint64_t)r[TRANS_ROWS] << d->in.u->imm[TRANS_SIZE];
-        port_open(&t->dma.write);
-        for (int64_t k = 0; k < r[TRANS_COLS]; k++, row += (uint64_t)r[TRANS_DS])
+        show_transpose(s, t, at, &d->in);
+        for (int64_t k = 0; k < r[TRANS_COLS]; k++, row += (uint64_t)r[TRANS_DS]) {
+            port_open(&t->dma.write); /* each row by itself */
             at = port_write_bytes(&t->dma.write, PORT_DMA_WRITE, at, row, bytes, s->line_shift);
-        at = port_flush(&t->dma.write, PORT_DMA_WRITE, at);
+            at = port_flush(&t->dma.write, PORT_DMA_WRITE, at);
+        }
         s->stats.tsram_write_bytes += d->len;
     }
     put(s, at > now ? at : now + 1, EV_DONE, order_of(p), i, 0, 0, t->id);
@@ -401,6 +403,8 @@ static void done(struct tsr_sim *s, struct tile *t, uint32_t i, uint64_t now)
     }
     if (p->kind == DESC_SINGLE) {
         desc_of(s, p)->done = now;
+        t->dma.single = false;
+        mark_pump(s, t);
         retire(s, t, p->channel, now);
     } else {
         bytes_done(s, t, p, now);

@@ -30,10 +30,6 @@ static bool claim(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const str
                         "bank %u is in use until cycle %llu", b, (unsigned long long)other);
             return false;
         }
-        if (q == TSR_Q_TTU && t->tvp.last_acc[b] >= now) {
-            raise_fault(s, TSR_FAULT_ACC_CONFLICT, t->tvp.last_acc[b], t->id, TSR_Q_TVP, in->pc,
-                        "bank %u is read by vlda while an mma owns it", b);
-        } /* the fault lies ahead: this instruction starts */
     }
     return true;
 }
@@ -228,8 +224,14 @@ void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     s->stats.ttu_cycles += end + 1 - begin;
     s->stats.macs += (uint64_t)(in->r[MMA_M] * in->r[MMA_N] * in->r[MMA_K]);
     t->ttu_compute_end = end;
-    for (uint32_t i = first; i < first + banks; i++)
+    bool read = false; /* by the routine that runs: a fault that lies ahead */
+    for (uint32_t i = first; i < first + banks; i++) {
+        t->mma_from[i] = now;
         t->mma_until[i] = end + pipe;
+        read |= t->tvp.last_acc[i] >= now;
+    }
+    if (read)
+        tvp_check_acc(s, t);
     finish(s, t, TSR_Q_TTU, in, end + pipe);
 }
 

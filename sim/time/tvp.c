@@ -145,7 +145,7 @@ static bool acc_op(struct tsr_sim *s, struct tile *t, struct issue *v, const str
     uint64_t at = take_slot(v, later(vwait(v, v->cycle, o->d), v->aready[o->a]), true);
     if (bank >= c->ttu.acc_banks)
         return vector_fault(s, t, v, at, TSR_FAULT_ADDRESS, "no such accumulator line", line);
-    if (t->mma_until[bank] >= at)
+    if (t->mma_from[bank] <= at && t->mma_until[bank] >= at)
         return vector_fault(s, t, v, at, TSR_FAULT_ACC_CONFLICT,
                             "an mma owns the bank of this line", line);
     t->tvp.last_acc[bank] = at;
@@ -281,20 +281,42 @@ static uint64_t run_routine(struct tsr_sim *s, struct tile *t, struct issue *v, 
     return end > now ? end : now + 1;
 }
 
+static uint64_t time_routine(struct tsr_sim *s, struct tile *t, struct issue *v)
+{
+    memset(v, 0, sizeof *v);
+    v->cycle = t->tvp.started + 1;
+    v->pc = t->tvp.entry;
+    v->active = s->chip->tile.tvp.lanes;
+    port_open(&v->read[0]);
+    port_open(&v->read[1]);
+    port_open(&v->write);
+    memset(t->tvp.last_acc, 0, sizeof t->tvp.last_acc);
+    memcpy(t->tvp.a, t->tvp.before, sizeof t->tvp.a);
+    return run_routine(s, t, v, t->tvp.started);
+}
+
+/* A routine is timed when it starts. An mma that starts later and owns what it reads is found by
+ * timing it once more: the run ends there, and legal programs do not come here. */
+void tvp_check_acc(struct tsr_sim *s, struct tile *t)
+{
+    struct issue v;
+    const struct tsr_observer *observer = s->opt.observer;
+    struct tsr_stats stats = s->stats;
+    s->opt.observer = NULL;
+    time_routine(s, t, &v);
+    s->opt.observer = observer;
+    s->stats = stats;
+}
+
 void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
 {
     struct issue v;
     struct queue *q = &t->q[TSR_Q_TVP];
-    memset(&v, 0, sizeof v);
-    v.cycle = now + 1;
-    v.pc = (uint32_t)in->u->imm[0];
-    v.active = s->chip->tile.tvp.lanes;
-    port_open(&v.read[0]);
-    port_open(&v.read[1]);
-    port_open(&v.write);
-    memset(t->tvp.last_acc, 0, sizeof t->tvp.last_acc);
-    memcpy(t->tvp.a, in->r, 8 * sizeof t->tvp.a[0]);
-    uint64_t end = run_routine(s, t, &v, now);
+    t->tvp.entry = (uint32_t)in->u->imm[0];
+    t->tvp.started = now;
+    memcpy(t->tvp.before, t->tvp.a, sizeof t->tvp.a);
+    memcpy(t->tvp.before, in->r, 8 * sizeof t->tvp.a[0]);
+    uint64_t end = time_routine(s, t, &v);
     if (end == 0) {
         q->free_at = NEVER; /* the fault may lie ahead: nothing starts before it */
         return;

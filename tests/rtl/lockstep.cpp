@@ -7,7 +7,6 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <memory>
 
@@ -91,6 +90,10 @@ class bench
         next_[k]++;
     }
     std::string word(uint32_t pc) const;
+    std::string vector_word(uint32_t pc) const;
+    void say(const char *format, ...) __attribute__((format(printf, 2, 3)));
+    void say_state();
+    void say_event(const char *mark, rtl_kind k, size_t i);
     void screen();
 
     struct lockstep *l_;
@@ -104,8 +107,7 @@ class bench
 #endif
     uint64_t time_ = 0, cycle_ = 0, retired_ = 0;
     size_t next_[RTL_KINDS] = {};
-    size_t next_x_ = 0;            // in the TCP's stream: the next that writes a register
-    std::deque<std::string> last_; // what the RTL did lately
+    size_t next_x_ = 0; // in the TCP's stream: the next that writes a register
     std::string difference_;
     std::map<uint32_t, uint32_t> id_; // of the RTL, by the simulator's number of a request
     uint32_t beats_in_ = 0;           // of the packet that is coming in
@@ -177,6 +179,22 @@ std::string bench::word(uint32_t pc) const
         else
             snprintf(text, sizeof text, "illegal 0x%016" PRIx64 "%016" PRIx64, p_->tcp[pc].w[1],
                      p_->tcp[pc].w[0]);
+    }
+    return text;
+}
+
+std::string bench::vector_word(uint32_t pc) const
+{
+    char text[256] = "no word of a routine";
+    tsr_insn in;
+    tsr_error err;
+    tsr_word w = {};
+    if (pc < p_->n_tvp) {
+        w.w[0] = p_->tvp[pc];
+        if (tsr_decode(l_->isa, TSR_STREAM_TVP, w, &in, &err) == TSR_OK)
+            tsr_disassemble_insn(l_->isa, &in, text, sizeof text);
+        else
+            snprintf(text, sizeof text, "illegal 0x%016" PRIx64, p_->tvp[pc]);
     }
     return text;
 }
@@ -274,6 +292,11 @@ void bench::compare_port()
                    top_->req_channel_o, top_->req_bytes_o,
                    static_cast<uint64_t>(top_->req_address_o), tsr_queue_name[e->queue & 7],
                    e->bytes, e->address);
+        if (e->kind == CAST && (top_->req_mask_o != e->value || top_->req_at_o != e->near ||
+                                top_->req_first_o != std::min(e->first, e->bytes)))
+            differ("dma: a cast to tiles 0x%" PRIx64 " at 0x%x in the RTL, 0x%" PRIx64
+                   " at 0x%" PRIx64 " in the simulator",
+                   static_cast<uint64_t>(top_->req_mask_o), top_->req_at_o, e->value, e->near);
         id_[e->reg] = top_->req_id_o;
         take(RTL_REQUEST);
     }
@@ -478,16 +501,6 @@ void bench::compare_fault()
 
 void bench::compare()
 {
-    if (top_->tcp_o || top_->start_o) {
-        char text[400];
-        std::string w = word(top_->tcp_o ? top_->tcp_pc_o : 0);
-        snprintf(text, sizeof text, "%8" PRIu64 "  %s%5u  %-48s  starts %02x", cycle_,
-                 top_->tcp_o ? "tcp" : "   ", top_->tcp_o ? top_->tcp_pc_o : 0,
-                 top_->tcp_o ? w.c_str() : "", top_->start_o);
-        last_.push_back(text);
-        if (last_.size() > 12)
-            last_.pop_front();
-    }
     compare_tcp();
     compare_queues();
     compare_semaphores();
@@ -497,29 +510,69 @@ void bench::compare()
     compare_fault();
 }
 
-void bench::screen()
+void bench::say(const char *format, ...)
 {
     char text[1024];
-    snprintf(text, sizeof text, "cycle %" PRIu64 ", tile %u: %s\n", cycle_, r_->tile,
-             difference_.c_str());
-    std::string &out = l_->report;
-    out = text;
-    out += "  lately in the RTL:\n";
-    for (const std::string &line : last_)
-        out += "    " + line + "\n";
-    snprintf(text, sizeof text, "  RTL: tcp at word %u (%s)%s\n", top_->tcp_pc_o,
-             word(top_->tcp_pc_o).c_str(), top_->halted_o ? ", halted" : "");
-    out += text;
-    out += "  next in the simulator:\n";
-    for (int k = 0; k < RTL_KINDS; k++)
-        for (size_t i = next_[k]; i < r_->stream[k].n && i < next_[k] + 2; i++) {
-            const rtl_event *e = &r_->stream[k].e[i];
-            snprintf(text, sizeof text,
-                     "    %8" PRIu64 "  %-9s %s word %u (%s) reg %u value 0x%" PRIx64 "\n",
-                     e->cycle, rtl_kind_name[k], tsr_queue_name[e->queue & 7], e->pc,
-                     word(e->pc).c_str(), e->reg, e->value);
-            out += text;
-        }
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    l_->report += text;
+}
+
+/* Registers as both had them: they are compared when they are written. Semaphores of each side. */
+void bench::say_state()
+{
+    uint64_t x[32] = {}, count[TSR_MAX_SEMAPHORES] = {};
+    for (unsigned i = 0; p_->args && i < TSR_LAUNCH_REGS; i++)
+        x[i + 1] = static_cast<uint64_t>(p_->args[r_->tile][i]);
+    for (size_t i = 0; i < next_x_ && i < r_->stream[RTL_TCP].n; i++)
+        if (r_->stream[RTL_TCP].e[i].reg)
+            x[r_->stream[RTL_TCP].e[i].reg & 31] = r_->stream[RTL_TCP].e[i].value;
+    for (size_t i = 0; i < next_[RTL_SEM]; i++)
+        count[r_->stream[RTL_SEM].e[i].reg & 63] = r_->stream[RTL_SEM].e[i].value;
+    say("  state: RTL's tcp at word %u (%s)%s\n   ", top_->tcp_pc_o, word(top_->tcp_pc_o).c_str(),
+        top_->halted_o ? ", halted" : "");
+    for (unsigned i = 1; i < 32; i++)
+        if (x[i])
+            say(" x%u=0x%" PRIx64, i, x[i]);
+    say("\n    semaphores, RTL/simulator:");
+    for (unsigned i = 0; i < l_->chip->tile.semaphores; i++) {
+        uint64_t here = field(top_->count_o, 16 * i, 16);
+        if (here || count[i])
+            say(" s%u %" PRIu64 "/%" PRIu64, i, here, count[i]);
+    }
+    say("\n    RTL in this cycle: starts 0x%02x, retires 0x%016" PRIx64 ", issues %u\n",
+        top_->start_o, static_cast<uint64_t>(top_->retire_o), top_->issue_o);
+}
+
+void bench::say_event(const char *mark, rtl_kind k, size_t i)
+{
+    const rtl_event *e = &r_->stream[k].e[i];
+    bool vector = k == RTL_VISSUE || k == RTL_VALUE || k == RTL_VLINE || k == RTL_VDATA;
+    say("  %s %8" PRIu64 "  %-9s %-5s word %u (%s) reg %u value 0x%" PRIx64 " address 0x%" PRIx64
+        "\n",
+        mark, e->cycle, rtl_kind_name[k], vector ? "tvp" : tsr_queue_name[e->queue & 7], e->pc,
+        vector ? vector_word(e->pc).c_str() : word(e->pc).c_str(), e->reg, e->value, e->address);
+}
+
+/* One screen: what differs, both states, of each kind of event the last two on which both agree (=)
+ * and the simulator's next (>). */
+void bench::screen()
+{
+    l_->report.clear();
+    say("cycle %" PRIu64 ", tile %u: %s\n", cycle_, r_->tile, difference_.c_str());
+    say_state();
+    for (int k = 0; k < RTL_KINDS; k++) {
+        rtl_kind kind = static_cast<rtl_kind>(k);
+        size_t n = next_[k];
+        if (kind == RTL_VALUE || kind == RTL_VDATA) // belong to the kind before
+            continue;
+        for (size_t i = n > 2 ? n - 2 : 0; i < n; i++)
+            say_event("=", kind, i);
+        if (n < r_->stream[k].n)
+            say_event(">", kind, n);
+    }
 }
 
 /* A fault leaves packets on their way, and the last request on its way to the port. */

@@ -26,7 +26,10 @@ struct session {
     campaign programs = {};
     uint64_t seed = 1;
     bool json = false;
-    std::string repeat; // the command that repeats the program at hand
+    std::string options;           // as given: part of the command that repeats
+    const char *kernel = nullptr;  // of a check
+    uint64_t number = 0, only = 0; // of its programs: the one at hand; the one that runs, 0: all
+    std::string repeat;            // the command that repeats the program at hand
 };
 
 [[noreturn]] void fail(int code, const std::string &what)
@@ -35,15 +38,24 @@ struct session {
     exit(code);
 }
 
+// The waveform needs the harness that the target NAME-wave builds.
+void tell_repeat(const session *s)
+{
+    fprintf(stderr,
+            "  repeat: %s\n  waveform: cmake --build . --target %s-wave && %s-wave%s "
+            "--wave difference.fst\n",
+            s->repeat.c_str(), s->name, s->name, s->repeat.c_str() + strlen(s->name));
+}
+
 verdict judge(session *s, const tsr_program *p, const tsr_stats *stats, const tsr_fault *fault)
 {
     if (!rtl_record_finish(&s->record, stats, fault))
         fail(70, "out of memory");
     verdict v = lockstep_run(&s->lock, p, &s->record);
     if (v == verdict::different)
-        fprintf(stderr,
-                "%s  repeat: %s\n  with its waveform: the target %s-wave, and --wave FILE\n",
-                s->lock.report.c_str(), s->repeat.c_str(), s->name);
+        fprintf(stderr, "%s", s->lock.report.c_str());
+    if (v == verdict::different)
+        tell_repeat(s);
     return v;
 }
 
@@ -64,6 +76,13 @@ void ran(void *self, const tsr_program *p, const tsr_stats *stats)
 {
     auto *s = static_cast<session *>(self);
     tsr_fault none = {};
+    s->number++;
+    if (s->only && s->number != s->only) {
+        rtl_record_clear(&s->record);
+        return;
+    }
+    s->repeat = std::string(s->name) + " check " + s->kernel + s->options + " --only " +
+                std::to_string(s->number);
     if (judge(s, p, stats, &none) == verdict::not_built && s->lock.not_run == 1)
         fprintf(stderr, "not run: %s\n", s->lock.report.c_str());
     rtl_record_clear(&s->record);
@@ -79,7 +98,7 @@ int check(session *s, suite *u, const char *kernel)
     u->observer = rtl_record_observer(&s->record);
     u->ran = ran;
     u->ran_self = s;
-    s->repeat = std::string(s->name) + " check " + kernel + " --seed " + std::to_string(s->seed);
+    s->kernel = kernel;
     tsr_status st = suite_run(u, kernel, &err);
     if (st != TSR_OK && st != TSR_MISMATCH)
         fail(st == TSR_USAGE ? 2 : st == TSR_FAULT ? 4 : 3, err.message);
@@ -106,7 +125,7 @@ void print(const session *s, bool many)
 
 int run(session *s, const char *file)
 {
-    s->repeat = std::string(s->name) + " run " + file;
+    s->repeat = std::string(s->name) + " run " + file + s->options;
     uint64_t limit = s->programs.limit ? s->programs.limit : 1000000;
     outcome o = campaign_text(&s->programs, file, read_file(file), limit);
     if (o == outcome::no_program)
@@ -115,8 +134,10 @@ int run(session *s, const char *file)
         fail(3, "not compared: " + s->programs.error);
     if (o == outcome::not_built)
         fprintf(stderr, "not run: %s\n", s->lock.report.c_str());
-    if (o == outcome::different)
-        fprintf(stderr, "%s  repeat: %s\n", s->lock.report.c_str(), s->repeat.c_str());
+    if (o == outcome::different) {
+        fprintf(stderr, "%s", s->lock.report.c_str());
+        tell_repeat(s);
+    }
     return 0;
 }
 
@@ -125,6 +146,7 @@ const char usage[] =
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
     "  --length L  of random programs (drawn)   --falsify MNEMONIC  a test of the test\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
+    "  --only N    of a check's programs\n"
     "  --shape MxNxK --format F                 --json\n";
 
 uint64_t number(const char *text)
@@ -158,6 +180,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         std::string a = argv[i];
         bool more = i + 1 < argc;
+        if (a.compare(0, 2, "--") == 0 && more && a != "--json" && a != "--wave" && a != "--only")
+            s.options += " " + a + " " + argv[i + 1];
         if (a == "--json")
             s.json = true;
         else if (a.compare(0, 2, "--") != 0)
@@ -174,6 +198,8 @@ int main(int argc, char **argv)
             s.programs.falsify = argv[++i];
         else if (a == "--tile")
             s.record.tile = static_cast<uint32_t>(number(argv[++i]));
+        else if (a == "--only")
+            s.only = number(argv[++i]);
         else if (a == "--wave")
             s.lock.wave = argv[++i];
         else if (a == "--format")

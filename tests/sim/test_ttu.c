@@ -285,6 +285,18 @@ static void test_touching_a_bank_in_flight_is_a_conflict(void **state)
                    TSR_FAULT_ACC_CONFLICT, 0, TSR_Q_TVP, 0, LAUNCH + 11);
 }
 
+/* The mma starts while the routine runs: the first vlda that it meets faults, not the last. */
+static void test_an_mma_under_a_routine_faults_at_its_first_vlda(void **state)
+{
+    (void)state;
+    sim_want_fault(&r,
+                   ".routine v\nvadd v1, v1, v1\nvadd v1, v1, v1\nvadd v1, v1, v1\n"
+                   "vadd v1, v1, v1\nvadd v1, v1, v1\nvadd v1, v1, v1\nvadd v1, v1, v1\n"
+                   "vlda v1, a0\nvlda v2, a0\nvlda v3, a0\nvret\n.end\nvcall v, x0\n" REGS(
+                       0, 32, 4, 4, 16, 0) MMA "\nhalt\n",
+                   TSR_FAULT_ACC_CONFLICT, 0, TSR_Q_TVP, 7, -1);
+}
+
 static void test_banks_are_owned_up_to_the_post(void **state)
 {
     (void)state;
@@ -436,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_block_scales_count),
         cmocka_unit_test(test_rectangles_beyond_four_banks_are_a_shape_fault),
         cmocka_unit_test(test_touching_a_bank_in_flight_is_a_conflict),
+        cmocka_unit_test(test_an_mma_under_a_routine_faults_at_its_first_vlda),
         cmocka_unit_test(test_banks_are_owned_up_to_the_post),
         cmocka_unit_test(test_mma_values_in_every_layout_and_rectangle),
         cmocka_unit_test(test_mma_scales_rows_or_columns_before_it_adds),
