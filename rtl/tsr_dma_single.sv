@@ -125,7 +125,7 @@ module tsr_dma_single (
     if (put_i) begin
       for (int i = 0; i < Side; i++) begin
         if (7'(i) < s_q.rows) begin
-          element = rows_q[i] >> ({5'd0, col_q} << (s_q.size + 2'd3));
+          element = rows_q[i] >> ({5'd0, col_q} << ({1'b0, s_q.size} + 3'd3));
           case (s_q.size)
             2'd0: column[8*i+:8] = element[7:0];
             2'd1: column[16*i+:16] = element[15:0];

@@ -106,7 +106,8 @@ static int arity_of(const char *primitive)
 void tsr_gen_primitives(FILE *out)
 {
     fprintf(out, "// SPDX-License-Identifier: Apache-2.0\n"
-                 "// One module per lane primitive: d_o where on_i, else 0. Written by tessera-gen.\n"
+                 "// One module per lane primitive: d_o where on_i, else 0. Written by "
+                 "tessera-gen.\n"
                  "/* verilator lint_off DECLFILENAME */\n");
     for (const struct tsr_num_primitive *p = tsr_num_primitives; p->fn != NULL; p++) {
         bool chain = false;

@@ -362,8 +362,8 @@ static void put_lanes(FILE *out, const struct tsr_isa *isa)
             "  input  logic [32*Lanes-1:0] a_i,\n  input  logic [32*Lanes-1:0] b_i,\n"
             "  input  logic [32*Lanes-1:0] c_i,\n  output logic [32*Lanes*%d-1:0] d_o\n);\n"
             "  for (genvar l = 0; l < Lanes; l++) begin : g_lane\n    tsr_lane u_lane (\n"
-            "      .clk_i(clk_i), .en_i(en_i), .op_i(op_i), .a_i(a_i[32*l+:32]), .b_i(b_i[32*l+:32]),\n"
-            "      .c_i(c_i[32*l+:32])",
+            "      .clk_i(clk_i), .en_i(en_i), .op_i(op_i), .a_i(a_i[32*l+:32]),\n"
+            "      .b_i(b_i[32*l+:32]), .c_i(c_i[32*l+:32])",
             lanes);
     for (int i = 0; i < lanes; i++)
         fprintf(out, ",\n      .d%d_o(d_o[32*(Lanes*%d+l)+:32])", c[i].latency, i);

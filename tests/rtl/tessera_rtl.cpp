@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 #include "tests/rtl/campaign.h"
@@ -24,11 +26,12 @@ struct session {
     lockstep lock = {};
     rtl_record record = {};
     campaign programs = {};
-    uint64_t seed = 1;
+    uint64_t seed = 1, jobs = 0;
     bool json = false;
     std::string options;           // as given: part of the command that repeats
     const char *kernel = nullptr;  // of a check
     uint64_t number = 0, only = 0; // of its programs: the one at hand; the one that runs, 0: all
+    uint64_t parts = 1, part = 0;  // a process runs those with number % parts = part
     std::string repeat;            // the command that repeats the program at hand
 };
 
@@ -77,7 +80,7 @@ void ran(void *self, const tsr_program *p, const tsr_stats *stats)
     auto *s = static_cast<session *>(self);
     tsr_fault none = {};
     s->number++;
-    if (s->only && s->number != s->only) {
+    if ((s->only && s->number != s->only) || s->number % s->parts != s->part) {
         rtl_record_clear(&s->record);
         return;
     }
@@ -88,7 +91,8 @@ void ran(void *self, const tsr_program *p, const tsr_stats *stats)
     rtl_record_clear(&s->record);
 }
 
-int check(session *s, suite *u, const char *kernel)
+// The whole suite on the simulator; its programs, or this process's part of them, on the RTL.
+int check_part(session *s, suite *u, const char *kernel)
 {
     tsr_error err = {};
     u->isa = s->isa;
@@ -103,6 +107,67 @@ int check(session *s, suite *u, const char *kernel)
     if (st != TSR_OK && st != TSR_MISMATCH)
         fail(st == TSR_USAGE ? 2 : st == TSR_FAULT ? 4 : 3, err.message);
     return st == TSR_OK ? 0 : 1;
+}
+
+struct counts {
+    uint64_t programs, not_run, instructions, cycles, mismatches;
+    int code;
+};
+
+// A process per part: models share nothing, and simulating the suite once more costs seconds.
+pid_t start_part(session *s, suite *u, const char *kernel, int *from)
+{
+    int ends[2];
+    fflush(nullptr);
+    if (pipe(ends) != 0)
+        fail(70, "no pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        counts c = {};
+        c.code = check_part(s, u, kernel);
+        const lockstep &l = s->lock;
+        c.programs = l.programs, c.not_run = l.not_run, c.instructions = l.instructions;
+        c.cycles = l.cycles, c.mismatches = l.mismatches;
+        bool told = write(ends[1], &c, sizeof c) == sizeof c;
+        fflush(nullptr);
+        _exit(told ? 0 : 70);
+    }
+    close(ends[1]);
+    *from = ends[0];
+    return child;
+}
+
+int check(session *s, suite *u, const char *kernel)
+{
+    int code = 0;
+    long here = sysconf(_SC_NPROCESSORS_ONLN);
+    if (s->jobs == 0)
+        s->jobs = here < 1 ? 1 : here > 4 ? 4 : static_cast<uint64_t>(here);
+    if (s->jobs == 1 || s->only || s->lock.wave)
+        return check_part(s, u, kernel);
+    std::vector<std::pair<pid_t, int>> parts(s->jobs);
+    for (s->parts = s->jobs; s->part < s->parts; s->part++) {
+        int from = -1;
+        pid_t child = start_part(s, u, kernel, &from);
+        if (child < 0)
+            fail(70, "no process");
+        parts[s->part] = {child, from};
+    }
+    for (auto &[child, from] : parts) {
+        counts c = {};
+        int status = 0;
+        bool told = read(from, &c, sizeof c) == sizeof c;
+        close(from);
+        waitpid(child, &status, 0);
+        if (!told)
+            exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 70);
+        s->lock.programs += c.programs, s->lock.not_run += c.not_run;
+        s->lock.instructions += c.instructions, s->lock.cycles += c.cycles;
+        s->lock.mismatches += c.mismatches;
+        code |= c.code;
+    }
+    return code;
 }
 
 void print(const session *s, bool many)
@@ -146,7 +211,7 @@ const char usage[] =
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
     "  --length L  of random programs (drawn)   --falsify MNEMONIC  a test of the test\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
-    "  --only N    of a check's programs\n"
+    "  --only N    of a check's programs        --jobs N    processes of a check\n"
     "  --shape MxNxK --format F                 --json\n";
 
 uint64_t number(const char *text)
@@ -180,7 +245,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         std::string a = argv[i];
         bool more = i + 1 < argc;
-        if (a.compare(0, 2, "--") == 0 && more && a != "--json" && a != "--wave" && a != "--only")
+        if (a.compare(0, 2, "--") == 0 && more && a != "--json" && a != "--wave" && a != "--only" &&
+            a != "--jobs")
             s.options += " " + a + " " + argv[i + 1];
         if (a == "--json")
             s.json = true;
@@ -198,6 +264,8 @@ int main(int argc, char **argv)
             s.programs.falsify = argv[++i];
         else if (a == "--tile")
             s.record.tile = static_cast<uint32_t>(number(argv[++i]));
+        else if (a == "--jobs")
+            s.jobs = number(argv[++i]);
         else if (a == "--only")
             s.only = number(argv[++i]);
         else if (a == "--wave")
