@@ -103,6 +103,7 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->chip = chip;
     p->window = op->window < op->kv_len ? op->window : 0;
     p->general = op->has_mask || op->has_slopes || (op->prefix && p->window);
+    p->edges = !p->general && !p->window && !op->prefix && op->softcap == 0;
     p->v_dim = op->v_dim ? op->v_dim : op->head_dim;
     p->splits = 1;
     p->format = isa->formats[op->format].name;

@@ -58,12 +58,13 @@ struct attention_plan {
     uint32_t units, unit_stride, team, rounds;
     uint32_t splits; /* teams that share a unit's keys */
     bool records;
+    bool edges;   /* what the diagonal hides comes from a table: attention_edge.c */
     bool general; /* every key is looked at for what hides it: attention_mask.c */
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
     uint64_t zero;  /* a line that nobody writes */
     uint64_t sinks; /* of all heads */
-    uint64_t mask, mask_bytes, slopes;
+    uint64_t mask, mask_bytes, slopes, edge;
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
     uint64_t k_bytes, v_bytes, narrow_at; /* slot: K, V, and of a block format V as loaded */
@@ -72,6 +73,7 @@ struct attention_plan {
 };
 
 enum {
+    ATTENTION_EDGE = 16, /* lines of that table before the first token and after the last */
     ATTENTION_SLACK = 8, /* lines between the exponents and P: lines 0 and 9 need no wait */
     EXPAND_GAP = 7       /* lines between V and V as loaded: see attention_cache.c */
 };
@@ -115,6 +117,13 @@ uint32_t attention_sum_line(const struct attention_plan *p, uint32_t s, uint32_t
 struct tsr_text;
 /* The vector routines partial and merge. */
 void attention_merge_routines(const struct attention_plan *p, struct tsr_text *t);
+/* The vector routine softmax_whole, and whether there is one. */
+void attention_plain(const struct attention_plan *p, struct tsr_text *t);
+bool attention_has_plain(const struct attention_plan *p);
+/* Parts of softmax for the rows at the diagonal. */
+void attention_edge_table(const struct attention_plan *p, struct tsr_text *t);
+void attention_edge_maximum(const struct attention_plan *p, struct tsr_text *t);
+void attention_edge_weights(const struct attention_plan *p, struct tsr_text *t);
 /* Parts of softmax where any key may be hidden. */
 void attention_general_begin(const struct attention_plan *p, struct tsr_text *t);
 void attention_general_rows(const struct attention_plan *p, struct tsr_text *t);

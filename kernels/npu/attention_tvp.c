@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vector routines of attention. Lanes are query rows; a row of the score accumulators is a key.
  *
- * State kept between routines: v24 scale log2(e) (with a soft cap 2 / c times that), v26 the sum l,
- * v29 the running maximum m (an integer), v30 the lane's token.
+ * State kept between routines: v24 scale log2(e) (with a soft cap 2 / c times that), v26 v27 v28
+ * v31 chains of the sum l, v29 the running maximum m (an integer), v30 the lane's token.
  *
  * softmax reads the scores twice, 16 keys a turn: once for the maximum (16 cycles), once for
  * p = exp2(s c - m), its sum and its store (40 cycles: 16 fma, 16 exp2, 8 add3). Both loops are
@@ -61,6 +61,8 @@ static void setup(const struct attention_plan *p, struct tsr_text *t)
     } else {
         L("  vimm v30, 0");
     }
+    if (p->edges)
+        attention_edge_table(p, t);
     L("  vret\n.end");
 }
 
@@ -81,6 +83,7 @@ static void init(struct tsr_text *t, const char *name, const char *sink_format)
         imm(t, 29, lowest);
         L("  vimm v26, 0");
     }
+    L("  vimm v27, 0\n  vimm v28, 0\n  vimm v31, 0");
     L("  vret\n.end");
 }
 
@@ -185,6 +188,10 @@ static void first_pass(const struct attention_plan *p, struct tsr_text *t)
     }
     L("  aaddi a7, a0, 0\n  aaddi a8, a0, 0");
     plain_maximum(p, t);
+    if (p->edges) {
+        attention_edge_maximum(p, t);
+        return;
+    }
     masked_maximum(p, t, 3, 8, "tail_max");
 }
 
@@ -311,24 +318,27 @@ static void counted_weights(const struct attention_plan *p, struct tsr_text *t)
         plain_weights(p, t);
     if (p->window)
         masked_weights(p, t, 2, 1, "front_exp");
-    masked_weights(p, t, 3, 5, "tail_exp");
+    if (p->edges)
+        attention_edge_weights(p, t);
+    else
+        masked_weights(p, t, 3, 5, "tail_exp");
 }
 
 /* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P of the
  * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window
- * a7 the block's last key, with a prefix that's last. Where any key may be hidden: a2 slopes, a3
- * turns, a4 the prefix's end, a5 the mask, a6 as above, a7 the block's last key. */
+ * a7 the block's last key, with a prefix that's last; with edges a2 the line of the table for the
+ * first row after the unmasked ones, a3 turns of 16 rows. Where any key may be hidden: a2 slopes,
+ * a3 turns, a4 the prefix's end, a5 the mask, a6 as above, a7 the block's last key. */
 static void softmax(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine softmax");
+    L("  vadd3 v26, v26, v27, v28\n  vadd v26, v26, v31");
     first_pass(p, t);
     new_maximum(p, t);
     if (p->general)
         masked_weights(p, t, 3, 1, "tail_exp");
     else
         counted_weights(p, t);
-    L("  vadd3 v26, v26, v27, v28");
-    L("  vadd v26, v26, v31");
     L("  vret\n.end");
 }
 
@@ -336,6 +346,7 @@ static void softmax(const struct attention_plan *p, struct tsr_text *t)
 static void finish(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine finish");
+    L("  vadd3 v26, v26, v27, v28\n  vadd v26, v26, v31");
     if (p->splits > 1) {
         L("  vst v29, a0, f32, %u\n  vst v26, a0, f32", p->line);
         L("  vret\n.end");
@@ -388,6 +399,8 @@ void attention_routines(const struct attention_plan *p, struct tsr_text *t, cons
     setup(p, t);
     init(t, "init", p->op->has_sinks ? sink_format : NULL);
     softmax(p, t);
+    if (attention_has_plain(p))
+        attention_plain(p, t);
     finish(p, t);
     if (p->splits > 1) {
         init(t, "init_plain", NULL);
