@@ -10,6 +10,10 @@
 
 #define F32_EACH_ROW(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
+enum {
+    F32_ROWS = 12
+};
+
 static inline size_t f32_columns(void)
 {
     return 2 * svcntw();
@@ -22,7 +26,8 @@ static inline __attribute__((always_inline)) void f32_block(const struct tsr_blo
     const float *a = b->a, *w = b->b;
 #define ZERO(r) svfloat32_t x##r = svdup_f32(0), y##r = x##r;
     F32_EACH_ROW(ZERO)
-    for (size_t p = 0; p < b->k; p++, a += 12, w += 2 * vl) {
+    size_t left = b->k;
+    do {
         const svfloat32_t w0 = svld1(all, w), w1 = svld1_vnum(all, w, 1);
 #define STEP(r)                                                                                    \
     {                                                                                              \
@@ -31,7 +36,9 @@ static inline __attribute__((always_inline)) void f32_block(const struct tsr_blo
         y##r = svmla_x(all, y##r, w1, v);                                                          \
     }
         F32_EACH_ROW(STEP)
-    }
+        a += F32_ROWS;
+        w += 2 * vl;
+    } while (--left > 0);
     const svbool_t p0 = svwhilelt_b32_u64(0, b->columns), p1 = svwhilelt_b32_u64(vl, b->columns);
 #define STORE(r)                                                                                   \
     if (r < b->rows) {                                                                             \
@@ -42,6 +49,11 @@ static inline __attribute__((always_inline)) void f32_block(const struct tsr_blo
 #undef ZERO
 #undef STEP
 #undef STORE
+}
+
+static inline void f32_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, F32_ROWS, f32_block);
 }
 
 #endif

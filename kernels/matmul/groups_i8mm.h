@@ -14,6 +14,10 @@
 
 #define GROUPS_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
+enum {
+    GROUPS_ROWS = 12
+};
+
 static inline size_t groups_columns(void)
 {
     return 4 * (svcntb() / 16);
@@ -52,12 +56,13 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
     }
         GROUPS_EACH(SHIFT)
     }
-    for (size_t left = groups; left > 0;) {
-        const size_t run = tsr_least(left, b->run);
+    size_t left = groups;
+    do {
+        size_t run = tsr_least(left, b->run);
         left -= run;
 #define START(i) svint32_t x##i = svreinterpret_s32(magic), y##i = x##i;
         GROUPS_EACH(START)
-        for (size_t g = 0; g < run; g++, delta += 2 * vw) {
+        do {
 #define STEP(i)                                                                                    \
     {                                                                                              \
         const svint8_t rows = svld1rq(all, a + 16 * i);                                            \
@@ -77,8 +82,9 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
     f##i = svmla_x(p32, f##i, svsub_x(p32, svreinterpret_f32(x##i), magic), d0);                   \
     g##i = svmla_x(p32, g##i, svsub_x(p32, svreinterpret_f32(y##i), magic), d1);
             GROUPS_EACH(FIX)
-        }
-    }
+            delta += 2 * vw;
+        } while (--run > 0);
+    } while (left > 0);
 #define STORE(i)                                                                                   \
     groups_store(b, 2 * i, f##i, g##i);                                                            \
     groups_store(b, 2 * i + 1, f##i, g##i);
@@ -90,6 +96,11 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
 #undef CELLS
 #undef FIX
 #undef STORE
+}
+
+static inline void groups_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, GROUPS_ROWS, groups_block);
 }
 
 /* Cells of nibbles, k low and k + 8 high, to two of i8. flip: whether codes are signed. */

@@ -160,8 +160,14 @@ static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
 void tsr_pack_rows(const struct tsr_rows *r)
 {
     const size_t cell = tsr_cell_bytes(r->operand), stride = cell * r->lines;
-    const size_t elem = r->operand == TSR_F32 ? 4 : r->operand == TSR_BF16 ? 2 : 1;
+    const size_t elem = tsr_elem_bytes(r->operand);
     for (size_t i = 0; i < r->lines; i++) {
+#if defined(__aarch64__)
+        if (i % 2 == 0 && i + 1 < r->rows && tsr_pack_two_rows_neon(r, i)) {
+            i++;
+            continue;
+        }
+#endif
         uint8_t *to = (uint8_t *)r->to + i * cell;
         if (i >= r->rows) {
             clear(to, stride, r->padded * elem / cell, cell);
