@@ -23,8 +23,9 @@ struct model_run {
 enum tsr_status model_run_load(struct cli *c, struct model_run *r, struct tsr_error *err);
 void model_run_free(struct model_run *r);
 
-/* The formats' defaults, where weights are in `format` (null: the target's own). */
-void model_run_formats(struct model_run *r, const struct tsr_format *format);
+/* Sets the formats; null: what is absent, as above. */
+void model_run_formats(struct model_run *r, const struct tsr_format *weights,
+                       const struct tsr_format *activations, const struct tsr_format *kv);
 
 /* Names of formats as results state them. */
 const char *model_run_format(const struct tsr_format *f);

@@ -154,4 +154,9 @@ static enum tsr_status step(struct infer *s, const uint32_t *tokens, uint32_t n,
     return st;
 }
 
-const struct infer_driver infer_host_driver = {create, step, destroy, NULL, NULL};
+static bool takes(const struct tsr_format *f)
+{
+    return f->code != TSR_I32;
+}
+
+const struct infer_driver infer_host_driver = {takes, create, step, destroy, NULL, NULL};

@@ -37,6 +37,9 @@ struct infer_options {
     uint32_t threads; /* host threads, 1 to 256; results do not depend on it */
 };
 
+/* Whether weights may be asked for in a format on a target. */
+bool infer_takes(enum infer_target target, const struct tsr_format *f);
+
 struct infer;
 
 /* Makes the target ready: weights are read, rounded, packed or placed. The options are copied,

@@ -259,4 +259,10 @@ static const struct infer_cost *cost(const struct infer *base)
     return &((const struct npu *)base)->cost;
 }
 
-const struct infer_driver infer_npu_driver = {create, step, destroy, restart, cost};
+/* What the tensor unit multiplies, and what is requantized for it. */
+static bool takes(const struct tsr_format *f)
+{
+    return f->width_class != 0 || f->code == TSR_Q4_K || f->code == TSR_Q6_K;
+}
+
+const struct infer_driver infer_npu_driver = {takes, create, step, destroy, restart, cost};

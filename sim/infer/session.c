@@ -8,6 +8,11 @@ static const struct infer_driver *const drivers[INFER_TARGETS] = {
     [INFER_NPU] = &infer_npu_driver,
 };
 
+bool infer_takes(enum infer_target target, const struct tsr_format *f)
+{
+    return drivers[target] != NULL && drivers[target]->takes(f);
+}
+
 enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
                              struct tsr_error *err)
 {
