@@ -160,7 +160,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     struct project_result *r = NULL;
     enum tsr_status st = read_options(c, &o, &chip, err);
     if (st == TSR_OK)
-        st = tsr_model_load(cli_text(c, "model"), &model, err);
+        st = cli_model(cli_text(c, "model"), &model, err);
     if (st == TSR_OK && cli_has(c, "formats"))
         return formats_table(c, &model, &o, err);
     if (st == TSR_OK)
@@ -180,7 +180,7 @@ static const struct cli_option options[] = {
      .argument = "MODEL",
      .words = CLI_WORDS_MODEL,
      .required = true,
-     .doc = "built-in name, or the path of a config.json"},
+     .doc = "built-in name, or the path of a config.json or of a file of weights"},
     {.name = "chip",
      .argument = "CHIP",
      .words = CLI_WORDS_CHIP,
