@@ -23,15 +23,17 @@ static inline size_t groups_columns(void)
     return 4 * (svcntb() / 16);
 }
 
-/* One row's vector of 2 x 2s: even or odd halves of the segments. */
-MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g)
+/* One row's vector of 2 x 2s, even or odd halves of the segments, to *c; on to the next row. */
+MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g,
+                              float **c)
 {
     if (row >= b->rows)
         return;
     const svbool_t p = svwhilelt_b32_u64(0, b->columns);
     const svuint64_t x = svreinterpret_u64(f), y = svreinterpret_u64(g);
     const svfloat32_t z = svreinterpret_f32(row % 2 == 0 ? svuzp1(x, y) : svuzp2(x, y));
-    svst1(p, b->c + row * b->ldc, svmul_x(p, z, b->a_scale[row]));
+    svst1(p, *c, svmul_x(svptrue_b32(), z, svdup_f32(b->a_scale[row])));
+    *c += b->ldc;
 }
 
 MMLA_INLINE void groups_block(const struct tsr_block *b)
@@ -85,9 +87,10 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
             delta += 2 * vw;
         } while (--run > 0);
     } while (left > 0);
+    float *c = b->c;
 #define STORE(i)                                                                                   \
-    groups_store(b, 2 * i, f##i, g##i);                                                            \
-    groups_store(b, 2 * i + 1, f##i, g##i);
+    groups_store(b, 2 * i, f##i, g##i, &c);                                                        \
+    groups_store(b, 2 * i + 1, f##i, g##i, &c);
     GROUPS_EACH(STORE)
 #undef FLOATS
 #undef SHIFT

@@ -220,9 +220,8 @@ struct tsr_rows {
 };
 void tsr_pack_rows(const struct tsr_rows *r);
 
-/* Packs rows i and i + 1, which exist, i even; false: it cannot, nothing that matters is done
- * (rows_cells_neon.c, on Arm alone). */
-bool tsr_pack_two_rows_neon(const struct tsr_rows *r, size_t i);
+/* Packs rows from i on, as many as it returns: 0, 2 or 4 (rows_cells_neon.c, on Arm alone). */
+size_t tsr_pack_some_rows_neon(const struct tsr_rows *r, size_t i);
 
 /* Portable prepare functions (prepare.c). */
 tsr_prepare_fn tsr_prepare_f16, tsr_prepare_mxf4, tsr_prepare_mxf8e4m3, tsr_prepare_mxf8e5m2,

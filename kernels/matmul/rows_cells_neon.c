@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of A into cells of 8 bytes, two rows at once: their cells of one step lie side by side, a
- * vector. The same bits as packed_rows.c, whose comments hold. NEON at every vector length: the
- * cells are segments of 128 bits. */
+ * vector. Rows of f32 four at once. The same bits as packed_rows.c, whose comments hold. NEON at
+ * every vector length: the cells are segments of 128 bits. */
 #include <arm_neon.h>
 
 #include "kernels/matmul/packed.h"
@@ -100,6 +100,8 @@ static bool quantize_two(const float *x, const float *y, size_t k, float *scale,
     const float32x4_t rx = scale_of(mx, scale), ry = scale_of(my, scale + 1);
     const size_t whole = k / 16 * 16;
     rows_codes(x, y, whole, rx, ry, c->to, c->stride);
+    if (whole == c->steps * 8)
+        return true;
     float rest[2][16] = {{0}};
     memcpy(rest[0], x + whole, (k - whole) * sizeof(float));
     memcpy(rest[1], y + whole, (k - whole) * sizeof(float));
@@ -133,16 +135,43 @@ static void sum_two(const struct tsr_rows *r, size_t i, const struct cells *c)
     vst1_s32(r->a_sum + i, all);
 }
 
-bool tsr_pack_two_rows_neon(const struct tsr_rows *r, size_t i)
+/* Four rows of f32: their values of one k side by side. */
+static void transpose_four(const float *a, size_t lda, size_t k, float *to, size_t stride,
+                           size_t padded)
 {
+    size_t p = 0;
+    for (; p + 4 <= k; p += 4, to += 4 * stride) {
+        const float32x4_t r0 = vld1q_f32(a + p), r1 = vld1q_f32(a + lda + p),
+                          r2 = vld1q_f32(a + 2 * lda + p), r3 = vld1q_f32(a + 3 * lda + p);
+        const float32x4_t u0 = vzip1q_f32(r0, r2), u1 = vzip2q_f32(r0, r2), v0 = vzip1q_f32(r1, r3),
+                          v1 = vzip2q_f32(r1, r3);
+        vst1q_f32(to, vzip1q_f32(u0, v0));
+        vst1q_f32(to + stride, vzip2q_f32(u0, v0));
+        vst1q_f32(to + 2 * stride, vzip1q_f32(u1, v1));
+        vst1q_f32(to + 3 * stride, vzip2q_f32(u1, v1));
+    }
+    for (; p < padded; p++, to += stride)
+        for (size_t j = 0; j < 4; j++)
+            to[j] = p < k ? a[j * lda + p] : 0;
+}
+
+size_t tsr_pack_some_rows_neon(const struct tsr_rows *r, size_t i)
+{
+    if (r->operand == TSR_F32 && r->from == TSR_F32 && !r->round_to_bf16 && i + 4 <= r->rows) {
+        transpose_four((const float *)r->a + i * r->lda, r->lda, r->k, (float *)r->to + i, r->lines,
+                       r->padded);
+        return 4;
+    }
+    if (i % 2 != 0 || i + 2 > r->rows)
+        return 0;
     const size_t bytes = tsr_elem_bytes(r->operand), stride = 8 * r->lines;
     const struct cells c = {(uint8_t *)r->to + 8 * i, stride, r->padded * bytes / 8};
     if (r->operand == TSR_F32 || (r->from == TSR_F32 && r->operand != TSR_I8))
-        return false;
+        return 0;
     if (r->from == TSR_F32) {
         const float *x = (const float *)r->a + i * r->lda;
         if (!quantize_two(x, x + r->lda, r->k, r->a_scale + i, &c))
-            return false;
+            return 0;
     } else {
         const uint8_t *x = (const uint8_t *)r->a + i * r->lda * bytes;
         copy_two(x, x + r->lda * bytes, r->k * bytes, &c);
@@ -151,5 +180,5 @@ bool tsr_pack_two_rows_neon(const struct tsr_rows *r, size_t i)
     }
     if (r->wants_sums)
         sum_two(r, i, &c);
-    return true;
+    return 2;
 }
