@@ -16,6 +16,8 @@ void model_run_formats(struct model_run *r, const struct tsr_format *weights,
     /* what the tensor unit does not take is repacked for it, and multiplies 16 bits */
     if (o->format != NULL && o->format->width_class == 0 && o->format->code != TSR_F32)
         o->activations = bf16;
+    if (o->target == INFER_SVE) /* as its kernels round them */
+        o->activations = infer_sve_activations(r->isa, o->format);
     if (activations != NULL)
         o->activations = activations;
     const struct tsr_format *a = o->activations;

@@ -40,6 +40,11 @@ struct infer_options {
 /* Whether weights may be asked for in a format on a target. */
 bool infer_takes(enum infer_target target, const struct tsr_format *f);
 
+/* In what the kernels of target sve round activations beside weights in a format (null: f32); null
+ * where they do not take it. */
+const struct tsr_format *infer_sve_activations(const struct tsr_isa *isa,
+                                               const struct tsr_format *weights);
+
 struct infer;
 
 /* Makes the target ready: weights are read, rounded, packed or placed. The options are copied,

@@ -24,7 +24,7 @@ struct infer {
     uint32_t position; /* tokens in the cache */
 };
 
-extern const struct infer_driver infer_host_driver, infer_npu_driver;
+extern const struct infer_driver infer_ref_driver, infer_sve_driver, infer_npu_driver;
 
 /* Calls `run` for every operation in the order in which a token meets them: before the layers,
  * layer after layer those of its kind, behind them. layer: 0 outside. Ends at the first error. */
