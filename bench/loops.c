@@ -446,9 +446,10 @@ int main(int argc, char **argv)
             continue;
         const size_t n = disassemble(&s, insns);
         const char *core = s.core[0] != '\0' ? s.core : only;
-        const bool passes = s.function[0] == '\0' && has_passes(s.file);
-        if (passes ? report_passes(s.file, insns, n, json, first, core)
-                   : report(s.name, insns, n, json, first, core))
+        const bool whole = s.function[0] == '\0';
+        if (whole && has_passes(s.file)      ? report_passes(s.file, insns, n, json, first, core)
+            : whole && has_attention(s.file) ? report_attention(s.file, insns, n, json, first, core)
+                                             : report(s.name, insns, n, json, first, core))
             first = false;
     }
     if (json)

@@ -32,7 +32,8 @@ static VEC_INLINE void scores_tile(const struct tsr_flash *f, const size_t vecto
     const uint64_t vl = svcnth(), vw = svcntw();
     const uint16_t *q = f->q, *k = f->k_tiles[t];
     EACH_SUM(ZERO)
-    for (size_t d = 0; d < f->dim; d += 4, q += vectors * vl, k += TILE_STEP) {
+    size_t left = f->dim; /* at least 8: no way around the loop */
+    do {
         const svbfloat16_t k0 = LDRQ(k), k1 = LDRQ(k + 8), k2 = LDRQ(k + 16), k3 = LDRQ(k + 24);
 #define MMLA(v, j) c##v##j = svbfmmla(c##v##j, q##v, k##j);
 #define STEP(v)                                                                                    \
@@ -40,10 +41,13 @@ static VEC_INLINE void scores_tile(const struct tsr_flash *f, const size_t vecto
         const svbfloat16_t q##v = LD(q + v * vl);                                                  \
         EACH_PAIR(MMLA, v)                                                                         \
     }
-        STEP(0) STEP(1) STEP(2) STEP(3)
+        STEP(0)
+        STEP(1) STEP(2) STEP(3)
 #undef STEP
 #undef MMLA
-    }
+            q += vectors * vl;
+        k += TILE_STEP;
+    } while ((left -= 4) > 0);
     float *to = f->scores + t * 4 * vectors * vw;
 #define STORE(v, j)                                                                                \
     if (v < vectors)                                                                               \
@@ -60,14 +64,18 @@ static VEC_INLINE void scores_two(const struct tsr_flash *f, size_t t)
     const uint16_t *q = f->q, *k = f->k_tiles[t], *l = f->k_tiles[t + 1];
     EACH_PAIR(ZERO, 0)
     EACH_PAIR(ZERO, 1)
-    for (size_t d = 0; d < f->dim; d += 4, q += vl, k += TILE_STEP, l += TILE_STEP) {
+    size_t left = f->dim;
+    do {
         const svbfloat16_t q0 = LD(q);
 #define STEP(v, j)                                                                                 \
     c0##j = svbfmmla(c0##j, q0, LDRQ(k + 8 * j));                                                  \
     c1##j = svbfmmla(c1##j, q0, LDRQ(l + 8 * j));
         EACH_PAIR(STEP, 0)
 #undef STEP
-    }
+        q += vl;
+        k += TILE_STEP;
+        l += TILE_STEP;
+    } while ((left -= 4) > 0);
     float *to = f->scores + t * 4 * vw;
 #define STORE(v, j) svst1(all32, to + (v * 4 + j) * vw, c##v##j);
     EACH_PAIR(STORE, 0) EACH_PAIR(STORE, 1)

@@ -37,10 +37,13 @@ static VEC_INLINE void scores_tile(const struct tsr_flash *f, const size_t vecto
     const uint64_t vl = svcntw();
     const float *q = f->q, *k = f->k_tiles[t];
     EACH_OF_ALL(ZERO)
-    for (size_t d = 0; d < f->dim; d++, q += vectors * vl, k += 8) {
+    size_t left = f->dim; /* at least 8: no way around the loop */
+    do {
         LOAD_X(q)
         STEP_QUADS(k)
-    }
+        q += vectors * vl;
+        k += 8;
+    } while (--left > 0);
     float *to = f->scores + t * 8 * vectors * vl;
     EACH_OF_ALL(STORE)
 }
@@ -90,10 +93,14 @@ static VEC_INLINE void values_tile(const struct tsr_flash *f, const size_t vecto
 #undef LOAD
     for (size_t t = 0; t < f->tiles; t++) {
         const float *w = (const float *)f->v_tiles[t] + d * 8;
-        for (size_t key = 0; key < 8; key++, p += vectors * vl, w += 8) {
-            LOAD_X(p)
-            STEP_QUADS(w)
-        }
+#define KEY(key)                                                                                   \
+    {                                                                                              \
+        LOAD_X(p)                                                                                  \
+        STEP_QUADS(w + 8 * key)                                                                    \
+        p += vectors * vl;                                                                         \
+    }
+        EACH(KEY)
+#undef KEY
     }
     EACH_OF_ALL(STORE)
 }

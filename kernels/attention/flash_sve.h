@@ -76,27 +76,30 @@ static VEC_PASS void flash_mask(const struct tsr_flash *f, unsigned keys)
     }
 }
 
-/* Largest score of each lane of vector v, over the keys of its row. */
-static VEC_INLINE svfloat32_t flash_max(const struct tsr_flash *f, unsigned keys, size_t v)
+/* Largest score of each lane, over the keys of its row. */
+static VEC_PASS void flash_maxima(const struct tsr_flash *f, unsigned keys, float *to)
 {
     const svbool_t all = svptrue_b32();
     const size_t vl = svcntw(), step = f->vectors * vl;
-    const float *at = f->scores + v * vl;
-    svfloat32_t m0 = svld1(all, at), m1 = m0, m2 = m0, m3 = m0;
-    for (size_t left = f->tiles * TSR_KV_TILE / keys; left > 0; left -= 4, at += 4 * step) {
-        m0 = svmax_x(all, m0, svld1(all, at));
-        m1 = svmax_x(all, m1, svld1(all, at + step));
-        m2 = svmax_x(all, m2, svld1(all, at + 2 * step));
-        m3 = svmax_x(all, m3, svld1(all, at + 3 * step));
+    for (size_t v = 0; v < f->vectors; v++) {
+        const float *at = f->scores + v * vl;
+        svfloat32_t m0 = svld1(all, at), m1 = m0, m2 = m0, m3 = m0;
+        for (size_t left = f->tiles * TSR_KV_TILE / keys; left > 0; left -= 4, at += 4 * step) {
+            const float *later = at + 2 * step;
+            m0 = svmax_x(all, m0, svld1(all, at));
+            m1 = svmax_x(all, m1, svld1(all, at + step));
+            m2 = svmax_x(all, m2, svld1(all, later));
+            m3 = svmax_x(all, m3, svld1(all, later + step));
+        }
+        m0 = svmax_x(all, svmax_x(all, m0, m1), svmax_x(all, m2, m3));
+        if (keys == 2) {
+            const svuint64_t pairs = svreinterpret_u64(m0);
+            const svuint64_t swapped =
+                svorr_x(all, svlsl_x(svptrue_b64(), pairs, 32), svlsr_x(svptrue_b64(), pairs, 32));
+            m0 = svmax_x(all, m0, svreinterpret_f32(swapped));
+        }
+        svst1(all, to + v * vl, m0);
     }
-    m0 = svmax_x(all, svmax_x(all, m0, m1), svmax_x(all, m2, m3));
-    if (keys == 2) {
-        const svuint64_t pairs = svreinterpret_u64(m0);
-        const svuint64_t swapped =
-            svorr_x(all, svlsl_x(svptrue_b64(), pairs, 32), svlsr_x(svptrue_b64(), pairs, 32));
-        m0 = svmax_x(all, m0, svreinterpret_f32(swapped));
-    }
-    return m0;
 }
 
 /* The new reference of the lanes of vector v, which goes to f->max. *factor: what earlier sums are
@@ -171,7 +174,7 @@ static VEC_INLINE float flash_prepare(const struct tsr_flash *f, unsigned keys, 
 {
     const svbool_t all = svptrue_b32();
     const size_t vl = svcntw();
-    float factors[4 * 64], c = f->c;
+    float factors[4 * 64], largest[4 * 64], c = f->c;
     bool moved = false, large = false;
     if (f->cap != 0 || f->biased) {
         flash_logits(f, keys);
@@ -181,9 +184,10 @@ static VEC_INLINE float flash_prepare(const struct tsr_flash *f, unsigned keys, 
         flash_mask(f, keys);
     if (f->hide != NULL)
         f->hide(f, f->arg);
+    flash_maxima(f, keys, largest);
     for (size_t v = 0; v < f->vectors; v++) {
         svfloat32_t factor;
-        if (flash_reference(f, flash_max(f, keys, v), c, v, &factor)) {
+        if (flash_reference(f, svld1(all, largest + v * vl), c, v, &factor)) {
             float *sum = f->sum + v * vl;
             svst1(all, sum, svmul_x(all, svld1(all, sum), factor));
             moved = true;
