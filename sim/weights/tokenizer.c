@@ -322,8 +322,7 @@ const char *tsr_tokenizer_bytes(const struct tsr_tokenizer *t, int64_t previous,
     const struct tsr_token *k = &t->tokens[id];
     const char *s = t->text + k->at;
     bool first = previous < 0 || previous == t->info.bos;
-    size_t skip =
-        first && t->info.space_prefix && k->kind != TSR_TOKEN_BYTE && k->length > 0 && s[0] == ' ';
+    size_t skip = first && t->info.space_prefix && k->length > 0 && s[0] == ' ';
     *length = k->length - skip;
     return s + skip;
 }
