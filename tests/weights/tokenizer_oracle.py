@@ -92,9 +92,11 @@ def byte_chars():
     return table
 
 
+BYTE_OF = byte_chars()
+
+
 def from_chars(s):
-    table = byte_chars()
-    return b"".join(bytes([table[c]]) if c in table else c.encode() for c in s)
+    return b"".join(bytes([BYTE_OF[c]]) if c in BYTE_OF else c.encode() for c in s)
 
 
 class Tokenizer:
