@@ -353,6 +353,15 @@ static void compare(const char *file, const struct texts *x)
     tsr_tokenizer_close(t);
 }
 
+/* The same tokenizer as HF's file, of which both are read. */
+static void compare_json(const char *gguf, const struct texts *x)
+{
+    char command[256];
+    snprintf(command, sizeof command, "json %s tokenizer.json", gguf);
+    assert_int_equal(pclose(oracle(command)), 0);
+    compare("tokenizer.json", x);
+}
+
 static void test_tokenizer_scores_as_the_oracle(void **state)
 {
     (void)state;
@@ -364,6 +373,7 @@ static void test_tokenizer_scores_as_the_oracle(void **state)
         make_pieces(&v, &seed);
         write_gguf(&v, NULL, "scores.gguf");
         compare("scores.gguf", &x);
+        compare_json("scores.gguf", &x);
         clear(&v);
     }
 }
@@ -375,11 +385,12 @@ static void test_tokenizer_merges_as_the_oracle(void **state)
     static struct texts x;
     static struct vocabulary v;
     uint64_t seed = tsr_test_seed("merges", 31);
-    for (int i = 0; i < (tsr_test_nightly() ? 80 : 8); i++) {
+    for (int i = 0; i < (tsr_test_nightly() ? 80 : 4); i++) {
         make_texts(&x, &seed);
         make_merges(&v, &seed);
         write_gguf(&v, rules[i % 4], "merges.gguf");
         compare("merges.gguf", &x);
+        compare_json("merges.gguf", &x);
         clear(&v);
     }
 }

@@ -2,6 +2,7 @@
 """Tokenizers the slow and obvious way, for comparison: python's standard library alone.
 
     tokenizer_oracle.py classes             runs of characters of one class: FIRST CLASS
+    tokenizer_oracle.py json FILE OUT       a GGUF file's tokenizer as HF's tokenizer.json
     tokenizer_oracle.py encode FILE TEXTS   TEXTS: a u32 length and bytes, again and again; the ids
                                             of each text on a line
 FILE: llama2.c's tokenizer, a GGUF file with one, or a tokenizer.json.
@@ -107,7 +108,9 @@ class Tokenizer:
         self.ids = {}      # bytes -> id
         self.bytes = {}    # byte -> id
         self.prefix = False
+        self.marks = True  # U+2581 is a blank
         self.strict = False  # llama2.c: an unknown character never merges
+        self.pairs = None    # tokenizer.json: only these merge
 
     def encode(self, raw):
         out = [self.bos] if self.bos is not None else []
@@ -116,7 +119,7 @@ class Tokenizer:
         if self.prefix:
             raw = b" " + raw
         if self.rank is None:
-            if not self.strict:  # the mark of a blank is a blank in a text, too
+            if self.marks:  # the mark of a blank is a blank in a text, too
                 raw = raw.replace(b"\xe2\x96\x81", b" ")
             return out + self.by_score(raw)
         text = raw.decode("utf-8", "surrogateescape")
@@ -152,7 +155,8 @@ class Tokenizer:
             best = None
             for i in range(len(parts) - 1):
                 t = parts[i] + parts[i + 1]
-                if t in self.ids and not dead[i] and not dead[i + 1]:
+                if t in self.ids and not dead[i] and not dead[i + 1] and (
+                        self.pairs is None or (parts[i], parts[i + 1]) in self.pairs):
                     s = self.score[self.ids[t]]
                     if best is None or s > best[0]:
                         best = (s, i)
@@ -174,11 +178,12 @@ def add_pieces(t, names, kinds, scores):
         if kinds[i] == 6:
             t.bytes[int(name[3:5], 16)] = i
         elif kinds[i] in (1, 4):
-            t.ids.setdefault(name.replace(b"\xe2\x96\x81", b" "), i)
+            t.ids.setdefault(name.replace(b"\xe2\x96\x81", b" ") if t.marks else name, i)
 
 
 def llama2c(data):
     t, at, names, scores = Tokenizer(), 4, [], []
+    t.marks = False
     while at < len(data):
         s, n = struct.unpack_from("<fi", data, at)
         scores.append(s)
@@ -248,16 +253,18 @@ def hf(data):
     names = [(i, n) for n, i in v["model"]["vocab"].items() if i not in special]
     merges = [m if isinstance(m, list) else m.split(" ", 1) for m in v["model"]["merges"]]
     if v["model"].get("byte_fallback"):
+        blank = lambda n: n.replace("\u2581", " ").encode()
         rank = {}
         for r, (a, b) in enumerate(merges):
             rank.setdefault(a + b, r)
-        for n, i in names:
+        for i, n in names:
             if re.fullmatch(r"<0x..>", n):
                 t.bytes[int(n[3:5], 16)] = i
             else:
-                t.ids[n.replace("\u2581", " ").encode()] = i
-        t.score = {i: -rank.get(n, 1 << 30) for n, i in names}
-        t.prefix = True
+                t.ids[blank(n)] = i
+        t.score = {i: -rank.get(n, 1 << 30) for i, n in names}
+        t.pairs = {(blank(a), blank(b)) for a, b in merges}
+        t.prefix = t.strict = True
     else:
         pre = v["pre_tokenizer"]
         regex = [p["pattern"]["Regex"] for p in pre.get("pretokenizers", []) if p["type"] == "Split"]
@@ -271,11 +278,56 @@ def hf(data):
     return t
 
 
+def score_merges(v, kinds):
+    """All ways to make each piece of two, the best piece first, as HF's converter does."""
+    score = {n.decode(): v["scores"][i] for i, n in reversed(list(enumerate(v["tokens"])))
+             if kinds[i] == 1}
+    return [[n[:i], n[i:]] for n in sorted(score, key=lambda n: (-score[n], n))
+            for i in range(1, len(n)) if n[:i] in score and n[i:] in score]
+
+
+def to_json(data):
+    v = gguf_values(data)
+    kinds, names = v["token_type"], [n.decode() for n in v["tokens"]]
+    vocab = {}
+    for i, n in enumerate(names):
+        vocab.setdefault(n, i)
+    out = {"added_tokens": [{"id": i, "content": n, "special": True} for i, n in enumerate(names)
+                            if kinds[i] in (2, 3)]}
+    if v["model"] == b"llama":
+        out["normalizer"] = {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "\u2581"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}
+        out["pre_tokenizer"] = None
+        out["model"] = {"type": "BPE", "byte_fallback": True, "unk_token": names[0],
+                        "vocab": vocab, "merges": score_merges(v, kinds)}
+        bos = 1
+    else:
+        rule = v["pre"].decode()
+        level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": rule == "gpt-2"}
+        split = {"type": "Split", "pattern": {"Regex": WORDS[rule]}, "behavior": "Isolated"}
+        out["pre_tokenizer"] = level if rule == "gpt-2" else {
+            "type": "Sequence", "pretokenizers": [split, level]}
+        merges = [m.decode() for m in v["merges"]]
+        out["model"] = {"type": "BPE", "ignore_merges": rule == "llama-bpe", "vocab": vocab,
+                        "merges": [m.split(" ", 1) for m in merges] if rule == "qwen2" else merges}
+        bos = v["bos_token_id"] if rule == "llama-bpe" else None
+    if bos is not None:
+        out["post_processor"] = {"type": "Sequence", "processors": [{
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": names[bos]}}, {"Sequence": {"id": "A"}}],
+            "special_tokens": {names[bos]: {"id": names[bos], "ids": [bos]}}}]}
+    return out
+
+
 def main():
     if sys.argv[1] == "classes":
         classes()
         return
     data = open(sys.argv[2], "rb").read()
+    if sys.argv[1] == "json":
+        json.dump(to_json(data), open(sys.argv[3], "w"), ensure_ascii=False)
+        return
     kind = gguf if data[:4] == b"GGUF" else hf if data[:1] == b"{" else llama2c
     t, texts, at = kind(data), open(sys.argv[3], "rb").read(), 0
     every, i = "", 0
