@@ -79,6 +79,7 @@ static enum tsr_status read_options(struct cli *c, struct project_options *o, st
         st = read_price(c, &o->price_per_hour, err);
     o->chip = chip;
     o->threads = (uint32_t)threads;
+    o->every_layer = cli_has(c, "every-layer");
     o->phase = strcmp(cli_text(c, "phase"), "prefill") == 0 ? TSR_PREFILL : TSR_DECODE;
     if (st == TSR_OK)
         st = check_options(c, err);
@@ -222,6 +223,8 @@ static const struct cli_option options[] = {
     {.name = "threads",
      .argument = "N",
      .doc = "host threads at most; the result does not depend on it"},
+    {.name = "every-layer",
+     .doc = "each layer's program runs, at its own addresses, instead of one for all"},
     {.name = "json", .doc = "for machines"},
     {0},
 };
