@@ -60,6 +60,8 @@ static enum tsr_status evaluate(struct evaluation *e, struct tsr_error *err)
                             &e->progress, &e->quality, err);
         model_progress_end(&e->progress);
     }
+    if (st == TSR_OK)
+        model_run_verified(&e->run, session);
     if (st == TSR_OK && infer_cost(session) != NULL)
         e->cost = *infer_cost(session);
     infer_destroy(session);

@@ -36,6 +36,9 @@ void model_run_describe(const struct model_run *r, json_t *root);
 void model_run_cost_json(const struct model_run *r, const struct infer *s, json_t *root);
 void model_run_cost_print(const struct model_run *r, const struct infer *s, FILE *out);
 
+/* Says on stderr what --verify found. */
+void model_run_verified(const struct model_run *r, const struct infer *s);
+
 /* A line on a terminal that says how far it is and how long it will take; elsewhere nothing. */
 struct model_progress {
     bool on;
@@ -78,6 +81,9 @@ void model_progress_end(struct model_progress *p);
          .argument = "FORMAT",                                                                     \
          .words = CLI_WORDS_FORMAT,                                                                \
          .doc = "of the cache; absent: 16 bits, f32 where activations are"},                       \
+        {.name = "verify",                                                                         \
+         .argument = "K",                                                                          \
+         .doc = "npu: every K-th launch also by the reference, within its derived bound"},         \
     {                                                                                              \
         .name = "threads", .argument = "N",                                                        \
         .doc = "host threads; the result does not depend on it"                                    \

@@ -167,5 +167,5 @@ static bool sve_takes(const struct tsr_format *f)
     return infer_sve_activations(&no_isa, f) != NULL;
 }
 
-const struct infer_driver infer_ref_driver = {ref_takes, create, step, destroy, NULL, NULL};
-const struct infer_driver infer_sve_driver = {sve_takes, create, step, destroy, NULL, NULL};
+const struct infer_driver infer_ref_driver = {ref_takes, create, step, destroy, NULL, NULL, NULL};
+const struct infer_driver infer_sve_driver = {sve_takes, create, step, destroy, NULL, NULL, NULL};

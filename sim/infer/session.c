@@ -63,6 +63,12 @@ const struct infer_cost *infer_cost(const struct infer *s)
     return s->driver->cost != NULL ? s->driver->cost(s) : NULL;
 }
 
+struct infer_verified infer_verified(const struct infer *s)
+{
+    const struct infer_verified none = {0, 0};
+    return s->driver->verified != NULL ? s->driver->verified(s) : none;
+}
+
 uint32_t infer_position(const struct infer *s)
 {
     return s->position;

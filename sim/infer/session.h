@@ -14,8 +14,9 @@ struct infer_driver {
     enum tsr_status (*step)(struct infer *s, const uint32_t *tokens, uint32_t n, bool all,
                             float *logits, struct tsr_error *err);
     void (*destroy)(struct infer *s);
-    void (*restart)(struct infer *s);                        /* may be null */
-    const struct infer_cost *(*cost)(const struct infer *s); /* may be null */
+    void (*restart)(struct infer *s);                         /* may be null */
+    const struct infer_cost *(*cost)(const struct infer *s);  /* may be null */
+    struct infer_verified (*verified)(const struct infer *s); /* may be null */
 };
 
 struct infer {
