@@ -90,7 +90,8 @@ static void say_what_was_composed(struct project_result *r)
     uint32_t repeated = 0;
     for (uint32_t i = 0; i < r->n_steps; i++)
         repeated = r->step[i].repeat > repeated ? r->step[i].repeat : repeated;
-    note(r, "simulated: %llu programs, each once with all tiles contending; composed: %llu launches",
+    note(r,
+         "simulated: %llu programs, each once with all tiles contending; composed: %llu launches",
          (unsigned long long)(r->options.every_layer ? r->launches : r->simulated),
          (unsigned long long)r->launches);
     note(r, "time = sum over the steps of cycles x repeat: no overlap, each with its launch");
