@@ -37,6 +37,23 @@ static void imm(struct tsr_text *t, int v, double x)
 {
     L("  vimm v%d, %u", v, bits(x));
 }
+/* f8e4m3 ends at 2^-9: 2^8 p is at most 256 and keeps 17 binary places; l is as much larger. */
+int attention_shift(const struct attention_plan *p)
+{
+    return p->element == 1 ? 8 : 0;
+}
+
+/* v25 = shift - m, from m in v16; v20. */
+void attention_minus_m(const struct attention_plan *p, struct tsr_text *t)
+{
+    if (!attention_shift(p)) {
+        L("  vneg v25, v16");
+        return;
+    }
+    imm(t, 20, attention_shift(p));
+    L("  vsub v25, v20, v16");
+}
+
 static void minus_infinity(struct tsr_text *t, int v)
 {
     L("  vimm v%d, %u", v, 0xFF800000u);
@@ -67,7 +84,8 @@ static void setup(const struct attention_plan *p, struct tsr_text *t)
 }
 
 /* A new block of queries. a0: the sinks of its rows. */
-static void init(struct tsr_text *t, const char *name, const char *sink_format)
+static void init(const struct attention_plan *p, struct tsr_text *t, const char *name,
+                 const char *sink_format)
 {
     L(".routine %s", name);
     if (sink_format) {
@@ -78,6 +96,10 @@ static void init(struct tsr_text *t, const char *name, const char *sink_format)
         imm(t, 1, lowest);
         L("  vmax v29, v29, v1");
         L("  vsub v0, v0, v29");
+        if (attention_shift(p)) {
+            imm(t, 1, attention_shift(p));
+            L("  vadd v0, v0, v1");
+        }
         L("  vexp2 v26, v0");
     } else {
         imm(t, 29, lowest);
@@ -226,7 +248,10 @@ static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
     L("  vceil v16, v16");
     L("  vimm v18, 0\n  vimm v19, 0");
     L("  vmax v16, v16, v29");
-    L("  vsub v17, v29, v16\n  vneg v25, v16");
+    L("  vsub v17, v29, v16");
+    attention_minus_m(p, t);
+    if (attention_shift(p)) /* what the pipeline of plain_weights starts with */
+        L("  vimm v20, 0");
     L("  vsub v0, v16, v29");
     L("  vexp2 v17, v17");
     L("  vmov v29, v16");
@@ -360,34 +385,76 @@ static void finish(const struct attention_plan *p, struct tsr_text *t)
     L("  vret\n.end");
 }
 
+/* Register of row i of vector x of O; odd and even vectors alternate. */
+static uint32_t output_register(uint32_t x, uint32_t i)
+{
+    return x % 2 * 8 + i;
+}
+
+static void times_inverse(struct tsr_text *t, uint32_t x, uint32_t i)
+{
+    uint32_t v = output_register(x, i);
+    L("  vmul v%u, v%u, v%u", v, v, 16 + i);
+}
+
+/* Where vector x is and goes, for the next eight rows: a8, a9 and a11, a12 in turns. */
+static void output_addresses(const struct attention_plan *p, struct tsr_text *t, uint32_t x)
+{
+    const uint32_t per_slab = (p->v_cols + p->lanes - 1) / p->lanes, s = x / per_slab,
+                   c = x % per_slab * p->lanes;
+    L("  aaddi a%u, a0, %u", 8 + x % 2, attention_sum_line(p, s, c));
+    L("  aaddi a%u, a1, %u", 11 + x % 2, (s * p->v_cols + c) * p->out_element);
+}
+
+/* Vector x of 8 rows of O; in the arithmetic slot the vector before times 1 / l (v16..v23). */
+static void output_load(const struct attention_plan *p, struct tsr_text *t, uint32_t x)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        L("  vlda v%u, a%u, %u", output_register(x, i), 8 + x % 2, p->row_lines);
+        if (x > 0)
+            times_inverse(t, x - 1, i);
+    }
+}
+
+/* Beside the stores of the last vector but one the last one's products. */
+static void output_store(const struct attention_plan *p, struct tsr_text *t, uint32_t x, bool last)
+{
+    const uint32_t per_slab = (p->v_cols + p->lanes - 1) / p->lanes;
+    const uint32_t left = p->v_cols - x % per_slab * p->lanes;
+    if (left < p->lanes)
+        L("  ali a10, %u\n  vlen a10", left);
+    for (uint32_t i = 0; i < 8; i++) {
+        L("  vst v%u, a%u, %s, %llu", output_register(x, i), 11 + x % 2, p->out_format,
+          (unsigned long long)p->stage_row);
+        if (last)
+            times_inverse(t, x + 1, i);
+    }
+    if (left < p->lanes)
+        L("  ali a10, %u\n  vlen a10", p->lanes);
+}
+
 /* O's rows times 1 / l, 8 rows a turn. a0 accumulators, a1 destination, a2 1 / l, a3 turns. Columns
- * go vector by vector, so that the 8 stores of one meet 8 banks; the address steps back at its end.
- */
+ * go vector by vector, so that the 8 stores of one meet 8 banks. */
 static void output(const struct attention_plan *p, struct tsr_text *t)
 {
-    const uint32_t full = p->lanes;
-    int vectors = 0;
+    const uint32_t vectors = p->v_slabs * ((p->v_cols + p->lanes - 1) / p->lanes);
     L(".routine output");
     L("  vloop a3, out_end");
+    output_addresses(p, t, 0);
+    if (vectors > 1)
+        output_addresses(p, t, 1);
     for (int i = 0; i < 8; i++)
         L("  vldb v%d, a2, f32, 4", 16 + i);
-    for (uint32_t s = 0; s < p->v_slabs; s++)
-        for (uint32_t c = 0; c < p->v_cols; c += full, vectors++) {
-            uint32_t n = p->v_cols - c < full ? p->v_cols - c : full, r = vectors % 2 ? 8 : 0;
-            uint32_t acc = attention_sum_line(p, s, c);
-            uint32_t column = (s * p->v_cols + c) * p->element;
-            L("  aaddi a8, a0, %u\n  aaddi a9, a1, %u", acc, column);
-            if (n < full)
-                L("  ali a10, %u\n  vlen a10", n);
-            for (int i = 0; i < 8; i++)
-                L("  vlda v%u, a8, %u", r + i, p->row_lines);
-            for (int i = 0; i < 8; i++)
-                L("  vmul v%u, v%u, v%d", r + i, r + i, 16 + i);
-            for (int i = 0; i < 8; i++)
-                L("  vst v%u, a9, %s, %llu", r + i, p->format, (unsigned long long)p->stage_row);
-            if (n < full)
-                L("  ali a10, %u\n  vlen a10", full);
-        }
+    output_load(p, t, 0);
+    for (uint32_t i = 0; i < 8 && vectors == 1; i++)
+        times_inverse(t, 0, i);
+    for (uint32_t x = 1; x < vectors; x++) {
+        output_load(p, t, x);
+        output_store(p, t, x - 1, x + 1 == vectors);
+        if (x + 1 < vectors)
+            output_addresses(p, t, x + 1);
+    }
+    output_store(p, t, vectors - 1, false);
     L("  aaddi a0, a0, %u\n  aaddi a1, a1, %llu", 8 * p->row_lines,
       (unsigned long long)(8 * p->stage_row));
     L("out_end:");
@@ -397,13 +464,13 @@ static void output(const struct attention_plan *p, struct tsr_text *t)
 void attention_routines(const struct attention_plan *p, struct tsr_text *t, const char *sink_format)
 {
     setup(p, t);
-    init(t, "init", p->op->has_sinks ? sink_format : NULL);
+    init(p, t, "init", p->op->has_sinks ? sink_format : NULL);
     softmax(p, t);
     if (attention_has_plain(p))
         attention_plain(p, t);
     finish(p, t);
     if (p->splits > 1) {
-        init(t, "init_plain", NULL);
+        init(p, t, "init_plain", NULL);
         attention_merge_routines(p, t);
     } else {
         output(p, t);
