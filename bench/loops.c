@@ -237,16 +237,26 @@ bool loop_at(const struct insn *insns, size_t last, size_t covered, struct loop 
     return insns[first].address == target && last - first < MAX_LOOP;
 }
 
+/* Whether a function is for the core's vectors: its name may end in _to_BITS or _from_BITS. */
+static bool is_for(const char *function, unsigned bits)
+{
+    const char *to = strstr(function, "_to_"), *from = strstr(function, "_from_");
+    if (to != NULL && isdigit((unsigned char)to[4]))
+        return bits <= strtoul(to + 4, NULL, 10);
+    return from == NULL || !isdigit((unsigned char)from[6]) || bits >= strtoul(from + 6, NULL, 10);
+}
+
 /* The innermost loop with the most MACs, or of one row; macs = 0 where there is none. Loops come
  * out in the order of their ends, so one that starts before the last found loop encloses it. */
-static struct loop hottest(const struct insn *insns, size_t n, bool few_rows)
+static struct loop hottest(const struct insn *insns, size_t n, bool few_rows, unsigned bits)
 {
     struct loop best = {0, 0, 0, 0, 0};
     size_t covered = 0; /* no innermost loop starts before this */
     const unsigned product = widest(insns, n);
     for (size_t last = 0; last < n; last++) {
         struct loop l;
-        if (!loop_at(insns, last, covered, &l))
+        if (!is_for(function_names[insns[last].function], bits) ||
+            !loop_at(insns, last, covered, &l))
             continue;
         bool products = false;
         for (size_t i = l.first; i <= last; i++) {
@@ -378,15 +388,16 @@ static void print_row(const struct core *core, const char *name, const struct in
 static bool report(const char *name, const struct insn *insns, size_t n, bool json, bool first,
                    const char *only)
 {
-    struct loop l = hottest(insns, n, strncmp(name, "matvec", 6) == 0);
-    if (l.macs == 0) {
-        fprintf(stderr, "loops: %s: no loop with multiply-accumulates\n", name);
-        return false;
-    }
     bool any = false;
     for (int c = 0; c < CORES; c++) {
         if (only != NULL && strcmp(only, cores[c].name) != 0)
             continue;
+        const bool few_rows = strncmp(name, "matvec", 6) == 0;
+        struct loop l = hottest(insns, n, few_rows, cores[c].vector_bits);
+        if (l.macs == 0) {
+            fprintf(stderr, "loops: %s: no loop with multiply-accumulates\n", name);
+            break;
+        }
         /* The steady state: what 200 more rounds cost. */
         long few = model_cycles(&cores[c], "100", insns, l);
         long many = few < 0 ? -1 : model_cycles(&cores[c], "300", insns, l);
@@ -435,9 +446,10 @@ int main(int argc, char **argv)
             continue;
         const size_t n = disassemble(&s, insns);
         const char *core = s.core[0] != '\0' ? s.core : only;
-        const bool passes = s.function[0] == '\0' && has_passes(s.file);
-        if (passes ? report_passes(s.file, insns, n, json, first, core)
-                   : report(s.name, insns, n, json, first, core))
+        const bool whole = s.function[0] == '\0';
+        if (whole && has_passes(s.file)      ? report_passes(s.file, insns, n, json, first, core)
+            : whole && has_attention(s.file) ? report_attention(s.file, insns, n, json, first, core)
+                                             : report(s.name, insns, n, json, first, core))
             first = false;
     }
     if (json)

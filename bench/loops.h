@@ -61,4 +61,9 @@ bool has_passes(const char *object);
 bool report_passes(const char *object, const struct insn *insns, size_t n, bool json, bool first,
                    const char *only);
 
+/* attention.c: the same for the kernels of attention. */
+bool has_attention(const char *object);
+bool report_attention(const char *object, const struct insn *insns, size_t n, bool json, bool first,
+                      const char *only);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention: its definition, a cache of keys and values in pages. */
+/* Attention: its definition, a cache of keys and values in pages, and the fused kernels of the
+ * host's processor (online softmax, one pass, no matrix of scores). */
 #ifndef TESSERA_ATTENTION_H
 #define TESSERA_ATTENTION_H
 
@@ -62,7 +63,7 @@ void tsr_attention_plain(const struct tsr_attention *p, const float *q, const fl
                          const float *v, float *o, float *lse);
 
 /* Its gradient: dq, dk, dv from do = dL/do, with the weights computed again from lse.
- * Shapes: as above; o and lse are tsr_attention_plain's. sinks get none.
+ * Shapes: as above; o and lse are tsr_attention_plain's or tsr_attention_run's. sinks get none.
  * Numerics: with D = sum of do o, ds = weight (do . v - D) (1 - tanh^2 under a soft cap), dq =
  * scale sum ds k, dk = scale sum ds q, dv = sum weight do; each in double in rising order, rounded
  * once. Aliasing, errors, threads: as above. dk and dv of a key that no query sees are zeros.
@@ -106,6 +107,48 @@ enum tsr_status tsr_kv_append(const struct tsr_kv *kv, size_t sequence, size_t f
  * null. The cache is a valid one (tsr_kv_page_bytes). */
 void tsr_kv_read(const struct tsr_kv *kv, size_t sequence, size_t token, size_t head, float *k,
                  float *v);
+
+/* ---- the kernels ------------------------------------------------------------------------------
+ */
+
+struct tsr_attention_call {
+    const struct tsr_attention *what;
+    enum tsr_dtype format; /* of q and o, and of the arithmetic: f32 or bf16 */
+    const void *q;         /* [sum of q_len] rows, q_stride elements apart, of heads x dim */
+    size_t q_stride;
+    const struct tsr_kv *kv;
+    void *o; /* [sum of q_len] rows, o_stride elements apart, of heads x value_dim */
+    size_t o_stride;
+    float *lse;                          /* [sum of q_len][heads], or null */
+    void *scratch;                       /* 64-byte aligned */
+    size_t scratch_bytes;                /* tsr_attention_scratch_bytes */
+    const struct tsr_parallel *parallel; /* null: this thread alone */
+};
+
+/* Bytes of scratch for a call on at most this many threads. q, kv's pages, o need not be set.
+ * Errors: as tsr_attention_run. */
+enum tsr_status tsr_attention_scratch_bytes(const struct tsr_attention_call *c, size_t threads,
+                                            size_t *bytes, struct tsr_error *err);
+
+/* o = attention of q over the cache.
+ * Numerics: u = 2^-24. q . k: f32 one chain of fused multiply-adds in order of dim; bf16 exact
+ *   products added by BFMMLA, or as f32 where there is none. With bf16, keys and values of a cache
+ * in f32, f16 or i8 are rounded to bf16, and so are the weights. Logits times log2(e); keys in
+ * blocks of 256, weights 2^(t - M) by FEXPA, M a multiple of 1/64 that moves when the row's maximum
+ * has grown by more than 8; sums in f32 in order of the keys; contexts of more than 1024 keys under
+ *   few queries are split at multiples of 1024 and merged in order. With S the mean, by weight, of
+ *   sum |q||k| |scale| + |logit|:
+ *   |o - exact| <= 2 max|v| (u (dim + 16) S + 8 u softcap + u (keys + 64) + 2^-20 [bf16: + 2^-8 +
+ *   1.6e-5; rounded keys and values: + 2^-8 (S + 1)]) + half an ULP, and one of f32, of the result.
+ *   (Weights with relative errors e_j make an error of at most sum of weight |e_j| (|v_j| + |o|).)
+ *   lse: as much with 1 for max|v|. A logit, or an element of q . k, of 2^60 or more in magnitude
+ *   counts as infinite, and a logit of -infinity too makes its row NaN.
+ *   A row has the same bits for any number of threads, order of pages, vector length and batch.
+ * Errors: TSR_USAGE a format that is not served, scratch too small; TSR_BAD_INPUT sizes out of
+ * their range or unlike the cache's. o is then untouched. Aliasing: o, lse, scratch overlap
+ * nothing. Threads: any number of calls at once with their own o and scratch. Allocates nothing.
+ * Source: online softmax arXiv 1805.02867, 2205.14135; paging arXiv 2309.06180. */
+enum tsr_status tsr_attention_run(const struct tsr_attention_call *c, struct tsr_error *err);
 
 #ifdef __cplusplus
 }

@@ -127,7 +127,7 @@ struct tsr_matmul {
  *     F = fma(sum of the group's a, -min_g, F) for every group. C = fl(F s): the same bits from
  *     every variant. Bound, with G = k / 32 groups: (2 G + 3) u (sum over g of |S_g| |d_g| + |sum
  *     a_g| |min_g|) s. A scale that is not finite makes a NaN or an infinity.
- * k = 0 makes zeros. Bits depend neither on threads nor on m or n.
+ * k = 0 makes +0, whatever the scales. Bits depend neither on threads nor on m or n.
  * Aliasing: C, scratch and the inputs do not overlap.
  * Errors: TSR_USAGE unknown or unfit formats, scratch too small, weights packed for another kernel;
  *   TSR_BAD_INPUT weights of another shape. C is then untouched. Strides below the row length are a

@@ -47,6 +47,12 @@ typedef tsr_matmul_kernel_fn tsr_matmul_packed_f32_fn, tsr_matmul_f16_fn, tsr_ma
     tsr_matmul_mxf4_fn, tsr_matmul_mxf8e4m3_fn, tsr_matmul_mxf8e5m2_fn, tsr_matmul_i8_fn,
     tsr_matmul_i4_fn, tsr_matmul_q8_0_fn, tsr_matmul_q4_0_fn, tsr_matmul_q4_k_fn;
 
+/* Fused attention: the variant's descriptor (kernels/attention/attention.h); null: the reference.
+ */
+struct tsr_attention_kernel;
+typedef const struct tsr_attention_kernel *tsr_attention_kernel_fn(void);
+typedef tsr_attention_kernel_fn tsr_attention_f32_fn, tsr_attention_bf16_fn;
+
 /* Vector math (tessera/vecmath.h): of one row, of one token. */
 typedef void tsr_exp_f32_fn(enum tsr_exp_terms terms, size_t n, const float *x, float *y);
 typedef void tsr_softmax_f32_fn(enum tsr_exp_terms terms, size_t n, const float *x, float *y);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Few rows by f32 or f16 weights as stored: the chains of f32_sve.h, over as many panels at once as
+/* Few rows by f32 or f16 weights as stored: one chain in order of k, over as many panels at once as
  * hide the latency of FMLA. f16 is widened in the loop. */
 #ifndef KERNELS_MATMUL_F32_FEW_SVE_H
 #define KERNELS_MATMUL_F32_FEW_SVE_H
 
-#include "kernels/matmul/f32_sve.h"
+#include <arm_sve.h>
+
+#include "kernels/matmul/packed.h"
 
 #define F32_EACH_PANEL(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define F32_EACH_FEW(X, v) X(v, 0) X(v, 1) X(v, 2) X(v, 3) X(v, 4) X(v, 5) X(v, 6) X(v, 7)

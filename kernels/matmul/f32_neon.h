@@ -58,4 +58,9 @@ static inline __attribute__((always_inline)) void f32_neon_block(const struct ts
         memcpy(b->c + r * b->ldc, tile + r * NEON_COLUMNS, b->columns * sizeof(float));
 }
 
+static inline void f32_neon_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, NEON_ROWS, f32_neon_block);
+}
+
 #endif

@@ -123,12 +123,13 @@ MMLA_INLINE void few_panels(const enum tsr_dtype format, const struct tsr_few *f
     }
 #define STORES(v)                                                                                  \
     if (v < count) {                                                                               \
+        float *c = b##v.c;                                                                         \
         FEW_EACH_PAIR(STORE, v)                                                                    \
     }
 #define STORE(v, i)                                                                                \
     if (i < pairs) {                                                                               \
-        groups_store(&b##v, 2 * i, f##v##i, g##v##i);                                              \
-        groups_store(&b##v, 2 * i + 1, f##v##i, g##v##i);                                          \
+        groups_store(&b##v, 2 * i, f##v##i, g##v##i, &c);                                          \
+        groups_store(&b##v, 2 * i + 1, f##v##i, g##v##i, &c);                                      \
     }
     FEW_EACH_PANEL(STORES)
 }

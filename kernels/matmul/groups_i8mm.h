@@ -14,20 +14,26 @@
 
 #define GROUPS_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
+enum {
+    GROUPS_ROWS = 12
+};
+
 static inline size_t groups_columns(void)
 {
     return 4 * (svcntb() / 16);
 }
 
-/* One row's vector of 2 x 2s: even or odd halves of the segments. */
-MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g)
+/* One row's vector of 2 x 2s, even or odd halves of the segments, to *c; on to the next row. */
+MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g,
+                              float **c)
 {
     if (row >= b->rows)
         return;
     const svbool_t p = svwhilelt_b32_u64(0, b->columns);
     const svuint64_t x = svreinterpret_u64(f), y = svreinterpret_u64(g);
     const svfloat32_t z = svreinterpret_f32(row % 2 == 0 ? svuzp1(x, y) : svuzp2(x, y));
-    svst1(p, b->c + row * b->ldc, svmul_x(p, z, b->a_scale[row]));
+    svst1(p, *c, svmul_x(svptrue_b32(), z, svdup_f32(b->a_scale[row])));
+    *c += b->ldc;
 }
 
 MMLA_INLINE void groups_block(const struct tsr_block *b)
@@ -52,12 +58,13 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
     }
         GROUPS_EACH(SHIFT)
     }
-    for (size_t left = groups; left > 0;) {
-        const size_t run = tsr_least(left, b->run);
+    size_t left = groups;
+    do {
+        size_t run = tsr_least(left, b->run);
         left -= run;
 #define START(i) svint32_t x##i = svreinterpret_s32(magic), y##i = x##i;
         GROUPS_EACH(START)
-        for (size_t g = 0; g < run; g++, delta += 2 * vw) {
+        do {
 #define STEP(i)                                                                                    \
     {                                                                                              \
         const svint8_t rows = svld1rq(all, a + 16 * i);                                            \
@@ -77,11 +84,13 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
     f##i = svmla_x(p32, f##i, svsub_x(p32, svreinterpret_f32(x##i), magic), d0);                   \
     g##i = svmla_x(p32, g##i, svsub_x(p32, svreinterpret_f32(y##i), magic), d1);
             GROUPS_EACH(FIX)
-        }
-    }
+            delta += 2 * vw;
+        } while (--run > 0);
+    } while (left > 0);
+    float *c = b->c;
 #define STORE(i)                                                                                   \
-    groups_store(b, 2 * i, f##i, g##i);                                                            \
-    groups_store(b, 2 * i + 1, f##i, g##i);
+    groups_store(b, 2 * i, f##i, g##i, &c);                                                        \
+    groups_store(b, 2 * i + 1, f##i, g##i, &c);
     GROUPS_EACH(STORE)
 #undef FLOATS
 #undef SHIFT
@@ -90,6 +99,11 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
 #undef CELLS
 #undef FIX
 #undef STORE
+}
+
+static inline void groups_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, GROUPS_ROWS, groups_block);
 }
 
 /* Cells of nibbles, k low and k + 8 high, to two of i8. flip: whether codes are signed. */

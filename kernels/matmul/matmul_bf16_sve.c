@@ -3,8 +3,6 @@
  * 4 k by column, before the rows of A pass over it (f32_sve.h). */
 #include "kernels/matmul/f32_sve.h"
 
-tsr_matmul_kernel_fn tsr_matmul_bf16_sve;
-
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     const svbool_t all = svptrue_b16(), p32 = svptrue_b32();
@@ -22,14 +20,5 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     to->elements = to->space;
 }
 
-static void block(const struct tsr_block *b)
-{
-    f32_block(b);
-}
-
-const struct tsr_matmul_kernel *tsr_matmul_bf16_sve(void)
-{
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_F32, .rows = 12, .columns = f32_columns, .prepare = prepare, .block = block};
-    return &kernel;
-}
+TSR_MATMUL_KERNEL(bf16_sve, .operand = TSR_F32, .rows = F32_ROWS, .columns = f32_columns,
+                  .prepare = prepare, .blocks = f32_blocks)

@@ -2,8 +2,6 @@
 /* f16 weights, for cores without SVE: a panel is widened to f32. */
 #include "kernels/matmul/f32_neon.h"
 
-tsr_matmul_kernel_fn tsr_matmul_f16_neon;
-
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     const uint16_t *in = from->elements;
@@ -13,17 +11,5 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     to->elements = to->space;
 }
 
-static void block(const struct tsr_block *b)
-{
-    f32_neon_block(b);
-}
-
-const struct tsr_matmul_kernel *tsr_matmul_f16_neon(void)
-{
-    static const struct tsr_matmul_kernel kernel = {.operand = TSR_F32,
-                                                    .rows = NEON_ROWS,
-                                                    .columns = f32_neon_columns,
-                                                    .prepare = prepare,
-                                                    .block = block};
-    return &kernel;
-}
+TSR_MATMUL_KERNEL(f16_neon, .operand = TSR_F32, .rows = NEON_ROWS, .columns = f32_neon_columns,
+                  .prepare = prepare, .blocks = f32_neon_blocks)

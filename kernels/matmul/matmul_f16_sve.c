@@ -3,8 +3,6 @@
  * would be twice as fast and sum in 11 bits; FMLALB has the rate of f32's. */
 #include "kernels/matmul/f32_sve.h"
 
-tsr_matmul_kernel_fn tsr_matmul_f16_sve;
-
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     const svbool_t all = svptrue_b32();
@@ -15,18 +13,5 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     to->elements = out;
 }
 
-static void block(const struct tsr_block *b)
-{
-    f32_block(b);
-}
-
-const struct tsr_matmul_kernel *tsr_matmul_f16_sve(void)
-{
-    static const struct tsr_matmul_kernel kernel = {.operand = TSR_F32,
-                                                    .rows = 12,
-                                                    .columns = f32_columns,
-                                                    .prepare = prepare,
-                                                    .block = block,
-                                                    .few = tsr_matvec_f16_sve};
-    return &kernel;
-}
+TSR_MATMUL_KERNEL(f16_sve, .operand = TSR_F32, .rows = F32_ROWS, .columns = f32_columns,
+                  .prepare = prepare, .blocks = f32_blocks, .few = tsr_matvec_f16_sve)

@@ -8,7 +8,9 @@
  * |x| <= 128 * 128 * k stays below 2^31: TSR_INT_DEPTH. */
 #include "kernels/matmul/mmla_i8.h"
 
-tsr_matmul_kernel_fn tsr_matmul_i4_i8mm;
+enum {
+    ROWS = 24
+};
 
 #define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
@@ -17,7 +19,7 @@ static size_t columns(void)
     return 4 * (svcntb() / 16);
 }
 
-static void block(const struct tsr_block *b)
+MMLA_INLINE void one(const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
     const uint64_t vl = svcntb();
@@ -28,7 +30,8 @@ static void block(const struct tsr_block *b)
 #define ZERO(i) svint32_t x##i = svdup_s32(0), y##i = x##i;
     EACH(ZERO)
     TSR_OPAQUE_POINTER(a);
-    for (size_t p = 0; p < b->k; p += 8, a += 192, w += vl) {
+    size_t left = b->k;
+    do {
         const svint8_t both = svld1(all, w), low = svand_x(all, both, mask);
 #define STEP(i)                                                                                    \
     {                                                                                              \
@@ -37,7 +40,10 @@ static void block(const struct tsr_block *b)
         y##i = svmmla(y##i, rows, low);                                                            \
     }
         EACH(STEP)
-    }
+        a += 192;
+        w += vl;
+        left -= 8;
+    } while (left > 0);
 #define STORE(i)                                                                                   \
     if (2 * i < b->rows) {                                                                         \
         const svint32_t high = svasr_x(p32, svsub_x(p32, x##i, y##i), 4);                          \
@@ -51,12 +57,10 @@ static void block(const struct tsr_block *b)
     EACH(STORE)
 }
 
-const struct tsr_matmul_kernel *tsr_matmul_i4_i8mm(void)
+static void blocks(const struct tsr_block *b)
 {
-    static const struct tsr_matmul_kernel kernel = {.operand = TSR_I8,
-                                                    .rows = 24,
-                                                    .columns = columns,
-                                                    .block = block,
-                                                    .few = tsr_matvec_i4_i8mm};
-    return &kernel;
+    TSR_EACH_BLOCK(b, ROWS, one);
 }
+
+TSR_MATMUL_KERNEL(i4_i8mm, .operand = TSR_I8, .rows = ROWS, .columns = columns, .blocks = blocks,
+                  .few = tsr_matvec_i4_i8mm)

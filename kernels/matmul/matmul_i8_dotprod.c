@@ -4,8 +4,6 @@
 
 #include "kernels/matmul/packed.h"
 
-tsr_matmul_kernel_fn tsr_matmul_i8_dotprod;
-
 enum {
     ROWS = 4,
     VECTORS = 6,
@@ -31,7 +29,7 @@ static void store(const struct tsr_block *b, size_t row, size_t at, int32x4_t x)
         memcpy(b->c + row * b->ldc + at, out, tsr_least(4, b->columns - at) * sizeof(float));
 }
 
-static void block(const struct tsr_block *b)
+static inline __attribute__((always_inline)) void one(const struct tsr_block *b)
 {
     const int8_t *a = b->a, *w = b->b;
     int32x4_t c[ROWS][VECTORS];
@@ -63,9 +61,9 @@ static void block(const struct tsr_block *b)
                 store(b, r, 2 * v, vpaddq_s32(c[r][v], c[r][v + 1]));
 }
 
-const struct tsr_matmul_kernel *tsr_matmul_i8_dotprod(void)
+static void blocks(const struct tsr_block *b)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_I8, .rows = ROWS, .columns = columns, .block = block};
-    return &kernel;
+    TSR_EACH_BLOCK(b, ROWS, one);
 }
+
+TSR_MATMUL_KERNEL(i8_dotprod, .operand = TSR_I8, .rows = ROWS, .columns = columns, .blocks = blocks)

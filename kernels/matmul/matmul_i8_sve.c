@@ -6,13 +6,11 @@
  * 4 rows x 6 vectors: 24 registers of sums, 4 loads of A (ld1rd) and 6 of w a step. */
 #include "kernels/matmul/i8_store_sve.h"
 
-tsr_matmul_kernel_fn tsr_matmul_i8_sve;
-
 enum {
     ROWS = 4
 };
 
-static void block(const struct tsr_block *b)
+static inline __attribute__((always_inline)) void one(const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b8();
     const uint64_t vl = svcntb();
@@ -20,7 +18,8 @@ static void block(const struct tsr_block *b)
 #define ZERO(v, i) svint32_t c##v##i = svdup_s32(0);
 #define ZEROS(v) MMLA_EACH_PAIR(ZERO, v)
     MMLA_EACH_VECTOR(ZEROS)
-    for (size_t p = 0; p < b->k; p += 8, a += 8 * ROWS, w += 6 * vl) {
+    size_t left = b->k;
+    do {
         uint64_t cells[ROWS];
         memcpy(cells, a, sizeof cells);
 #define ROW(i) const svint8_t a##i = svreinterpret_s8(svdup_u64(cells[i]));
@@ -33,7 +32,10 @@ static void block(const struct tsr_block *b)
     const svint8_t w##v = svld1_vnum(all, w, v);                                                   \
     MMLA_EACH_PAIR(DOT, v)
         MMLA_EACH_VECTOR(STEP)
-    }
+        a += 8 * ROWS;
+        w += 6 * vl;
+        left -= 8;
+    } while (left > 0);
     const size_t width = mmla_columns();
 #define SUM(x, y) svadd_x(svptrue_b32(), svuzp1(x, y), svuzp2(x, y))
 #define STORE(i)                                                                                   \
@@ -45,9 +47,10 @@ static void block(const struct tsr_block *b)
     STORE(0) STORE(1) STORE(2) STORE(3)
 }
 
-const struct tsr_matmul_kernel *tsr_matmul_i8_sve(void)
+static void blocks(const struct tsr_block *b)
 {
-    static const struct tsr_matmul_kernel kernel = {
-        .operand = TSR_I8, .rows = ROWS, .columns = mmla_columns, .block = block};
-    return &kernel;
+    TSR_EACH_BLOCK(b, ROWS, one);
 }
+
+TSR_MATMUL_KERNEL(i8_sve, .operand = TSR_I8, .rows = ROWS, .columns = mmla_columns,
+                  .blocks = blocks)

@@ -2,8 +2,6 @@
 /* mxf4 weights: e2m1 elements are a table of 8 magnitudes. */
 #include "kernels/matmul/mx_bf16.h"
 
-tsr_matmul_kernel_fn tsr_matmul_mxf4_bf16;
-
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     /* 0 0.5 1 1.5 2 3 4 6 */
@@ -14,17 +12,5 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     mx_expand(&element, from, to);
 }
 
-static void block(const struct tsr_block *b)
-{
-    mx_block(b);
-}
-
-const struct tsr_matmul_kernel *tsr_matmul_mxf4_bf16(void)
-{
-    static const struct tsr_matmul_kernel kernel = {.operand = TSR_BF16,
-                                                    .rows = 8,
-                                                    .columns = mmla_columns,
-                                                    .prepare = prepare,
-                                                    .block = block};
-    return &kernel;
-}
+TSR_MATMUL_KERNEL(mxf4_bf16, .operand = TSR_BF16, .rows = MMLA_ROWS, .columns = mmla_columns,
+                  .prepare = prepare, .blocks = mx_blocks)

@@ -2,8 +2,6 @@
 /* mxf8e4m3 weights: normal elements are bf16 but for the exponent's bias, 127 - 7. */
 #include "kernels/matmul/mx_bf16.h"
 
-tsr_matmul_kernel_fn tsr_matmul_mxf8e4m3_bf16;
-
 static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
 {
     /* Subnormals count 2^-9. */
@@ -17,17 +15,5 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     mx_expand(&element, from, to);
 }
 
-static void block(const struct tsr_block *b)
-{
-    mx_block(b);
-}
-
-const struct tsr_matmul_kernel *tsr_matmul_mxf8e4m3_bf16(void)
-{
-    static const struct tsr_matmul_kernel kernel = {.operand = TSR_BF16,
-                                                    .rows = 8,
-                                                    .columns = mmla_columns,
-                                                    .prepare = prepare,
-                                                    .block = block};
-    return &kernel;
-}
+TSR_MATMUL_KERNEL(mxf8e4m3_bf16, .operand = TSR_BF16, .rows = MMLA_ROWS, .columns = mmla_columns,
+                  .prepare = prepare, .blocks = mx_blocks)

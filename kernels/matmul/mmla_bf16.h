@@ -33,7 +33,8 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const size_t packed, const struct
 #define ZERO(v, i) svfloat32_t c##v##i = svdup_f32(0);
 #define ZEROS(v) MMLA_EACH_PAIR(ZERO, v)
     MMLA_EACH_VECTOR(ZEROS)
-    for (size_t p = 0; p < b->k; p += 4, a += 8 * packed, w += 6 * vl) {
+    size_t left = b->k;
+    do {
         BF16_A(0)
         BF16_A(1)
         BF16_A(2)
@@ -42,7 +43,10 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const size_t packed, const struct
     const svbfloat16_t w##v = svreinterpret_bf16(svld1_vnum(all, w, v));                           \
     MMLA_EACH_PAIR(BF16_MMLA, v)
         MMLA_EACH_VECTOR(STEP)
-    }
+        a += 8 * packed;
+        w += 6 * vl;
+        left -= 4;
+    } while (left > 0);
     const uint64_t vw = svcntw();
     const svbool_t p0 = svwhilelt_b32_u64(0, b->columns), p1 = svwhilelt_b32_u64(vw, b->columns),
                    p2 = svwhilelt_b32_u64(2 * vw, b->columns);
@@ -62,6 +66,16 @@ MMLA_INLINE void mmla_bf16(const size_t pairs, const size_t packed, const struct
 #undef STEP
 #undef ROW
 #undef STORE
+}
+
+MMLA_INLINE void mmla_bf16_whole(const struct tsr_block *b)
+{
+    mmla_bf16(MMLA_ROWS / 2, MMLA_ROWS / 2, b);
+}
+
+static inline void mmla_bf16_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, MMLA_ROWS, mmla_bf16_whole);
 }
 
 #endif

@@ -20,7 +20,8 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
 #define ZERO(v, i) svint32_t c##v##i = svdup_s32(0);
 #define ZEROS(v) MMLA_EACH_PAIR(ZERO, v)
     MMLA_EACH_VECTOR(ZEROS)
-    for (size_t p = 0; p < b->k; p += 8, a += 16 * pairs, w += 6 * vl) {
+    size_t left = b->k;
+    do {
         I8_A(0)
         I8_A(1)
         I8_A(2)
@@ -29,7 +30,10 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
     const svint8_t w##v = svld1_vnum(all, w, v);                                                   \
     MMLA_EACH_PAIR(I8_MMLA, v)
         MMLA_EACH_VECTOR(STEP)
-    }
+        a += 16 * pairs;
+        w += 6 * vl;
+        left -= 8;
+    } while (left > 0);
     if (b->raw != NULL) {
 #define RAW(uzp, row, i)                                                                           \
     if (row < b->rows) {                                                                           \
@@ -69,6 +73,16 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
 #undef STEP
 #undef ROW
 #undef STORE
+}
+
+MMLA_INLINE void mmla_i8_whole(const struct tsr_block *b)
+{
+    mmla_i8(MMLA_ROWS / 2, b);
+}
+
+static inline void mmla_i8_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, MMLA_ROWS, mmla_i8_whole);
 }
 
 #endif

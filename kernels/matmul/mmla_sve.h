@@ -22,6 +22,10 @@
 #define TSR_OPAQUE_VECTOR(x) __asm__("" : "+w"(x))
 #define TSR_OPAQUE_POINTER(x) __asm__("" : "+r"(x))
 
+enum {
+    MMLA_ROWS = 8
+};
+
 /* Two columns a segment, six vectors. */
 static inline size_t mmla_columns(void)
 {

@@ -79,13 +79,18 @@ MMLA_INLINE void mx_expand(const struct mx_element *e, const struct tsr_panel *f
     to->elements = to->space;
 }
 
-/* Eight rows, or two at half the cost. */
+/* Two rows cost half of eight. */
 MMLA_INLINE void mx_block(const struct tsr_block *b)
 {
     if (b->rows <= 2)
-        mmla_bf16(1, 4, b);
+        mmla_bf16(1, MMLA_ROWS / 2, b);
     else
-        mmla_bf16(4, 4, b);
+        mmla_bf16_whole(b);
+}
+
+static inline void mx_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, MMLA_ROWS, mx_block);
 }
 
 #endif

@@ -10,7 +10,7 @@
 enum {
     /* Rows of A packed at a time: a multiple of every kernel's rows; bounds the scratch space, and
      * many enough that expanding a panel costs little beside using it. */
-    ROWS_AT_ONCE = 480,
+    ROWS_AT_ONCE = 528,
     MAX_TASKS = 256,
 };
 
@@ -32,11 +32,6 @@ struct plan {
     size_t bytes; /* of all scratch */
 };
 
-static size_t elem_bytes(enum tsr_dtype operand)
-{
-    return operand == TSR_F32 ? 4 : operand == TSR_BF16 ? 2 : 1;
-}
-
 static void *carve(uint8_t *base, size_t *at, size_t bytes)
 {
     void *p = base != NULL ? base + *at : NULL;
@@ -56,9 +51,9 @@ static void lay_out(struct plan *p, size_t m, size_t threads, uint8_t *scratch)
     const size_t lines = blocks * p->lines;
     const bool expands = kn->prepare != NULL && !p->few, grouped = p->layout->run > 0;
     const size_t floats = grouped && expands ? k / TSR_GROUP * columns * 2 * sizeof(float) : 0;
-    p->block_bytes = tsr_round_up(p->lines * k * elem_bytes(kn->operand), 64);
+    p->block_bytes = tsr_round_up(p->lines * k * tsr_elem_bytes(kn->operand), 64);
     p->groups = p->layout->format == TSR_Q4_K ? k / TSR_GROUP : 0;
-    p->space_bytes = expands ? tsr_round_up(k * columns * elem_bytes(kn->operand), 64) : 0;
+    p->space_bytes = expands ? tsr_round_up(k * columns * tsr_elem_bytes(kn->operand), 64) : 0;
     p->delta_bytes = tsr_round_up(floats, 64);
     p->shift_bytes = p->groups > 0 ? p->delta_bytes : 0;
     p->staging_bytes = tsr_round_up(k * 4, 64);
@@ -125,7 +120,7 @@ static void pack_task(void *arg, size_t t)
     }
 }
 
-/* i8 over more k than int32 holds: parts of TSR_INT_DEPTH, added in 64 bits. */
+/* i8 over more k than int32 holds: parts of TSR_INT_DEPTH, added in 64 bits. One block. */
 static void deep_block(const struct plan *p, const struct tsr_block *whole)
 {
     int64_t sum[TSR_MAX_ROWS * TSR_MAX_COLUMNS] = {0};
@@ -137,7 +132,7 @@ static void deep_block(const struct plan *p, const struct tsr_block *whole)
         b.a = (const uint8_t *)whole->a + at * p->lines;
         b.b = (const uint8_t *)whole->b + at * lines;
         b.k = tsr_least(TSR_INT_DEPTH, whole->k - at);
-        p->kernel->block(&b);
+        p->kernel->blocks(&b);
         for (size_t i = 0; i < b.rows * columns; i++)
             sum[i] += raw[i];
     }
@@ -166,26 +161,28 @@ static void run_panel(const struct plan *p, size_t panel, size_t t)
         to.shift = p->groups > 0 ? p->shift + t * (p->shift_bytes / sizeof(float)) : NULL;
         p->kernel->prepare(&from, &to);
     }
-    for (size_t row = 0; row < p->rows; row += p->lines) {
-        const struct tsr_block b = {.rows = tsr_least(p->lines, p->rows - row),
-                                    .columns = tsr_least(columns, op->n - first),
-                                    .k = p->h.padded,
-                                    .a = p->a + row / p->lines * p->block_bytes,
-                                    .b = to.elements,
-                                    .delta = to.delta,
-                                    .shift = to.shift,
-                                    .b_scale = (const float *)(const void *)scales,
-                                    .a_scale = p->a_scale + row,
-                                    .a_sum = p->a_sum + row,
-                                    .a_groups =
-                                        p->groups > 0 ? p->a_groups + row * p->groups * 2 : NULL,
-                                    .c = op->c + (p->first_row + row) * op->ldc + first,
-                                    .ldc = op->ldc,
-                                    .run = p->layout->run};
-        if (p->layout->column_scale && b.k > TSR_INT_DEPTH)
-            deep_block(p, &b);
-        else
-            p->kernel->block(&b);
+    struct tsr_block b = {.rows = p->rows,
+                          .columns = tsr_least(columns, op->n - first),
+                          .k = p->h.padded,
+                          .a = p->a,
+                          .a_bytes = p->block_bytes,
+                          .b = to.elements,
+                          .delta = to.delta,
+                          .shift = to.shift,
+                          .b_scale = (const float *)(const void *)scales,
+                          .a_scale = p->a_scale,
+                          .a_sum = p->a_sum,
+                          .a_groups = p->groups > 0 ? p->a_groups : NULL,
+                          .c = op->c + p->first_row * op->ldc + first,
+                          .ldc = op->ldc,
+                          .run = p->layout->run};
+    if (!p->layout->column_scale || b.k <= TSR_INT_DEPTH) {
+        p->kernel->blocks(&b);
+        return;
+    }
+    for (size_t row = 0; row < p->rows; row += p->lines, tsr_block_next(&b, p->lines)) {
+        b.rows = tsr_least(p->lines, p->rows - row);
+        deep_block(p, &b);
     }
 }
 
@@ -293,6 +290,11 @@ enum tsr_status tsr_matmul_run(const struct tsr_matmul *op, struct tsr_error *er
         return tsr_error_set(err, TSR_USAGE, "matmul: %zu bytes of scratch, %zu are needed",
                              op->scratch_bytes, p.bytes);
     assert((uintptr_t)op->scratch % 64 == 0);
+    if (op->k == 0) {
+        for (size_t i = 0; i < op->m && op->n > 0; i++)
+            memset(op->c + i * op->ldc, 0, op->n * sizeof *op->c);
+        return TSR_OK;
+    }
     p.panels = (op->n + p.h.columns - 1) / p.h.columns;
     /* Rounds of about as many rows each. */
     const size_t rounds = (op->m + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;

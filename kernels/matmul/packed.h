@@ -83,11 +83,12 @@ struct tsr_prepared {
 
 typedef void tsr_prepare_fn(const struct tsr_panel *from, struct tsr_prepared *to);
 
-/* The block: rows x columns of C from packed A and one panel. */
+/* Blocks: rows x columns of C from packed A and one panel, as many blocks as the rows take. */
 struct tsr_block {
     size_t rows, columns; /* of C that exist */
-    size_t k;             /* padded; may be 0 */
-    const void *a;        /* rows of the kernel's block, those that do not exist are zeros */
+    size_t k;             /* padded; never 0 */
+    const void *a;        /* blocks of the kernel's rows, those that do not exist are zeros */
+    size_t a_bytes;       /* from block to block */
     const void *b;
     const float *delta, *shift;
     const float *b_scale;  /* i8, i4: per column */
@@ -98,13 +99,39 @@ struct tsr_block {
     float *c;
     size_t ldc;
     size_t run;   /* groups of integers: see struct tsr_weights_layout */
-    int32_t *raw; /* i8, i4, else null: the sums of the whole block instead of c, row-major with the
+    int32_t *raw; /* i8, i4, else null: the sums of the one block instead of c, row-major with the
                    * panel's columns; i4: the low half's (columns / 2) without the correction */
 };
 
+/* The block after this one, of `lines` rows. */
+static inline void tsr_block_next(struct tsr_block *b, size_t lines)
+{
+    b->a = (const uint8_t *)b->a + b->a_bytes;
+    b->a_scale += lines;
+    b->a_sum += lines;
+    if (b->a_groups != NULL)
+        b->a_groups += b->k / TSR_GROUP * 2 * lines;
+    b->c += b->ldc * lines;
+}
+
+/* Runs `one` on each block of `lines` rows, a constant; whole ones apart, so that a function that
+ * is inlined knows its rows there. */
+#define TSR_EACH_BLOCK(all, lines, one)                                                            \
+    do {                                                                                           \
+        struct tsr_block part = *(all);                                                            \
+        for (; part.rows >= (lines); tsr_block_next(&part, lines)) {                               \
+            const size_t left = part.rows;                                                         \
+            part.rows = (lines);                                                                   \
+            one(&part);                                                                            \
+            part.rows = left - (lines);                                                            \
+        }                                                                                          \
+        if (part.rows > 0)                                                                         \
+            one(&part);                                                                            \
+    } while (0)
+
 /* C of at most TSR_FEW rows and the panels first..last (not included) of stored weights. */
 struct tsr_few {
-    size_t m, n, k;       /* m > 0; k padded, below TSR_INT_DEPTH for i8 and i4 */
+    size_t m, n, k;       /* all > 0; k padded, below TSR_INT_DEPTH for i8 and i4 */
     const void *a;        /* one packed block of 2 * ceil(m / 2) rows */
     const uint8_t *panel; /* the first; others follow at panel_bytes */
     size_t panel_bytes, scales_at, columns, first, last;
@@ -140,9 +167,18 @@ struct tsr_matmul_kernel {
     uint8_t rows;           /* of a block of C */
     size_t (*columns)(void);
     tsr_prepare_fn *prepare; /* null: the stored panel is what the block wants */
-    void (*block)(const struct tsr_block *b);
-    void (*few)(const struct tsr_few *f); /* or null: block serves */
+    void (*blocks)(const struct tsr_block *b);
+    void (*few)(const struct tsr_few *f); /* or null: blocks serves */
 };
+
+/* The function that a variant's row names: TSR_MATMUL_KERNEL(op_variant, .member = ...). */
+#define TSR_MATMUL_KERNEL(name, ...)                                                               \
+    tsr_matmul_kernel_fn tsr_matmul_##name;                                                        \
+    const struct tsr_matmul_kernel *tsr_matmul_##name(void)                                        \
+    {                                                                                              \
+        static const struct tsr_matmul_kernel kernel = {__VA_ARGS__};                              \
+        return &kernel;                                                                            \
+    }
 
 /* Kernels of few rows (matvec_*.c), which kernels of the same layout and level share. */
 typedef void tsr_few_fn(const struct tsr_few *f);
@@ -160,6 +196,10 @@ static inline size_t tsr_cell_k(enum tsr_dtype operand)
 static inline size_t tsr_cell_bytes(enum tsr_dtype operand)
 {
     return operand == TSR_F32 ? 4 : 8;
+}
+static inline size_t tsr_elem_bytes(enum tsr_dtype operand)
+{
+    return operand == TSR_F32 ? 4 : operand == TSR_BF16 ? 2 : 1;
 }
 
 /* Packs rows of A into one block (packed_rows.c). */
@@ -179,6 +219,9 @@ struct tsr_rows {
     void *staging; /* padded elements of 4 bytes */
 };
 void tsr_pack_rows(const struct tsr_rows *r);
+
+/* Packs rows from i on, as many as it returns: 0, 2 or 4 (rows_cells_neon.c, on Arm alone). */
+size_t tsr_pack_some_rows_neon(const struct tsr_rows *r, size_t i);
 
 /* Portable prepare functions (prepare.c). */
 tsr_prepare_fn tsr_prepare_f16, tsr_prepare_mxf4, tsr_prepare_mxf8e4m3, tsr_prepare_mxf8e5m2,

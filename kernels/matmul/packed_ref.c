@@ -123,21 +123,20 @@ static void block_groups(const struct tsr_block *b)
         }
 }
 
-#define KERNEL(op, ...)                                                                            \
-    tsr_matmul_kernel_fn tsr_matmul_##op##_ref;                                                    \
-    const struct tsr_matmul_kernel *tsr_matmul_##op##_ref(void)                                    \
+#define KERNEL(op, operand, columns, prepare, one)                                                 \
+    static void blocks_##op(const struct tsr_block *b)                                             \
     {                                                                                              \
-        static const struct tsr_matmul_kernel kernel = {__VA_ARGS__};                              \
-        return &kernel;                                                                            \
-    }
-KERNEL(packed_f32, TSR_F32, ROWS, columns_12, NULL, block_f32, NULL)
-KERNEL(f16, TSR_F32, ROWS, columns_12, tsr_prepare_f16, block_f32, NULL)
-KERNEL(bf16, TSR_BF16, ROWS, columns_12, NULL, block_bf16, NULL)
-KERNEL(mxf4, TSR_BF16, ROWS, columns_12, tsr_prepare_mxf4, block_bf16, NULL)
-KERNEL(mxf8e4m3, TSR_BF16, ROWS, columns_12, tsr_prepare_mxf8e4m3, block_bf16, NULL)
-KERNEL(mxf8e5m2, TSR_BF16, ROWS, columns_12, tsr_prepare_mxf8e5m2, block_bf16, NULL)
-KERNEL(i8, TSR_I8, ROWS, columns_12, NULL, block_i8, NULL)
-KERNEL(i4, TSR_I8, ROWS, columns_4, NULL, block_i4, NULL)
-KERNEL(q8_0, TSR_I8, ROWS, columns_4, tsr_prepare_q8_0, block_groups, NULL)
-KERNEL(q4_0, TSR_I8, ROWS, columns_4, tsr_prepare_q4_0, block_groups, NULL)
-KERNEL(q4_k, TSR_I8, ROWS, columns_4, tsr_prepare_q4_k, block_groups, NULL)
+        TSR_EACH_BLOCK(b, ROWS, one);                                                              \
+    }                                                                                              \
+    TSR_MATMUL_KERNEL(op##_ref, operand, ROWS, columns, prepare, blocks_##op, NULL)
+KERNEL(packed_f32, TSR_F32, columns_12, NULL, block_f32)
+KERNEL(f16, TSR_F32, columns_12, tsr_prepare_f16, block_f32)
+KERNEL(bf16, TSR_BF16, columns_12, NULL, block_bf16)
+KERNEL(mxf4, TSR_BF16, columns_12, tsr_prepare_mxf4, block_bf16)
+KERNEL(mxf8e4m3, TSR_BF16, columns_12, tsr_prepare_mxf8e4m3, block_bf16)
+KERNEL(mxf8e5m2, TSR_BF16, columns_12, tsr_prepare_mxf8e5m2, block_bf16)
+KERNEL(i8, TSR_I8, columns_12, NULL, block_i8)
+KERNEL(i4, TSR_I8, columns_4, NULL, block_i4)
+KERNEL(q8_0, TSR_I8, columns_4, tsr_prepare_q8_0, block_groups)
+KERNEL(q4_0, TSR_I8, columns_4, tsr_prepare_q4_0, block_groups)
+KERNEL(q4_k, TSR_I8, columns_4, tsr_prepare_q4_k, block_groups)

@@ -85,8 +85,11 @@ static void scatter8(const uint8_t *row, size_t bytes, uint8_t *to, size_t strid
 
 static void scatter4(const float *row, size_t n, float *to, size_t stride, size_t padded)
 {
-    for (size_t i = 0; i < padded; i++)
-        to[i * stride] = i < n ? row[i] : 0;
+    size_t i = 0;
+    for (; i < n; i++)
+        to[i * stride] = row[i];
+    for (; i < padded; i++)
+        to[i * stride] = 0;
 }
 
 static void clear(uint8_t *to, size_t stride, size_t cells, size_t bytes)
@@ -160,8 +163,15 @@ static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
 void tsr_pack_rows(const struct tsr_rows *r)
 {
     const size_t cell = tsr_cell_bytes(r->operand), stride = cell * r->lines;
-    const size_t elem = r->operand == TSR_F32 ? 4 : r->operand == TSR_BF16 ? 2 : 1;
+    const size_t elem = tsr_elem_bytes(r->operand);
     for (size_t i = 0; i < r->lines; i++) {
+#if defined(__aarch64__)
+        const size_t done = tsr_pack_some_rows_neon(r, i);
+        if (done > 0) {
+            i += done - 1;
+            continue;
+        }
+#endif
         uint8_t *to = (uint8_t *)r->to + i * cell;
         if (i >= r->rows) {
             clear(to, stride, r->padded * elem / cell, cell);

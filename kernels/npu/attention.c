@@ -41,7 +41,7 @@ static void first_key(struct emit *e)
     L("  ld x%d, x0, %d", T1, C_KB0);
     L("  sub x%d, x%d, x%d", T1, X_KEY, T1);
     L("  andi x%d, x%d, %u", T1, T1, e->p->kb - 1);
-    attn_add_product(e, X_KV, T1, e->p->line, T2);
+    attn_add_product(e, X_KV, T1, e->p->k_row, T2);
 }
 
 /* X_NK, X_CF, X_KV. */
@@ -74,12 +74,13 @@ static void scores_variant(struct emit *e, int flags)
 {
     const struct attention_plan *p = e->p;
     char waits[32], posts[32], scales[16] = "";
+    attn_li(e, T6, (int64_t)p->k_row);
     if (p->narrow)
         snprintf(scales, sizeof scales, ", asc=x%d", T5);
     for (uint32_t s = 0; s < p->slabs; s++) {
         bool last = s + 1 == p->slabs;
         if (s) {
-            L("  addi x%d, x%d, %" PRIu64, T0, s == 1 ? X_KV : T0, (uint64_t)p->kb * p->line);
+            L("  addi x%d, x%d, %" PRIu64, T0, s == 1 ? X_KV : T0, p->k_slab);
             L("  addi x%d, x%d, %" PRIu64, T1, T1, (uint64_t)p->rows * p->line);
         }
         if (last && p->tail_cols != p->slab_cols)
@@ -92,7 +93,7 @@ static void scores_variant(struct emit *e, int flags)
                     last && flags & LAST ? S_QUERY_FREE : -1);
         L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, "
           "acc=%d%s%s%s",
-          s ? T0 : X_KV, T2, T1, T2, X_NK, X_ROWS, T3, T4, p->kv_format, p->format, s != 0, scales,
+          s ? T0 : X_KV, T6, T1, T2, X_NK, X_ROWS, T3, T4, p->kv_format, p->format, s != 0, scales,
           waits, posts);
     }
 }
@@ -191,12 +192,14 @@ static void sum_variant(struct emit *e, int flags)
 {
     const struct attention_plan *p = e->p;
     char waits[32], posts[32], scale[32] = "";
+    const int across = p->v_banks > 2 ? 2 : p->v_banks == 2;
+    attn_li(e, T6, (int64_t)p->v_row);
     if (!(flags & FIRST))
         snprintf(scale, sizeof scale, ", acc=1, sc=1, e=x%d", T1);
     for (uint32_t s = 0; s < p->v_slabs; s++) {
         bool last = s + 1 == p->v_slabs;
         if (s) {
-            L("  addi x%d, x%d, %" PRIu64, T2, s == 1 ? X_DV : T2, (uint64_t)p->kb * p->line);
+            L("  addi x%d, x%d, %" PRIu64, T2, s == 1 ? X_DV : T2, p->v_slab);
             L("  addi x%d, x%d, %d", T5, T5, (int)(sum_corner(p, s) - sum_corner(p, s - 1)));
         }
         attn_clause(waits, sizeof waits, "wait", s == 0 ? S_WEIGHTS : -1,
@@ -205,8 +208,8 @@ static void sum_variant(struct emit *e, int flags)
                     last && flags & RELEASE ? released(p) : -1);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, "
           "bf=%s, across=%d%s%s%s",
-          T0, T3, s ? T2 : X_DV, T3, X_DR, T4, X_DK, T5, p->format,
-          p->narrow ? p->format : p->kv_format, p->v_banks == 2, scale, waits, posts);
+          T0, T3, s ? T2 : X_DV, T6, X_DR, T4, X_DK, T5, p->format,
+          p->narrow ? p->format : p->kv_format, across, scale, waits, posts);
     }
     if (flags & RELEASE)
         L("  addi x%d, x%d, 1", X_CR, X_CR);
@@ -239,7 +242,7 @@ void attn_write_out(struct emit *e)
 {
     const struct attention_plan *p = e->p;
     L("  ld x%d, x0, %d\n  ld x%d, x0, %d", T1, C_LAST_OUT, T6, C_LAST_TOKENS);
-    attn_li(e, T2, p->part_cols * p->element);
+    attn_li(e, T2, p->part_cols * p->out_element);
     attn_li(e, T3, p->group);
     attn_li(e, T4, (int64_t)p->stage_row);
     attn_li(e, T5, (int64_t)p->o.head_stride);

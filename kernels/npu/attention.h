@@ -39,7 +39,7 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
  * times scale log2(e) rounded to f32; soft cap c tanh(x / c) by exp2 and rcp; weights p = 2^(u - m)
  * with m a running maximum rounded up to an integer, so that the rescaling of O by 2^-e and of the
  * sum is exact; p rounded to `format` for P V, but summed unrounded in f32; O in f32, times 1 /
- * sum, rounded once to `format`. So |error| <= (half an ULP of the format at 1 + what u's error
+ * sum, rounded once to out_format. So |error| <= (half an ULP of the format at 1 + what u's error
  * gives) * sum |p v| / sum p
  *   + half an ULP of the result: derived in sim/suite/suite_attention.c. A context split among
  *   tiles (batches that would leave tiles idle) adds one product and one sum in f32 per split.
@@ -66,11 +66,12 @@ struct tsr_npu_attention {
     struct tsr_npu_rows mask;
     bool has_slopes; /* ALiBi: slope (j - i) joins the logit; f32, [heads] */
     uint64_t slopes;
-    double scale;          /* > 0; 1 / sqrt(head_dim) for most */
-    double softcap;        /* 0: none */
-    enum tsr_dtype format; /* of Q and O, and inside: bf16 or f16 */
-    enum tsr_dtype
-        kv_format; /* of K and V: as `format`, an 8-bit float, a block format; 0: as that */
+    double scale;              /* > 0; 1 / sqrt(head_dim) for most */
+    double softcap;            /* 0: none */
+    enum tsr_dtype format;     /* of Q, and of the weights inside: bf16, f16 or f8e4m3 */
+    enum tsr_dtype out_format; /* of O: bf16 or f16; 0: as `format`, f8e4m3: bf16 */
+    enum tsr_dtype kv_format;  /* of K and V: bf16, f16, an 8-bit float, beside queries of 16 bits a
+                                  block format; 0: as `format` */
     struct tsr_npu_rows q, k, v, o;
     bool has_sinks;
     enum tsr_dtype sink_format; /* f32, bf16, f16 */

@@ -36,10 +36,10 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
 {
     const struct tsr_format *f = &isa->formats[kv_format == TSR_F32 ? format : kv_format];
     uint32_t per_line = chip->tile.line_bytes / (isa->formats[format].bits / 8);
-    if (!serves(f) || (f->bits == 16 && f->code != format))
+    if (!serves(f))
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "attention: kv_format %s: allowed are that of the queries, f8e4m3, "
-                             "f8e5m2 and formats with block scales",
+                             "attention: kv_format %s: allowed are bf16, f16, f8e4m3, f8e5m2 and "
+                             "formats with block scales",
                              f->name);
     if (head_dim == 0 || head_dim % f->block != 0)
         return tsr_error_set(err, TSR_BAD_INPUT,

@@ -67,6 +67,7 @@ struct plane {
     uint32_t slabs;       /* equal ones */
     uint64_t bytes, tail; /* of a slab; of one more that is shorter, or 0 */
     uint64_t at;          /* in the slot */
+    uint64_t row, slab;   /* there from row to row, from slab to slab */
     enum sem arrived;
     const char *name;
 };
@@ -82,8 +83,20 @@ static struct plane key_plane(const struct attention_plan *p)
                           .bytes =
                               tail ? p->slab_cols * bits / 8 : c->slabs * c->unit_bytes / p->slabs,
                           .tail = tail ? p->tail_cols * bits / 8 : 0,
+                          .row = p->k_row,
+                          .slab = p->k_slab,
                           .arrived = S_K,
                           .name = "k"};
+}
+
+/* Slabs that are whole lines side by side are one. */
+static struct plane joined(struct plane r)
+{
+    if (r.slabs == 2 && r.tail == 0 && r.bytes == r.slab) {
+        r.bytes *= 2;
+        r.slabs = 1;
+    }
+    return r;
 }
 
 static struct plane value_plane(const struct attention_plan *p)
@@ -93,6 +106,8 @@ static struct plane value_plane(const struct attention_plan *p)
                           .slabs = p->v_slabs,
                           .bytes = attention_v_bytes(p) / p->v_slabs,
                           .at = p->narrow ? p->narrow_at : p->k_bytes,
+                          .row = p->v_row,
+                          .slab = p->v_slab,
                           .arrived = p->narrow ? S_NARROW : S_V,
                           .name = "v"};
 }
@@ -116,7 +131,7 @@ static void load_rows(struct emit *e, const struct plane *r, int wait)
     char sems[64];
     attn_li(e, T0, (int64_t)r->bytes);
     attn_li(e, T1, (int64_t)r->rows->token_stride);
-    attn_li(e, T2, p->line);
+    attn_li(e, T2, (int64_t)r->row);
     if (r->at)
         L("  addi x%d, x%d, %" PRIu64, X_LS, X_LS, r->at);
     load_clause(e, sems, sizeof sems, r->tail ? -1 : (int)r->arrived, wait);
@@ -125,7 +140,7 @@ static void load_rows(struct emit *e, const struct plane *r, int wait)
           T5, T1, T2, sems);
     } else {
         attn_li(e, T3, r->slabs);
-        attn_li(e, T4, (int64_t)p->kb * p->line);
+        attn_li(e, T4, (int64_t)r->slab);
         L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, "
           "ds2=x%d%s",
           X_LS, r->src, T0, T3, T0, T4, T5, T1, T2, sems);
@@ -133,7 +148,7 @@ static void load_rows(struct emit *e, const struct plane *r, int wait)
     if (r->tail) {
         load_clause(e, sems, sizeof sems, r->arrived, -1);
         L("  addi x%d, x%d, %" PRIu64, T3, r->src, r->slabs * r->bytes);
-        L("  addi x%d, x%d, %" PRIu64, T4, X_LS, (uint64_t)r->slabs * p->kb * p->line);
+        L("  addi x%d, x%d, %" PRIu64, T4, X_LS, r->slabs * r->slab);
         attn_li(e, T0, (int64_t)r->tail);
         L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s", T4, T3, T0, T5, T1,
           T2, sems);
@@ -152,7 +167,7 @@ static void load_piece(struct emit *e, const struct plane *r, bool last)
     if (p->team > 1)
         L("  ld x%d, x0, %d", T6, C_MASK);
     attn_li(e, T2, (int64_t)r->rows->token_stride);
-    attn_li(e, T4, p->line);
+    attn_li(e, T4, (int64_t)r->row);
     L("  addi x%d, x%d, 0", T5, X_KV);
     for (uint32_t s = 0; s < n; s++) {
         load_clause(e, sems, sizeof sems, last && s + 1 == n ? (int)r->arrived : -1, -1);
@@ -162,7 +177,7 @@ static void load_piece(struct emit *e, const struct plane *r, bool last)
         if (s + 1 == n)
             continue;
         L("  addi x%d, x%d, %" PRIu64, T1, T1, r->bytes);
-        L("  addi x%d, x%d, %" PRIu64, T5, T5, (uint64_t)p->kb * p->line);
+        L("  addi x%d, x%d, %" PRIu64, T5, T5, r->slab);
     }
 }
 
@@ -191,7 +206,7 @@ static void load_pages(struct emit *e, const struct plane *r)
     L("  sd x%d, x0, %d", T2, C_WALK_OFFSET);
     L("  beq x%d, x0, last_%s", T5, r->name);
     load_piece(e, r, false);
-    attn_add_product(e, X_KV, T3, p->line, T0);
+    attn_add_product(e, X_KV, T3, r->row, T0);
     L("  jmp piece_%s", r->name);
     L("last_%s:", r->name);
     load_piece(e, r, true);
@@ -199,7 +214,7 @@ static void load_pages(struct emit *e, const struct plane *r)
 
 static void load_paged(struct emit *e)
 {
-    struct plane k = key_plane(e->p), v = value_plane(e->p);
+    struct plane k = joined(key_plane(e->p)), v = joined(value_plane(e->p));
     /* of no bytes, since the pieces are of any number */
     L("  copy ch=0, dst=x%d, src=x%d, len=x0 wait(s%d)", X_LS, X_LK, S_SLOT_FREE);
     load_pages(e, &k);
@@ -213,7 +228,7 @@ static void load_paged(struct emit *e)
 void attn_loads(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    struct plane k = key_plane(p), v = value_plane(p);
+    struct plane k = joined(key_plane(p)), v = joined(value_plane(p));
     if (p->team > 1) { /* the first member's work */
         L("  ld x%d, x0, %d", T0, C_MEMBER);
         L("  bne x%d, x0, loaded", T0);

@@ -96,9 +96,9 @@ static void merge_columns(const struct attention_plan *p, struct tsr_text *t, ui
     for (uint32_t v = 0; v < vectors; v++) {
         uint32_t at = c + v * p->lanes, n = p->part_cols - at;
         L("  ali a11, %u\n  vlen a11\n  aaddi a10, a1, %u", n < p->lanes ? n : p->lanes,
-          at * p->element);
+          at * p->out_element);
         for (uint32_t i = 0; i < 8; i++)
-            L("  vst v%u, a10, %s, %" PRIu64, 8 + 8 * v + i, p->format, p->stage_row);
+            L("  vst v%u, a10, %s, %" PRIu64, 8 + 8 * v + i, p->out_format, p->stage_row);
     }
     L("  ali a11, %u\n  vlen a11", p->lanes);
 }

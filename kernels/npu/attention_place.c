@@ -15,6 +15,29 @@ static uint64_t odd_lines(const struct attention_plan *p, uint64_t bytes)
     return ((bytes + p->line - 1) / p->line | 1) * p->line;
 }
 
+/* A load writes a row's slabs one after another, and the port a bank only every eighth cycle: two
+ * slabs lie side by side (the operands' rows are then two lines apart, just as fast as the products
+ * of a slab); more lie a line beyond whole turns of the banks, so that a row takes nine cycles. */
+static void place_slot(struct attention_plan *p)
+{
+    const uint64_t line = p->line;
+    const bool shared = p->op->values_in_keys,
+               pairs = p->slabs == 2 && p->v_slabs == 2 && !p->narrow;
+    const bool side = pairs && !shared;
+    p->k_row = side ? 2 * line : line;
+    p->k_slab = side ? line : (p->kb + (p->slabs > 2)) * line;
+    p->v_row = shared ? p->k_row : side ? 2 * line : line;
+    p->v_slab = shared ? p->k_slab : side ? line : (p->kb + (p->v_slabs > 2 && !p->narrow)) * line;
+    p->k_bytes = side ? 2 * p->kb * line : p->slabs * p->k_slab;
+    p->v_bytes = shared ? 0 : side ? p->k_bytes : p->v_slabs * p->v_slab;
+    p->slot_bytes = p->k_bytes + p->v_bytes;
+    if (p->narrow) {
+        p->narrow_at = p->slot_bytes + EXPAND_GAP * line;
+        p->slot_bytes = p->narrow_at + p->v_bytes + line;
+        p->slot_bytes = (p->slot_bytes + 8 * line - 1) / (8 * line) * (8 * line);
+    }
+}
+
 void attention_place(struct attention_plan *p)
 {
     const uint64_t line = p->line, size = p->chip->tile.tsram_bytes;
@@ -27,12 +50,13 @@ void attention_place(struct attention_plan *p)
     p->mask_bytes = p->op->has_mask ? p->kb * line : 0;
     p->mask = take(&at, 2 * p->mask_bytes);
     p->slopes = take(&at, p->op->has_slopes ? 2 * line : 0);
+    p->edge = take(&at, p->edges ? (p->tokens + 2 * ATTENTION_EDGE) * line : 0);
     p->inverse = take(&at, 2 * line);
     p->sink = take(&at, 2 * line);
     p->query_bytes = p->slabs * (uint64_t)p->rows * line;
     p->queries = take(&at, 2 * p->query_bytes);
-    p->stage_row = odd_lines(p, (uint64_t)p->part_cols * p->element);
-    p->stage_bytes = p->rows * p->stage_row;
+    p->stage_row = odd_lines(p, (uint64_t)p->part_cols * p->out_element);
+    p->stage_bytes = (p->rows + 7) / 8 * 8 * p->stage_row; /* `output` goes by 8 rows */
     p->stage = take(&at, 2 * p->stage_bytes);
     p->partial_row = odd_lines(p, (uint64_t)p->part_cols * 4);
     p->partial_bytes = 2 * line + (uint64_t)(p->tokens * p->group + 7) / 8 * 8 * p->partial_row;
@@ -41,22 +65,23 @@ void attention_place(struct attention_plan *p)
         p->merge = take(&at, p->splits * p->partial_bytes);
     }
     p->ring = at;
-    p->k_bytes = (uint64_t)p->slabs * p->kb * line;
-    p->v_bytes = p->op->values_in_keys ? 0 : (uint64_t)p->v_slabs * p->kb * line;
-    p->slot_bytes = p->k_bytes + p->v_bytes;
-    if (p->narrow) {
-        p->narrow_at = p->slot_bytes + EXPAND_GAP * line;
-        p->slot_bytes = p->narrow_at + p->v_bytes + line; /* whole turns of the ports */
-    }
+    place_slot(p);
     uint64_t slots = at < size ? (size - at) / p->slot_bytes : 0;
     p->slots =
         (uint32_t)(slots < p->chip->tile.semaphore_max ? slots : p->chip->tile.semaphore_max);
 }
 
+/* Columns of V that a line holds and an mma takes. */
+uint32_t attention_v_limit(const struct attention_plan *p)
+{
+    const uint32_t per_line = p->line / p->element, most = 8 * p->chip->tile.ttu.dim;
+    return per_line < most ? per_line : most;
+}
+
 /* O in the accumulators for blocks of `rows` rows and V cut into `parts`. */
 static bool fits(struct attention_plan *p, uint32_t rows, uint32_t parts)
 {
-    const uint32_t side = 4 * p->chip->tile.ttu.dim, per_line = p->line / p->element;
+    const uint32_t side = 4 * p->chip->tile.ttu.dim, per_line = attention_v_limit(p);
     if (p->v_dim % parts)
         return false;
     p->rows = rows;
@@ -76,7 +101,8 @@ static bool fits(struct attention_plan *p, uint32_t rows, uint32_t parts)
  * the scores. */
 void attention_cut_columns(struct attention_plan *p)
 {
-    const uint32_t per_line = p->line / p->element, d = (uint32_t)p->op->head_dim;
+    const uint32_t d = (uint32_t)p->op->head_dim,
+                   per_line = p->op->values_in_keys ? attention_v_limit(p) : p->line / p->element;
     p->slabs = p->op->values_in_keys ? (d + per_line - 1) / per_line : attention_parts(d, per_line);
     p->slab_cols = p->op->values_in_keys ? per_line : d / p->slabs;
     p->tail_cols = d - (p->slabs - 1) * p->slab_cols;

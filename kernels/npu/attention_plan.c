@@ -57,8 +57,10 @@ static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_erro
     if (!(op->scale > 0x1p-100 && op->scale < 0x1p100) ||
         !(op->softcap >= 0 && op->softcap < 0x1p20))
         return bad(err, "scale is positive, softcap 0 to 2^20");
-    if (op->format != TSR_BF16 && op->format != TSR_F16)
-        return bad(err, "format is bf16 or f16");
+    if (op->format != TSR_BF16 && op->format != TSR_F16 && op->format != TSR_F8E4M3)
+        return bad(err, "format is bf16, f16 or f8e4m3");
+    if (op->out_format != TSR_F32 && op->out_format != TSR_BF16 && op->out_format != TSR_F16)
+        return bad(err, "out_format is bf16 or f16");
     if (op->has_sinks && op->sink_format != TSR_F32 && op->sink_format != TSR_BF16 &&
         op->sink_format != TSR_F16)
         return bad(err, "sink_format is f32, bf16 or f16");
@@ -103,16 +105,22 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->chip = chip;
     p->window = op->window < op->kv_len ? op->window : 0;
     p->general = op->has_mask || op->has_slopes || (op->prefix && p->window);
+    p->edges = !p->general && !p->window && !op->prefix && op->softcap == 0;
     p->v_dim = op->v_dim ? op->v_dim : op->head_dim;
     p->splits = 1;
     p->format = isa->formats[op->format].name;
     p->element = isa->formats[op->format].bits / 8;
+    enum tsr_dtype out = op->out_format ? op->out_format : p->element == 1 ? TSR_BF16 : op->format;
+    p->out_format = isa->formats[out].name;
+    p->out_element = isa->formats[out].bits / 8;
     st =
         tsr_npu_attention_cache(isa, chip, op->head_dim, op->format, op->kv_format, &p->cache, err);
     if (st != TSR_OK)
         return st;
     p->kv_format = p->cache.format->name;
     p->narrow = p->cache.blocked;
+    if (p->narrow && p->element == 1)
+        return bad(err, "a cache in blocks needs queries of 16 bits");
     p->lanes = t->tvp.lanes;
     p->line = t->line_bytes;
     while ((uint32_t)1 << p->line_shift < p->line)
@@ -121,17 +129,17 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->bank_lines = side * p->row_lines;
     uint64_t row = op->head_dim * p->element, heads = op->heads / op->kv_heads;
     p->q = dense(op->q, op->q_len, op->heads, row);
-    p->o = dense(op->o, op->q_len, op->heads, p->v_dim * p->element);
+    p->o = dense(op->o, op->q_len, op->heads, p->v_dim * p->out_element);
     uint64_t kv_row = p->cache.slabs * p->cache.unit_bytes;
     p->k = dense(op->k, op->kv_len, op->kv_heads, kv_row);
     p->v = dense(op->v, op->kv_len, op->kv_heads,
                  p->v_dim == op->head_dim ? kv_row : p->v_dim * p->cache.format->bits / 8);
     if (op->values_in_keys &&
-        (p->v_dim > op->head_dim || p->narrow || p->v_dim % (p->line / p->element)))
+        (p->v_dim > op->head_dim || p->narrow || p->v_dim % attention_v_limit(p)))
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "attention: values in keys: no blocks, v_dim at most "
                              "head_dim and a multiple of %u on %s are allowed",
-                             p->line / p->element, chip->name);
+                             attention_v_limit(p), chip->name);
     attention_cut_columns(p);
     if (op->values_in_keys && p->parts != 1)
         return bad(err, "values in keys: v_dim is too large for the accumulators");

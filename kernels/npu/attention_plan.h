@@ -37,9 +37,10 @@ struct attention_plan {
     struct tsr_npu_rows q, k, v, o; /* strides filled in */
     uint64_t window;                /* 0 where it limits nothing */
     const char *format, *kv_format; /* names */
-    uint32_t element;               /* bytes */
-    struct tsr_npu_slab cache;      /* a row of K or V; in TSRAM its units lie a line apart */
-    bool narrow;                    /* the cache is in a block format: V is expanded */
+    const char *out_format;
+    uint32_t element, out_element; /* bytes */
+    struct tsr_npu_slab cache;     /* a row of K or V; in TSRAM its units lie a line apart */
+    bool narrow;                   /* the cache is in a block format: V is expanded */
     uint32_t lanes, line, line_shift;
     uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
     uint32_t rows;                  /* that a block may have */
@@ -58,20 +59,23 @@ struct attention_plan {
     uint32_t units, unit_stride, team, rounds;
     uint32_t splits; /* teams that share a unit's keys */
     bool records;
+    bool edges;   /* what the diagonal hides comes from a table: attention_edge.c */
     bool general; /* every key is looked at for what hides it: attention_mask.c */
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
     uint64_t zero;  /* a line that nobody writes */
     uint64_t sinks; /* of all heads */
-    uint64_t mask, mask_bytes, slopes;
+    uint64_t mask, mask_bytes, slopes, edge;
     uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
-    uint64_t k_bytes, v_bytes, narrow_at; /* slot: K, V, and of a block format V as loaded */
+    uint64_t k_row, k_slab, v_row, v_slab; /* slot: from row to row, from slab to slab */
+    uint64_t k_bytes, v_bytes, narrow_at;  /* slot: K, V, and of a block format V as loaded */
     /* Sums to be merged: a line of m, one of l, rows of f32; one for each split. */
     uint64_t partial_row, partial_bytes, partial, merge;
 };
 
 enum {
+    ATTENTION_EDGE = 16, /* lines of that table before the first token and after the last */
     ATTENTION_SLACK = 8, /* lines between the exponents and P: lines 0 and 9 need no wait */
     EXPAND_GAP = 7       /* lines between V and V as loaded: see attention_cache.c */
 };
@@ -103,6 +107,9 @@ enum tsr_status attention_records(const struct attention_plan *p, struct tsr_pro
 uint64_t attention_record_bytes(const struct attention_plan *p);
 uint64_t attention_record_count(const struct attention_plan *p, uint32_t tile);
 
+/* Columns of V that a line holds and an mma takes. */
+uint32_t attention_v_limit(const struct attention_plan *p);
+
 /* How many. */
 uint64_t attention_keys_seen(const struct attention_plan *p, uint64_t first, uint64_t last);
 
@@ -115,6 +122,16 @@ uint32_t attention_sum_line(const struct attention_plan *p, uint32_t s, uint32_t
 struct tsr_text;
 /* The vector routines partial and merge. */
 void attention_merge_routines(const struct attention_plan *p, struct tsr_text *t);
+/* log2 of what p and l are multiplied by; v25 = that - m (v16), with v20. */
+int attention_shift(const struct attention_plan *p);
+void attention_minus_m(const struct attention_plan *p, struct tsr_text *t);
+/* The vector routine softmax_whole, and whether there is one. */
+void attention_plain(const struct attention_plan *p, struct tsr_text *t);
+bool attention_has_plain(const struct attention_plan *p);
+/* Parts of softmax for the rows at the diagonal. */
+void attention_edge_table(const struct attention_plan *p, struct tsr_text *t);
+void attention_edge_maximum(const struct attention_plan *p, struct tsr_text *t);
+void attention_edge_weights(const struct attention_plan *p, struct tsr_text *t);
 /* Parts of softmax where any key may be hidden. */
 void attention_general_begin(const struct attention_plan *p, struct tsr_text *t);
 void attention_general_rows(const struct attention_plan *p, struct tsr_text *t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vector routines of attention. Lanes are query rows; a row of the score accumulators is a key.
  *
- * State kept between routines: v24 scale log2(e) (with a soft cap 2 / c times that), v26 the sum l,
- * v29 the running maximum m (an integer), v30 the lane's token.
+ * State kept between routines: v24 scale log2(e) (with a soft cap 2 / c times that), v26 v27 v28
+ * v31 chains of the sum l, v29 the running maximum m (an integer), v30 the lane's token.
  *
  * softmax reads the scores twice, 16 keys a turn: once for the maximum (16 cycles), once for
  * p = exp2(s c - m), its sum and its store (40 cycles: 16 fma, 16 exp2, 8 add3). Both loops are
@@ -37,6 +37,23 @@ static void imm(struct tsr_text *t, int v, double x)
 {
     L("  vimm v%d, %u", v, bits(x));
 }
+/* f8e4m3 ends at 2^-9: 2^8 p is at most 256 and keeps 17 binary places; l is as much larger. */
+int attention_shift(const struct attention_plan *p)
+{
+    return p->element == 1 ? 8 : 0;
+}
+
+/* v25 = shift - m, from m in v16; v20. */
+void attention_minus_m(const struct attention_plan *p, struct tsr_text *t)
+{
+    if (!attention_shift(p)) {
+        L("  vneg v25, v16");
+        return;
+    }
+    imm(t, 20, attention_shift(p));
+    L("  vsub v25, v20, v16");
+}
+
 static void minus_infinity(struct tsr_text *t, int v)
 {
     L("  vimm v%d, %u", v, 0xFF800000u);
@@ -61,11 +78,14 @@ static void setup(const struct attention_plan *p, struct tsr_text *t)
     } else {
         L("  vimm v30, 0");
     }
+    if (p->edges)
+        attention_edge_table(p, t);
     L("  vret\n.end");
 }
 
 /* A new block of queries. a0: the sinks of its rows. */
-static void init(struct tsr_text *t, const char *name, const char *sink_format)
+static void init(const struct attention_plan *p, struct tsr_text *t, const char *name,
+                 const char *sink_format)
 {
     L(".routine %s", name);
     if (sink_format) {
@@ -76,11 +96,16 @@ static void init(struct tsr_text *t, const char *name, const char *sink_format)
         imm(t, 1, lowest);
         L("  vmax v29, v29, v1");
         L("  vsub v0, v0, v29");
+        if (attention_shift(p)) {
+            imm(t, 1, attention_shift(p));
+            L("  vadd v0, v0, v1");
+        }
         L("  vexp2 v26, v0");
     } else {
         imm(t, 29, lowest);
         L("  vimm v26, 0");
     }
+    L("  vimm v27, 0\n  vimm v28, 0\n  vimm v31, 0");
     L("  vret\n.end");
 }
 
@@ -185,6 +210,10 @@ static void first_pass(const struct attention_plan *p, struct tsr_text *t)
     }
     L("  aaddi a7, a0, 0\n  aaddi a8, a0, 0");
     plain_maximum(p, t);
+    if (p->edges) {
+        attention_edge_maximum(p, t);
+        return;
+    }
     masked_maximum(p, t, 3, 8, "tail_max");
 }
 
@@ -219,7 +248,10 @@ static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
     L("  vceil v16, v16");
     L("  vimm v18, 0\n  vimm v19, 0");
     L("  vmax v16, v16, v29");
-    L("  vsub v17, v29, v16\n  vneg v25, v16");
+    L("  vsub v17, v29, v16");
+    attention_minus_m(p, t);
+    if (attention_shift(p)) /* what the pipeline of plain_weights starts with */
+        L("  vimm v20, 0");
     L("  vsub v0, v16, v29");
     L("  vexp2 v17, v17");
     L("  vmov v29, v16");
@@ -311,24 +343,27 @@ static void counted_weights(const struct attention_plan *p, struct tsr_text *t)
         plain_weights(p, t);
     if (p->window)
         masked_weights(p, t, 2, 1, "front_exp");
-    masked_weights(p, t, 3, 5, "tail_exp");
+    if (p->edges)
+        attention_edge_weights(p, t);
+    else
+        masked_weights(p, t, 3, 5, "tail_exp");
 }
 
 /* One key block. a0 scores, a1 P, a2 masked turns before and a3 after a4 unmasked ones; a5 P of the
  * first unmasked row; a6 the key of lane token 0's position, from the block's first; with a window
- * a7 the block's last key, with a prefix that's last. Where any key may be hidden: a2 slopes, a3
- * turns, a4 the prefix's end, a5 the mask, a6 as above, a7 the block's last key. */
+ * a7 the block's last key, with a prefix that's last; with edges a2 the line of the table for the
+ * first row after the unmasked ones, a3 turns of 16 rows. Where any key may be hidden: a2 slopes,
+ * a3 turns, a4 the prefix's end, a5 the mask, a6 as above, a7 the block's last key. */
 static void softmax(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine softmax");
+    L("  vadd3 v26, v26, v27, v28\n  vadd v26, v26, v31");
     first_pass(p, t);
     new_maximum(p, t);
     if (p->general)
         masked_weights(p, t, 3, 1, "tail_exp");
     else
         counted_weights(p, t);
-    L("  vadd3 v26, v26, v27, v28");
-    L("  vadd v26, v26, v31");
     L("  vret\n.end");
 }
 
@@ -336,6 +371,7 @@ static void softmax(const struct attention_plan *p, struct tsr_text *t)
 static void finish(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine finish");
+    L("  vadd3 v26, v26, v27, v28\n  vadd v26, v26, v31");
     if (p->splits > 1) {
         L("  vst v29, a0, f32, %u\n  vst v26, a0, f32", p->line);
         L("  vret\n.end");
@@ -349,34 +385,76 @@ static void finish(const struct attention_plan *p, struct tsr_text *t)
     L("  vret\n.end");
 }
 
+/* Register of row i of vector x of O; odd and even vectors alternate. */
+static uint32_t output_register(uint32_t x, uint32_t i)
+{
+    return x % 2 * 8 + i;
+}
+
+static void times_inverse(struct tsr_text *t, uint32_t x, uint32_t i)
+{
+    uint32_t v = output_register(x, i);
+    L("  vmul v%u, v%u, v%u", v, v, 16 + i);
+}
+
+/* Where vector x is and goes, for the next eight rows: a8, a9 and a11, a12 in turns. */
+static void output_addresses(const struct attention_plan *p, struct tsr_text *t, uint32_t x)
+{
+    const uint32_t per_slab = (p->v_cols + p->lanes - 1) / p->lanes, s = x / per_slab,
+                   c = x % per_slab * p->lanes;
+    L("  aaddi a%u, a0, %u", 8 + x % 2, attention_sum_line(p, s, c));
+    L("  aaddi a%u, a1, %u", 11 + x % 2, (s * p->v_cols + c) * p->out_element);
+}
+
+/* Vector x of 8 rows of O; in the arithmetic slot the vector before times 1 / l (v16..v23). */
+static void output_load(const struct attention_plan *p, struct tsr_text *t, uint32_t x)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        L("  vlda v%u, a%u, %u", output_register(x, i), 8 + x % 2, p->row_lines);
+        if (x > 0)
+            times_inverse(t, x - 1, i);
+    }
+}
+
+/* Beside the stores of the last vector but one the last one's products. */
+static void output_store(const struct attention_plan *p, struct tsr_text *t, uint32_t x, bool last)
+{
+    const uint32_t per_slab = (p->v_cols + p->lanes - 1) / p->lanes;
+    const uint32_t left = p->v_cols - x % per_slab * p->lanes;
+    if (left < p->lanes)
+        L("  ali a10, %u\n  vlen a10", left);
+    for (uint32_t i = 0; i < 8; i++) {
+        L("  vst v%u, a%u, %s, %llu", output_register(x, i), 11 + x % 2, p->out_format,
+          (unsigned long long)p->stage_row);
+        if (last)
+            times_inverse(t, x + 1, i);
+    }
+    if (left < p->lanes)
+        L("  ali a10, %u\n  vlen a10", p->lanes);
+}
+
 /* O's rows times 1 / l, 8 rows a turn. a0 accumulators, a1 destination, a2 1 / l, a3 turns. Columns
- * go vector by vector, so that the 8 stores of one meet 8 banks; the address steps back at its end.
- */
+ * go vector by vector, so that the 8 stores of one meet 8 banks. */
 static void output(const struct attention_plan *p, struct tsr_text *t)
 {
-    const uint32_t full = p->lanes;
-    int vectors = 0;
+    const uint32_t vectors = p->v_slabs * ((p->v_cols + p->lanes - 1) / p->lanes);
     L(".routine output");
     L("  vloop a3, out_end");
+    output_addresses(p, t, 0);
+    if (vectors > 1)
+        output_addresses(p, t, 1);
     for (int i = 0; i < 8; i++)
         L("  vldb v%d, a2, f32, 4", 16 + i);
-    for (uint32_t s = 0; s < p->v_slabs; s++)
-        for (uint32_t c = 0; c < p->v_cols; c += full, vectors++) {
-            uint32_t n = p->v_cols - c < full ? p->v_cols - c : full, r = vectors % 2 ? 8 : 0;
-            uint32_t acc = attention_sum_line(p, s, c);
-            uint32_t column = (s * p->v_cols + c) * p->element;
-            L("  aaddi a8, a0, %u\n  aaddi a9, a1, %u", acc, column);
-            if (n < full)
-                L("  ali a10, %u\n  vlen a10", n);
-            for (int i = 0; i < 8; i++)
-                L("  vlda v%u, a8, %u", r + i, p->row_lines);
-            for (int i = 0; i < 8; i++)
-                L("  vmul v%u, v%u, v%d", r + i, r + i, 16 + i);
-            for (int i = 0; i < 8; i++)
-                L("  vst v%u, a9, %s, %llu", r + i, p->format, (unsigned long long)p->stage_row);
-            if (n < full)
-                L("  ali a10, %u\n  vlen a10", full);
-        }
+    output_load(p, t, 0);
+    for (uint32_t i = 0; i < 8 && vectors == 1; i++)
+        times_inverse(t, 0, i);
+    for (uint32_t x = 1; x < vectors; x++) {
+        output_load(p, t, x);
+        output_store(p, t, x - 1, x + 1 == vectors);
+        if (x + 1 < vectors)
+            output_addresses(p, t, x + 1);
+    }
+    output_store(p, t, vectors - 1, false);
     L("  aaddi a0, a0, %u\n  aaddi a1, a1, %llu", 8 * p->row_lines,
       (unsigned long long)(8 * p->stage_row));
     L("out_end:");
@@ -386,11 +464,13 @@ static void output(const struct attention_plan *p, struct tsr_text *t)
 void attention_routines(const struct attention_plan *p, struct tsr_text *t, const char *sink_format)
 {
     setup(p, t);
-    init(t, "init", p->op->has_sinks ? sink_format : NULL);
+    init(p, t, "init", p->op->has_sinks ? sink_format : NULL);
     softmax(p, t);
+    if (attention_has_plain(p))
+        attention_plain(p, t);
     finish(p, t);
     if (p->splits > 1) {
-        init(t, "init_plain", NULL);
+        init(p, t, "init_plain", NULL);
         attention_merge_routines(p, t);
     } else {
         output(p, t);

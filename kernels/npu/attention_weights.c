@@ -54,6 +54,13 @@ static void plain_softmax(struct emit *e)
     mask_counts(e);
     attn_buffer(e, T0, X_PAR, PAR_STEP, 0, (uint64_t)p->s_banks * p->bank_lines);
     attn_buffer(e, T1, X_PAR, PAR_STEP, p->p + e_lines, p->p_bytes);
+    if (attention_has_plain(p)) {
+        L("  addi x%d, x%d, -%u\n  bne x%d, x0, partly", T4, T4, p->kb / 16, T4);
+        L("  vcall softmax_whole, x%d, x%d wait(s%d) post(s%d)", T0, T1, S_SCORES, S_WEIGHTS);
+        L("  jmp whole");
+        L("partly:");
+        L("  addi x%d, x%d, %u", T4, T4, p->kb / 16);
+    }
     if (p->window) {
         L("  add x%d, x%d, x%d", T5, T5, T1);
         L("  vcall softmax, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T2,
@@ -63,9 +70,17 @@ static void plain_softmax(struct emit *e)
             L("  ld x%d, x0, %d\n  lw x%d, x%d, %d", T2, C_UNIT, T2, T2, R_PREFIX);
             L("  sub x%d, x%d, x%d\n  addi x%d, x%d, -1", T2, T2, X_KEY, T2, T2);
         }
-        L("  vcall softmax, x%d, x%d, x0, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T3,
-          T4, T1, T6, p->op->prefix ? T2 : 0, S_SCORES, S_WEIGHTS);
+        if (p->edges) { /* rows from 16 x4 on, 16 a turn */
+            L("  shli x%d, x%d, 4\n  sub x%d, x%d, x%d", T2, T4, T2, T2, T6);
+            L("  muli x%d, x%d, %u", T2, T2, p->line);
+            L("  addi x%d, x%d, %" PRIu64, T2, T2, p->edge + ATTENTION_EDGE * p->line);
+            L("  addi x%d, x%d, 1\n  shri x%d, x%d, 1", T3, T3, T3, T3);
+        }
+        L("  vcall softmax, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1,
+          p->edges ? T2 : 0, T3, T4, T1, T6, p->op->prefix ? T2 : 0, S_SCORES, S_WEIGHTS);
     }
+    if (attention_has_plain(p))
+        L("whole:");
 }
 
 void attn_weights(struct emit *e)

@@ -31,7 +31,7 @@ static enum tsr_status gate_quantize(const struct tsr_quant *q, struct gate r, s
 {
     const char *gate = r.gate, *up = r.up;
     const size_t size = r.bf16 ? 2 : 4;
-    enum tsr_status st = quant_check(q, gate_stride < up_stride ? gate_stride : up_stride, err);
+    enum tsr_status st = tsr_quant_check(q, gate_stride < up_stride ? gate_stride : up_stride, err);
     if (st != TSR_OK)
         return st;
     for (size_t i = 0; i < q->rows; i++) {

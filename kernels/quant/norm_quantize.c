@@ -56,7 +56,7 @@ static enum tsr_status norm_quantize(const struct tsr_quant *q, double eps, bool
                                      const void *x, size_t stride, const float *w, void *elements,
                                      void *scales, struct tsr_error *err)
 {
-    enum tsr_status st = quant_check(q, stride, err);
+    enum tsr_status st = tsr_quant_check(q, stride, err);
     if (st != TSR_OK)
         return st;
     struct norm r = {.scale =

@@ -59,7 +59,7 @@ enum tsr_status tsr_quant_row_bytes(const struct tsr_quant *q, size_t *element_b
     return TSR_OK;
 }
 
-enum tsr_status quant_check(const struct tsr_quant *q, size_t stride, struct tsr_error *err)
+enum tsr_status tsr_quant_check(const struct tsr_quant *q, size_t stride, struct tsr_error *err)
 {
     size_t element_bytes, scale_bytes;
     enum tsr_status st = tsr_quant_row_bytes(q, &element_bytes, &scale_bytes, err);
@@ -86,7 +86,7 @@ void quant_row(enum tsr_dtype format, bool bf16, size_t n, size_t group, const v
 static enum tsr_status quantize(const struct tsr_quant *q, bool bf16, const void *x, size_t stride,
                                 void *elements, void *scales, struct tsr_error *err)
 {
-    enum tsr_status st = quant_check(q, stride, err);
+    enum tsr_status st = tsr_quant_check(q, stride, err);
     if (st != TSR_OK)
         return st;
     for (size_t i = 0; i < q->rows; i++) {
@@ -101,7 +101,7 @@ static enum tsr_status quantize(const struct tsr_quant *q, bool bf16, const void
 static enum tsr_status dequantize(const struct tsr_quant *q, bool bf16, const void *elements,
                                   const void *scales, void *y, size_t stride, struct tsr_error *err)
 {
-    enum tsr_status st = quant_check(q, stride, err);
+    enum tsr_status st = tsr_quant_check(q, stride, err);
     int t = find(q->format);
     if (st != TSR_OK)
         return st;

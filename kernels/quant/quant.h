@@ -18,7 +18,7 @@ enum {
 const struct tsr_num_quant *quant_definition(enum tsr_dtype format);
 
 /* tsr_quant_row_bytes's errors; strides below the row length are an assertion. */
-enum tsr_status quant_check(const struct tsr_quant *q, size_t stride, struct tsr_error *err);
+enum tsr_status tsr_quant_check(const struct tsr_quant *q, size_t stride, struct tsr_error *err);
 
 /* One row by the chosen variant, or the reference. x: f32, or bf16 bits. */
 void quant_row(enum tsr_dtype format, bool bf16, size_t n, size_t group, const void *x,

@@ -23,10 +23,11 @@ enum tsr_status cli_attention_options(struct cli *c, struct cli_attention *a, st
         st = cli_u64(c, "window", 1, MAX_WINDOW, 0, &a->op.window, err);
     if (st == TSR_OK && a->kv->code == TSR_F32) /* which the kernel takes for "as the queries" */
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "attention: kv_format f32: allowed are that of the queries, f8e4m3, "
-                             "f8e5m2 and formats with block scales");
+                             "attention: kv_format f32: allowed are bf16, f16, f8e4m3, f8e5m2 and "
+                             "formats with block scales");
     if (st != TSR_OK)
         return st;
+    a->out = a->format->bits == 16 ? a->format : &a->isa->formats[TSR_BF16];
     a->op.format = (enum tsr_dtype)a->format->code;
     a->op.kv_format = (enum tsr_dtype)a->kv->code;
     a->op.causal = cli_has(c, "causal");
@@ -47,13 +48,13 @@ enum tsr_status cli_attention_place(struct cli_attention *a, struct tsr_error *e
                                                  op->kv_format, &a->cache, err);
     if (st != TSR_OK)
         return st;
-    uint64_t row = op->head_dim * a->format->bits / 8,
+    uint64_t row = op->head_dim * a->format->bits / 8, out = op->head_dim * a->out->bits / 8,
              kv_row = a->cache.slabs * a->cache.unit_bytes,
              queries = op->batch * op->q_len * op->heads, head = kv_row * op->kv_len;
     op->k = (struct tsr_npu_rows){0, head, kv_row, head * op->batch};
     op->v = op->k;
     reserve(a, queries * row, &op->q.address);
-    reserve(a, queries * row, &op->o.address);
+    reserve(a, queries * out, &op->o.address);
     reserve(a, head * op->batch * op->kv_heads, &op->k.address);
     reserve(a, head * op->batch * op->kv_heads, &op->v.address);
     if (op->has_sinks)

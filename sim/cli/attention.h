@@ -9,8 +9,8 @@
 struct cli_attention {
     const struct tsr_isa *isa;
     struct tsr_chip chip;
-    const struct tsr_format *format, *kv; /* of Q and O; of K and V */
-    struct tsr_npu_slab cache;            /* a row of K or V */
+    const struct tsr_format *format, *kv, *out; /* of Q; of K and V; of O */
+    struct tsr_npu_slab cache;                  /* a row of K or V */
     struct tsr_npu_attention op;
     uint64_t end; /* of what is placed in HBM */
 };
@@ -38,7 +38,7 @@ enum tsr_status cli_attention_place(struct cli_attention *a, struct tsr_error *e
         {.name = "format",                                                                         \
          .argument = "FORMAT",                                                                     \
          .words = CLI_WORDS_FORMAT,                                                                \
-         .doc = "of queries and results, bf16 by default"},                                        \
+         .doc = "of queries, bf16 by default; f16; f8e4m3 (results bf16)"},                        \
     {                                                                                              \
         .name = "kv", .argument = "FORMAT", .words = CLI_WORDS_FORMAT,                             \
         .doc = "of keys and values: that, an 8-bit float or a block format"                        \

@@ -14,6 +14,7 @@
 
 #include "tessera/chip.h"
 #include "tessera/isa.h"
+#include "tessera/model.h"
 #include "tessera/status.h"
 
 /* What an argument stands for: completion offers these. */
@@ -101,6 +102,9 @@ enum tsr_status cli_parse_u64(const char *what, const char *text, uint64_t min, 
 enum tsr_status cli_isa(struct cli *c, const struct tsr_isa **out, struct tsr_error *err);
 /* Option --chip. */
 enum tsr_status cli_chip(const struct cli *c, struct tsr_chip *out, struct tsr_error *err);
+/* A model's numbers: a preset, a config.json, or a file of weights (.gguf .bin .safetensors, or
+ * .index.json) whose values are not read. */
+enum tsr_status cli_model(const char *name_or_file, struct tsr_model *out, struct tsr_error *err);
 /* The format that option `name` says; `absent` (may be null) when it is not given. */
 enum tsr_status cli_format(const struct cli *c, const struct tsr_isa *isa, const char *name,
                            const char *absent, const struct tsr_format **out,

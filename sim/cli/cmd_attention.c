@@ -208,7 +208,7 @@ static enum tsr_status simulate(struct job *j, struct tsr_error *err)
 {
     struct tsr_program program = {0};
     struct tsr_run_options o = {.mode = TSR_MODE_FULL};
-    size_t bytes = j->in[Q].n * j->a.format->bits / 8;
+    size_t bytes = j->in[Q].n * j->a.out->bits / 8;
     enum tsr_status st = tsr_npu_attention(j->a.isa, &j->a.chip, &j->a.op, &program, err);
     if (st != TSR_OK)
         return st;
@@ -222,7 +222,7 @@ static enum tsr_status simulate(struct job *j, struct tsr_error *err)
     if (st == TSR_OK) {
         j->result.dims = j->in[Q].dims;
         memcpy(j->result.dim, j->in[Q].dim, sizeof j->result.dim);
-        st = npy_decode(j->a.format, codes, &j->result, err);
+        st = npy_decode(j->a.out, codes, &j->result, err);
     }
     free(codes);
     return st;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/cli/formats_table.h"
 #include "sim/cli/model_run.h"
 #include "sim/infer/eval.h"
 
@@ -48,15 +49,19 @@ static enum tsr_status evaluate(struct evaluation *e, struct tsr_error *err)
     plain.target = INFER_REF;
     plain.format = plain.activations = plain.kv = NULL;
     e->run.options.cycles = true;
+    memset(&e->cost, 0, sizeof e->cost);
     enum tsr_status st = infer_create(&e->run.options, &session, err);
     if (st == TSR_OK && !is_reference(&e->run.options))
         st = infer_create(&plain, &reference, err);
     if (st == TSR_OK) {
-        model_progress_start(&e->progress, "eval", (uint32_t)e->n - 1);
+        model_progress_start(&e->progress, model_run_format(e->run.options.format),
+                             (uint32_t)e->n - 1);
         st = infer_evaluate(session, reference, e->tokens, (uint32_t)e->n, model_progress_show,
                             &e->progress, &e->quality, err);
         model_progress_end(&e->progress);
     }
+    if (st == TSR_OK)
+        model_run_verified(&e->run, session);
     if (st == TSR_OK && infer_cost(session) != NULL)
         e->cost = *infer_cost(session);
     infer_destroy(session);
@@ -81,7 +86,7 @@ static void print_text(const struct evaluation *e)
         printf("%12.0f cycles per token\n", (double)e->cost.cycles / e->cost.tokens);
 }
 
-static enum tsr_status print_json(const struct evaluation *e, struct tsr_error *err)
+static json_t *result_of(const struct evaluation *e)
 {
     const struct infer_quality *q = &e->quality;
     json_t *root = json_object();
@@ -94,22 +99,156 @@ static enum tsr_status print_json(const struct evaluation *e, struct tsr_error *
     json_object_set_new(root, "cycles",
                         e->cost.cycles != 0 ? json_integer((json_int_t)e->cost.cycles)
                                             : json_null());
+    return root;
+}
+
+/* ---- --formats ---- */
+
+struct table {
+    struct evaluation *e;
+    json_t *results; /* null: lines */
+    uint32_t done;
+    enum tsr_status refused; /* of the first refusal */
+    struct tsr_error why;
+};
+
+static void name_of(const struct infer_options *o, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s:%s:%s", model_run_format(o->format), model_run_format(o->activations),
+             model_run_format(o->kv));
+}
+
+static void refuse(struct table *t, enum tsr_status st, const struct tsr_error *why)
+{
+    char name[64];
+    if (t->refused == TSR_OK) {
+        t->refused = st;
+        t->why = *why;
+    }
+    name_of(&t->e->run.options, name, sizeof name);
+    if (t->results == NULL) {
+        printf("%-26s refused: %s\n", name, why->message);
+        return;
+    }
+    json_t *j = json_object();
+    model_run_describe(&t->e->run, j);
+    json_object_set_new(j, "refused", json_string(why->message));
+    json_array_append_new(t->results, j);
+}
+
+static void print_line(const struct evaluation *e)
+{
+    char name[64];
+    const struct infer_quality *q = &e->quality;
+    name_of(&e->run.options, name, sizeof name);
+    printf("%-26s %9.6f %9.4f %6.2f%% %10.3g", name, q->loss, q->perplexity,
+           100 * q->top1_agreement, q->kl);
+    if (e->cost.cycles != 0)
+        printf(" %14.0f", (double)e->cost.cycles / e->cost.tokens);
+    printf("\n");
+    fflush(stdout);
+}
+
+static enum tsr_status one_line(struct table *t, const struct tsr_format *const f[3],
+                                struct tsr_error *err)
+{
+    struct tsr_error why = {0};
+    model_run_formats(&t->e->run, f[0], f[1], f[2]);
+    enum tsr_status st = evaluate(t->e, &why);
+    if (st == TSR_BAD_INPUT) {
+        refuse(t, st, &why);
+        return TSR_OK;
+    }
+    if (st != TSR_OK)
+        return tsr_error_set(err, st, "%s", why.message);
+    t->done++;
+    if (t->results != NULL)
+        json_array_append_new(t->results, result_of(t->e));
+    else
+        print_line(t->e);
+    return TSR_OK;
+}
+
+/* The float reference first where the target has it, then every format that may be asked for. */
+static enum tsr_status all_lines(struct table *t, struct tsr_error *err)
+{
+    const struct tsr_isa *isa = t->e->run.isa;
+    enum tsr_status st = TSR_OK;
+    for (int i = 0; i < TSR_DTYPE_MAX && st == TSR_OK; i++) {
+        const struct tsr_format *const f[3] = {&isa->formats[i], NULL, NULL};
+        if (isa->has_format[i] && infer_takes(t->e->run.options.target, f[0]))
+            st = one_line(t, f, err);
+    }
+    return st;
+}
+
+static enum tsr_status listed_lines(struct table *t, const char *list, struct tsr_error *err)
+{
+    const struct tsr_format *f[3];
+    enum tsr_status st = TSR_OK;
+    for (char entry[64]; st == TSR_OK && formats_next(&list, entry, sizeof entry);) {
+        st = formats_entry(t->e->run.isa, entry, f, err);
+        if (st == TSR_OK)
+            st = one_line(t, f, err);
+    }
+    return st;
+}
+
+static enum tsr_status print_table(struct cli *c, struct evaluation *e, struct tsr_error *err)
+{
+    struct table t = {.e = e, .results = cli_has(c, "json") ? json_array() : NULL};
+    const struct infer_options *o = &e->run.options;
+    const char *list = cli_text(c, "formats");
+    if (t.results == NULL)
+        printf("%s on %s%s%s, %zu tokens of %s\n\n%-26s %9s %9s %7s %10s%s\n", e->run.model.name,
+               infer_target_name[o->target], o->chip ? " " : "", o->chip ? o->chip->name : "",
+               e->n - 1, cli_text(c, "text"), "weights:activations:cache", "loss", "perplex.",
+               "top 1", "KL", o->chip ? "   cycles/token" : "");
+    enum tsr_status st =
+        strcmp(list, "all") == 0 ? all_lines(&t, err) : listed_lines(&t, list, err);
+    if (st == TSR_OK && t.done == 0)
+        st = tsr_error_set(err, t.refused, "%s", t.why.message);
+    if (st != TSR_OK || t.results == NULL) {
+        json_decref(t.results);
+        return st;
+    }
+    json_t *root = json_object();
+    json_object_set_new(root, "results", t.results);
     return cli_print_result(root, err);
+}
+
+static enum tsr_status one_result(struct cli *c, struct evaluation *e, struct tsr_error *err)
+{
+    enum tsr_status st = evaluate(e, err);
+    if (st == TSR_OK && cli_has(c, "json"))
+        return cli_print_result(result_of(e), err);
+    if (st == TSR_OK)
+        print_text(e);
+    return st;
+}
+
+static enum tsr_status check_options(const struct cli *c, struct tsr_error *err)
+{
+    static const char *const one[] = {"weights-format", "activations", "kv"};
+    for (size_t i = 0; cli_has(c, "formats") && i < sizeof one / sizeof *one; i++)
+        if (cli_has(c, one[i]))
+            return tsr_error_set(err, TSR_USAGE, "--%s: not with --formats", one[i]);
+    return TSR_OK;
 }
 
 static enum tsr_status run(struct cli *c, struct tsr_error *err)
 {
     struct evaluation e;
     memset(&e, 0, sizeof e);
-    enum tsr_status st = model_run_load(c, &e.run, err);
+    enum tsr_status st = check_options(c, err);
+    if (st == TSR_OK)
+        st = model_run_load(c, &e.run, err);
     if (st == TSR_OK)
         st = read_text(c, &e, err);
-    if (st == TSR_OK)
-        st = evaluate(&e, err);
-    if (st == TSR_OK && cli_has(c, "json"))
-        st = print_json(&e, err);
+    if (st == TSR_OK && cli_has(c, "formats"))
+        st = print_table(c, &e, err);
     else if (st == TSR_OK)
-        print_text(&e);
+        st = one_result(c, &e, err);
     model_run_free(&e.run);
     free(e.tokens);
     return st;
@@ -122,6 +261,9 @@ static const struct cli_option options[] = {
      .words = CLI_WORDS_FILE,
      .required = true,
      .doc = "what is to be predicted, token by token"},
+    {.name = "formats",
+     .argument = "LIST",
+     .doc = "a table instead: all, or entries WEIGHTS[:ACTIVATIONS[:CACHE]], commas between"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

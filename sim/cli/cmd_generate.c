@@ -183,6 +183,8 @@ static enum tsr_status generate(struct cli *c, struct generation *g, struct tsr_
     model_progress_start(&g->progress, "generate", g->wanted);
     st = produce(g, err);
     model_progress_end(&g->progress);
+    if (st == TSR_OK)
+        model_run_verified(&g->run, g->session);
     if (st != TSR_OK || g->json)
         return st == TSR_OK ? print_json(g, err) : st;
     printf("\n");

@@ -2,6 +2,7 @@
 /* What a file of weights holds. The text is a view of the JSON. */
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sim/cli/cli.h"
 #include "sim/weights/gguf.h"
@@ -20,7 +21,7 @@ static json_t *text(const char *s, size_t n)
     char out[256] = "";
     size_t k = n < sizeof out ? n : sizeof out - 4;
     for (size_t i = 0; i < k; i++)
-        out[i] = (s[i] >= 0 && s[i] < 0x20) || s[i] == 0x7f ? ' ' : s[i];
+        out[i] = (uint8_t)s[i] < 0x20 || s[i] == 0x7f ? ' ' : s[i];
     if (k < n) {
         memcpy(out + k, "...", 3);
         k += 3;
@@ -139,6 +140,22 @@ static json_t *describe_tensors(const struct tsr_weights *w)
     return all;
 }
 
+/* The tokenizer of a GGUF file or of a folder, where it has one; null: none. */
+static const char *own_tokenizer(const struct tsr_weights *w, char *room, size_t size)
+{
+    const char *path = tsr_weights_path(w), *slash = strrchr(path, '/');
+    struct stat s;
+    if (tsr_weights_kind(w) == TSR_WEIGHTS_GGUF)
+        return path;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        snprintf(room, size, "%s/tokenizer.json", path);
+    else
+        snprintf(room, size, "%.*stokenizer.json", slash != NULL ? (int)(slash - path) + 1 : 0,
+                 path);
+    bool there = tsr_weights_kind(w) == TSR_WEIGHTS_SAFETENSORS && stat(room, &s) == 0;
+    return there ? room : NULL;
+}
+
 static json_t *describe(const struct tsr_weights *w, const char *tokenizer)
 {
     static const char *const kinds[] = {
@@ -149,6 +166,7 @@ static json_t *describe(const struct tsr_weights *w, const char *tokenizer)
     struct tsr_model m;
     struct tsr_tokenizer *t;
     struct tsr_error err = {0}, token_err = {0};
+    char beside[4200];
     json_t *o = json_object();
     json_object_set_new(o, "file", text(tsr_weights_path(w), strlen(tsr_weights_path(w))));
     json_object_set_new(o, "container", json_string(kinds[tsr_weights_kind(w)]));
@@ -157,8 +175,8 @@ static json_t *describe(const struct tsr_weights *w, const char *tokenizer)
         json_object_set_new(o, "model", describe_model(&m));
     else
         json_object_set_new(o, "model_error", text(err.message, strlen(err.message)));
-    if (tokenizer == NULL && tsr_weights_kind(w) == TSR_WEIGHTS_GGUF)
-        tokenizer = tsr_weights_path(w);
+    if (tokenizer == NULL)
+        tokenizer = own_tokenizer(w, beside, sizeof beside);
     if (tokenizer != NULL && tsr_tokenizer_open(tokenizer, 0, &t, &token_err) == TSR_OK) {
         json_object_set_new(o, "tokenizer", describe_tokenizer(t));
         tsr_tokenizer_close(t);
@@ -268,7 +286,7 @@ static const struct cli_option options[] = {
     {.name = "tokenizer",
      .argument = "FILE",
      .words = CLI_WORDS_FILE,
-     .doc = "a tokenizer beside the weights; without it a GGUF file's own"},
+     .doc = "a tokenizer; without it that of the GGUF file or folder"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

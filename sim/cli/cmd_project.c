@@ -79,6 +79,7 @@ static enum tsr_status read_options(struct cli *c, struct project_options *o, st
         st = read_price(c, &o->price_per_hour, err);
     o->chip = chip;
     o->threads = (uint32_t)threads;
+    o->every_layer = cli_has(c, "every-layer");
     o->phase = strcmp(cli_text(c, "phase"), "prefill") == 0 ? TSR_PREFILL : TSR_DECODE;
     if (st == TSR_OK)
         st = check_options(c, err);
@@ -160,7 +161,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     struct project_result *r = NULL;
     enum tsr_status st = read_options(c, &o, &chip, err);
     if (st == TSR_OK)
-        st = tsr_model_load(cli_text(c, "model"), &model, err);
+        st = cli_model(cli_text(c, "model"), &model, err);
     if (st == TSR_OK && cli_has(c, "formats"))
         return formats_table(c, &model, &o, err);
     if (st == TSR_OK)
@@ -180,7 +181,7 @@ static const struct cli_option options[] = {
      .argument = "MODEL",
      .words = CLI_WORDS_MODEL,
      .required = true,
-     .doc = "built-in name, or the path of a config.json"},
+     .doc = "built-in name, or the path of a config.json or of a file of weights"},
     {.name = "chip",
      .argument = "CHIP",
      .words = CLI_WORDS_CHIP,
@@ -222,6 +223,8 @@ static const struct cli_option options[] = {
     {.name = "threads",
      .argument = "N",
      .doc = "host threads at most; the result does not depend on it"},
+    {.name = "every-layer",
+     .doc = "each layer's program runs, at its own addresses, instead of one for all"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

@@ -19,13 +19,12 @@ struct table {
     struct tsr_error why;
 };
 
-/* One entry into *o. */
-static enum tsr_status read_entry(const char *entry, struct project_options *o,
-                                  struct tsr_error *err)
+enum tsr_status formats_entry(const struct tsr_isa *isa, const char *entry,
+                              const struct tsr_format *f[3], struct tsr_error *err)
 {
     char text[MAX_ENTRY];
-    const struct tsr_format *f[3] = {NULL};
     int n = 0;
+    f[0] = f[1] = f[2] = NULL;
     snprintf(text, sizeof text, "%s", entry);
     for (char *at = text, *next; at != NULL; at = next, n++) {
         next = strchr(at, ':');
@@ -35,14 +34,35 @@ static enum tsr_status read_entry(const char *entry, struct project_options *o,
             return tsr_error_set(err, TSR_USAGE,
                                  "--formats %s: FORMAT or WEIGHTS:ACTIVATIONS:CACHE is wanted",
                                  entry);
-        enum tsr_status st = cli_parse_format(o->isa, "formats", at, &f[n], err);
+        enum tsr_status st = cli_parse_format(isa, "formats", at, &f[n], err);
         if (st != TSR_OK)
             return st;
     }
+    return TSR_OK;
+}
+
+bool formats_next(const char **at, char *entry, size_t cap)
+{
+    if (*at == NULL)
+        return false;
+    size_t n = strcspn(*at, ",");
+    snprintf(entry, cap, "%.*s", (int)(n < cap ? n : cap), *at);
+    *at = (*at)[n] == ',' ? *at + n + 1 : NULL;
+    return true;
+}
+
+/* One entry into *o. */
+static enum tsr_status read_entry(const char *entry, struct project_options *o,
+                                  struct tsr_error *err)
+{
+    const struct tsr_format *f[3];
+    enum tsr_status st = formats_entry(o->isa, entry, f, err);
+    if (st != TSR_OK)
+        return st;
     o->weights = f[0];
-    o->activations = n > 1 ? f[1] : f[0];
-    const char *cache = project_default_cache(o->activations, n > 1 ? NULL : f[0]);
-    o->kv = n > 2 ? f[2] : tsr_isa_format(o->isa, cache);
+    o->activations = f[1] != NULL ? f[1] : f[0];
+    const char *cache = project_default_cache(o->activations, f[1] != NULL ? NULL : f[0]);
+    o->kv = f[2] != NULL ? f[2] : tsr_isa_format(o->isa, cache);
     return TSR_OK;
 }
 
@@ -125,13 +145,8 @@ enum tsr_status formats_table(struct cli *c, const struct tsr_model *model,
     t.results = json_array();
     if (!t.json)
         print_head(&t);
-    while (st == TSR_OK && at != NULL) {
-        char entry[MAX_ENTRY];
-        size_t n = strcspn(at, ",");
-        snprintf(entry, sizeof entry, "%.*s", (int)(n < sizeof entry ? n : sizeof entry), at);
+    for (char entry[MAX_ENTRY]; st == TSR_OK && formats_next(&at, entry, sizeof entry);)
         st = one(&t, entry, err);
-        at = at[n] == ',' ? at + n + 1 : NULL;
-    }
     if (st == TSR_OK && t.done == 0)
         st = tsr_error_set(err, t.refused, "%s", t.why.message);
     if (st != TSR_OK || !t.json) {

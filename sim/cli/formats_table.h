@@ -10,6 +10,14 @@
 const char *project_default_cache(const struct tsr_format *activations,
                                   const struct tsr_format *format);
 
+/* "WEIGHTS[:ACTIVATIONS[:CACHE]]" of the option --formats; those that it leaves out are null.
+ * Errors: TSR_USAGE no such format, more than three. */
+enum tsr_status formats_entry(const struct tsr_isa *isa, const char *entry,
+                              const struct tsr_format *out[3], struct tsr_error *err);
+
+/* The entry of a list with commas at *at, moved behind it; false at the end. */
+bool formats_next(const char **at, char *entry, size_t cap);
+
 /* Projects `model` in each entry of the option --formats ("F", "WEIGHTS:ACTIVATIONS" or
  * "WEIGHTS:ACTIVATIONS:CACHE", separated by commas); *o holds all else. What is refused (does not
  * fit, no kernel) is a line with the reason. Errors: TSR_USAGE an entry that is no format, or none;

@@ -7,6 +7,7 @@
 
 #include "isa/container.h"
 #include "sim/cli/cli.h"
+#include "tessera/weights.h"
 
 enum tsr_status cli_isa(struct cli *c, const struct tsr_isa **out, struct tsr_error *err)
 {
@@ -18,6 +19,24 @@ enum tsr_status cli_isa(struct cli *c, const struct tsr_isa **out, struct tsr_er
 enum tsr_status cli_chip(const struct cli *c, struct tsr_chip *out, struct tsr_error *err)
 {
     return tsr_chip_load(cli_text(c, "chip"), out, err);
+}
+
+enum tsr_status cli_model(const char *name_or_file, struct tsr_model *out, struct tsr_error *err)
+{
+    static const char *const endings[] = {".gguf", ".bin", ".safetensors", ".index.json"};
+    size_t n = strlen(name_or_file);
+    bool weights = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        weights = weights || (n > strlen(endings[i]) &&
+                              strcmp(name_or_file + n - strlen(endings[i]), endings[i]) == 0);
+    if (!weights)
+        return tsr_model_load(name_or_file, out, err);
+    struct tsr_weights *w = NULL;
+    enum tsr_status st = tsr_weights_open(name_or_file, &w, err);
+    if (st == TSR_OK)
+        st = tsr_weights_model(w, out, err);
+    tsr_weights_close(w);
+    return st;
 }
 
 static enum tsr_status unknown_format(const struct tsr_isa *isa, const char *option,

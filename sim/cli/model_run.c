@@ -6,24 +6,25 @@
 #include <time.h>
 #include <unistd.h>
 
-void model_run_formats(struct model_run *r, const struct tsr_format *format)
+void model_run_formats(struct model_run *r, const struct tsr_format *weights,
+                       const struct tsr_format *activations, const struct tsr_format *kv)
 {
     struct infer_options *o = &r->options;
-    o->format = format;
-    if (format == NULL && o->target == INFER_NPU)
-        o->format = &r->isa->formats[TSR_BF16];
+    const struct tsr_format *bf16 = &r->isa->formats[TSR_BF16];
+    o->format = weights == NULL && o->target == INFER_NPU ? bf16 : weights;
     o->activations = o->format;
-    /* what the tensor unit does not take is repacked for it, or multiplies 16 bits */
+    /* what the tensor unit does not take is repacked for it, and multiplies 16 bits */
     if (o->format != NULL && o->format->width_class == 0 && o->format->code != TSR_F32)
-        o->activations = &r->isa->formats[TSR_BF16];
-}
-
-static void cache_format(struct model_run *r)
-{
-    const struct tsr_format *a = r->options.activations;
-    r->options.kv = a == NULL || a->code == TSR_F32 ? NULL
-                    : a->code == TSR_F16            ? a
-                                                    : &r->isa->formats[TSR_BF16];
+        o->activations = bf16;
+    if (o->target == INFER_SVE) /* as its kernels round them */
+        o->activations = infer_sve_activations(r->isa, o->format);
+    if (activations != NULL)
+        o->activations = activations;
+    const struct tsr_format *a = o->activations;
+    o->kv = kv != NULL                        ? kv
+            : a == NULL || a->code == TSR_F32 ? NULL
+            : a->code == TSR_F16              ? a
+                                              : bf16;
 }
 
 static enum tsr_status read_formats(struct cli *c, struct model_run *r, struct tsr_error *err)
@@ -34,12 +35,7 @@ static enum tsr_status read_formats(struct cli *c, struct model_run *r, struct t
         st = cli_format(c, r->isa, "activations", NULL, &a, err);
     if (st == TSR_OK)
         st = cli_format(c, r->isa, "kv", NULL, &kv, err);
-    model_run_formats(r, f);
-    if (a != NULL)
-        r->options.activations = a;
-    cache_format(r);
-    if (kv != NULL)
-        r->options.kv = kv;
+    model_run_formats(r, f, a, kv);
     return st;
 }
 
@@ -58,6 +54,10 @@ static enum tsr_status read_options(struct cli *c, struct model_run *r, struct t
         st = tsr_chip_load(chip != NULL ? chip : "maia100", &r->chip, err);
     if (st == TSR_OK)
         st = cli_u64(c, "threads", 1, 256, 1, &threads, err);
+    if (st == TSR_OK)
+        st = cli_u64(c, "verify", 1, UINT64_MAX, 0, &o->verify, err);
+    if (st == TSR_OK && o->verify != 0 && o->target != INFER_NPU)
+        st = tsr_error_set(err, TSR_USAGE, "--verify: of target npu alone");
     if (st != TSR_OK)
         return st;
     o->isa = r->isa;
@@ -152,6 +152,15 @@ void model_run_cost_print(const struct model_run *r, const struct infer *s, FILE
                 (double)t->cycles / (double)t->launches,
                 100.0 * (double)t->cycles / (double)c->cycles);
     }
+}
+
+void model_run_verified(const struct model_run *r, const struct infer *s)
+{
+    const struct infer_verified v = infer_verified(s);
+    if (r->options.verify != 0)
+        fprintf(stderr,
+                "tessera: %" PRIu64 " launches agree with the reference, %" PRIu64 " have none\n",
+                v.checked, v.unknown);
 }
 
 static double now_s(void)

@@ -23,8 +23,9 @@ struct model_run {
 enum tsr_status model_run_load(struct cli *c, struct model_run *r, struct tsr_error *err);
 void model_run_free(struct model_run *r);
 
-/* The formats' defaults, where weights are in `format` (null: the target's own). */
-void model_run_formats(struct model_run *r, const struct tsr_format *format);
+/* Sets the formats; null: what is absent, as above. */
+void model_run_formats(struct model_run *r, const struct tsr_format *weights,
+                       const struct tsr_format *activations, const struct tsr_format *kv);
 
 /* Names of formats as results state them. */
 const char *model_run_format(const struct tsr_format *f);
@@ -34,6 +35,9 @@ void model_run_describe(const struct model_run *r, json_t *root);
 /* What the chip's programs cost; adds nothing where there is no chip. */
 void model_run_cost_json(const struct model_run *r, const struct infer *s, json_t *root);
 void model_run_cost_print(const struct model_run *r, const struct infer *s, FILE *out);
+
+/* Says on stderr what --verify found. */
+void model_run_verified(const struct model_run *r, const struct infer *s);
 
 /* A line on a terminal that says how far it is and how long it will take; elsewhere nothing. */
 struct model_progress {
@@ -77,6 +81,9 @@ void model_progress_end(struct model_progress *p);
          .argument = "FORMAT",                                                                     \
          .words = CLI_WORDS_FORMAT,                                                                \
          .doc = "of the cache; absent: 16 bits, f32 where activations are"},                       \
+        {.name = "verify",                                                                         \
+         .argument = "K",                                                                          \
+         .doc = "npu: every K-th launch also by the reference, within its derived bound"},         \
     {                                                                                              \
         .name = "threads", .argument = "N",                                                        \
         .doc = "host threads; the result does not depend on it"                                    \

@@ -108,7 +108,9 @@ static enum tsr_status create(const struct infer_options *o, struct infer **out,
     h->weights = infer_rounding(o->isa, o->format);
     h->activations = infer_rounding(o->isa, o->activations);
     h->kv = infer_rounding(o->isa, o->kv);
-    h->products = &host_ref_products;
+    h->products = o->target == INFER_SVE ? &host_sve_products : &host_ref_products;
+    if (o->target == INFER_SVE)
+        h->weights.format = NULL; /* the router's, on that target */
     enum tsr_status st = prepare(h, err);
     if (st != TSR_OK)
         destroy(&h->base);
@@ -154,4 +156,16 @@ static enum tsr_status step(struct infer *s, const uint32_t *tokens, uint32_t n,
     return st;
 }
 
-const struct infer_driver infer_host_driver = {create, step, destroy, NULL, NULL};
+static bool ref_takes(const struct tsr_format *f)
+{
+    return f->code != TSR_I32;
+}
+
+static bool sve_takes(const struct tsr_format *f)
+{
+    static const struct tsr_isa no_isa;
+    return infer_sve_activations(&no_isa, f) != NULL;
+}
+
+const struct infer_driver infer_ref_driver = {ref_takes, create, step, destroy, NULL, NULL, NULL};
+const struct infer_driver infer_sve_driver = {sve_takes, create, step, destroy, NULL, NULL, NULL};

@@ -27,7 +27,7 @@ struct host_products {
     enum tsr_status (*run)(struct host *h, const struct host_product *p, struct tsr_error *err);
     void (*destroy)(struct host *h);
 };
-extern const struct host_products host_ref_products;
+extern const struct host_products host_ref_products, host_sve_products;
 
 struct host {
     struct infer base;

@@ -33,9 +33,20 @@ struct infer_options {
     /* Formats; null: f32, which npu has not. */
     const struct tsr_format *format, *activations, *kv; /* of matrices, what they multiply, cache */
     uint32_t positions;                                 /* that the cache has room for */
+    uint64_t verify;  /* npu: every so many-th launch is also computed by the reference and compared
+                         within the derived bound: TSR_MISMATCH from infer_step, which names
+                         operation, layer and token; 0: none */
     bool cycles;      /* npu: count them; else values alone, which is faster */
     uint32_t threads; /* host threads, 1 to 256; results do not depend on it */
 };
+
+/* Whether weights may be asked for in a format on a target. */
+bool infer_takes(enum infer_target target, const struct tsr_format *f);
+
+/* In what the kernels of target sve round activations beside weights in a format (null: f32); null
+ * where they do not take it. */
+const struct tsr_format *infer_sve_activations(const struct tsr_isa *isa,
+                                               const struct tsr_format *weights);
 
 struct infer;
 
@@ -78,6 +89,13 @@ struct infer_cost {
  * byte, as the cycle-level run of its program gave them. Null where the target is no chip. The
  * pointer is good until the next call on s. */
 const struct infer_cost *infer_cost(const struct infer *s);
+
+/* What option verify did. */
+struct infer_verified {
+    uint64_t checked; /* operations that the reference agreed with */
+    uint64_t unknown; /* that were due, but no reference is known for */
+};
+struct infer_verified infer_verified(const struct infer *s);
 
 /* Tokens of the sequence so far. */
 uint32_t infer_position(const struct infer *s);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kernels/ref.h"
-#include "sim/infer/npu.h"
+#include "sim/infer/verify.h"
 
 static void destroy(struct infer *base)
 {
@@ -151,6 +151,28 @@ static void count(struct npu *s, const struct project_step *step, uint64_t cycle
     c->last += cycles;
 }
 
+/* The launch, and where it is its turn what the reference says to it. */
+static enum tsr_status run_checked(struct npu *s, const struct npu_launch *l,
+                                   const struct tsr_run_options *run, struct tsr_stats *stats,
+                                   struct tsr_error *err)
+{
+    const bool due = s->o.verify != 0 && s->launched++ % s->o.verify == 0;
+    struct verify v;
+    bool served = false;
+    enum tsr_status st = TSR_OK;
+    if (due)
+        st = verify_begin(s, l->kernel, &l->op, &v, &served, err);
+    if (st == TSR_OK)
+        st = tsr_sim_run(s->sim, &l->program, run, stats, NULL, err);
+    if (st == TSR_OK && served)
+        st = verify_end(&v, err);
+    if (due)
+        verify_free(&v);
+    s->verified.checked += st == TSR_OK && served;
+    s->verified.unknown += st == TSR_OK && due && !served;
+    return st;
+}
+
 static enum tsr_status launch(struct npu *s, const struct project_step *step, uint32_t layer,
                               struct tsr_error *err)
 {
@@ -165,7 +187,7 @@ static enum tsr_status launch(struct npu *s, const struct project_step *step, ui
         s->o.cycles && st == TSR_OK && (l->cycles == 0 || depends_on_data(step->kernel));
     struct tsr_run_options run = {.mode = count_cycles ? TSR_MODE_FULL : TSR_MODE_FUNCTIONAL};
     if (st == TSR_OK)
-        st = tsr_sim_run(s->sim, &l->program, &run, &stats, NULL, &why);
+        st = run_checked(s, l, &run, &stats, &why);
     if (st != TSR_OK)
         return tsr_error_set(err, st, "%s: %s of layer %u, token %u: %s", s->o.model->name,
                              step->name, layer, s->token, why.message);
@@ -259,4 +281,16 @@ static const struct infer_cost *cost(const struct infer *base)
     return &((const struct npu *)base)->cost;
 }
 
-const struct infer_driver infer_npu_driver = {create, step, destroy, restart, cost};
+/* What the tensor unit multiplies, and what is requantized for it. */
+static bool takes(const struct tsr_format *f)
+{
+    return f->width_class != 0 || f->code == TSR_Q4_K || f->code == TSR_Q6_K;
+}
+
+static struct infer_verified verified(const struct infer *base)
+{
+    return ((const struct npu *)base)->verified;
+}
+
+const struct infer_driver infer_npu_driver = {takes,   create, step,    destroy,
+                                              restart, cost,   verified};

@@ -27,6 +27,8 @@ struct npu {
     uint32_t n_launches, room, next;
     uint32_t first_step[TSR_GRAPH_MAX_OPS + 1]; /* of each operation of the graph */
     struct infer_cost cost;
+    struct infer_verified verified;
+    uint64_t launched; /* of all tokens */
     uint32_t token;
 };
 

@@ -4,17 +4,20 @@
 const char *const infer_target_name[INFER_TARGETS] = {"ref", "sve", "npu"};
 
 static const struct infer_driver *const drivers[INFER_TARGETS] = {
-    [INFER_REF] = &infer_host_driver,
+    [INFER_REF] = &infer_ref_driver,
+    [INFER_SVE] = &infer_sve_driver,
     [INFER_NPU] = &infer_npu_driver,
 };
+
+bool infer_takes(enum infer_target target, const struct tsr_format *f)
+{
+    return drivers[target]->takes(f);
+}
 
 enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
                              struct tsr_error *err)
 {
     struct infer *s = NULL;
-    if (drivers[o->target] == NULL)
-        return tsr_error_set(err, TSR_USAGE, "target %s: not built in",
-                             infer_target_name[o->target]);
     enum tsr_status st = drivers[o->target]->create(o, &s, err);
     if (st != TSR_OK)
         return st;
@@ -58,6 +61,12 @@ void infer_restart(struct infer *s)
 const struct infer_cost *infer_cost(const struct infer *s)
 {
     return s->driver->cost != NULL ? s->driver->cost(s) : NULL;
+}
+
+struct infer_verified infer_verified(const struct infer *s)
+{
+    const struct infer_verified none = {0, 0};
+    return s->driver->verified != NULL ? s->driver->verified(s) : none;
 }
 
 uint32_t infer_position(const struct infer *s)

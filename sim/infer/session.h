@@ -7,14 +7,16 @@
 
 /* A target: three functions over a state that begins with struct infer. */
 struct infer_driver {
+    bool (*takes)(const struct tsr_format *f);
     enum tsr_status (*create)(const struct infer_options *o, struct infer **out,
                               struct tsr_error *err);
     /* n tokens at s->position: checked, in range. */
     enum tsr_status (*step)(struct infer *s, const uint32_t *tokens, uint32_t n, bool all,
                             float *logits, struct tsr_error *err);
     void (*destroy)(struct infer *s);
-    void (*restart)(struct infer *s);                        /* may be null */
-    const struct infer_cost *(*cost)(const struct infer *s); /* may be null */
+    void (*restart)(struct infer *s);                         /* may be null */
+    const struct infer_cost *(*cost)(const struct infer *s);  /* may be null */
+    struct infer_verified (*verified)(const struct infer *s); /* may be null */
 };
 
 struct infer {
@@ -23,7 +25,7 @@ struct infer {
     uint32_t position; /* tokens in the cache */
 };
 
-extern const struct infer_driver infer_host_driver, infer_npu_driver;
+extern const struct infer_driver infer_ref_driver, infer_sve_driver, infer_npu_driver;
 
 /* Calls `run` for every operation in the order in which a token meets them: before the layers,
  * layer after layer those of its kind, behind them. layer: 0 outside. Ends at the first error. */

@@ -25,7 +25,7 @@ double project_hbm_rate(const struct tsr_chip *chip)
 
 uint64_t project_step_cycles(const struct project_step_result *s)
 {
-    return s->stats.cycles * s->repeat;
+    return s->all_cycles != 0 ? s->all_cycles : s->stats.cycles * s->repeat;
 }
 
 /* Cycles, over all tiles, in which a unit had nothing queued. */
@@ -90,10 +90,14 @@ static void say_what_was_composed(struct project_result *r)
     uint32_t repeated = 0;
     for (uint32_t i = 0; i < r->n_steps; i++)
         repeated = r->step[i].repeat > repeated ? r->step[i].repeat : repeated;
-    note(r, "simulated: %u programs, each once with all tiles contending; composed: %llu launches",
-         r->simulated, (unsigned long long)r->launches);
+    note(r,
+         "simulated: %llu programs, each once with all tiles contending; composed: %llu launches",
+         (unsigned long long)(r->options.every_layer ? r->launches : r->simulated),
+         (unsigned long long)r->launches);
     note(r, "time = sum over the steps of cycles x repeat: no overlap, each with its launch");
-    if (repeated > 1)
+    if (r->options.every_layer)
+        note(r, "layers: every layer's programs ran, at its own addresses");
+    else if (repeated > 1)
         note(r, "layers: the program of one layer stands for its %u repeats at other addresses",
              repeated);
     for (uint32_t i = 0; i < r->n_steps; i++)
@@ -139,11 +143,11 @@ void project_command(const struct project_result *r, char *out, size_t cap)
         built_in = built_in || strcmp(*n, o->chip->name) == 0;
     snprintf(out, cap,
              "tessera project --model %s --chip %s --phase %s --batch %llu --seq %llu --format %s "
-             "--activations %s --kv %s --seed %llu",
+             "--activations %s --kv %s --seed %llu%s",
              r->model, built_in ? o->chip->name : o->chip->file,
              o->phase == TSR_PREFILL ? "prefill" : "decode", (unsigned long long)o->batch,
              (unsigned long long)o->seq, o->weights->name, o->activations->name, o->kv->name,
-             (unsigned long long)o->seed);
+             (unsigned long long)o->seed, o->every_layer ? " --every-layer" : "");
 }
 
 static void take_plan(struct project_result *r, const struct project_plan *p)
@@ -174,14 +178,17 @@ static enum tsr_status run(const struct tsr_model *model, const struct project_o
                            struct project_plan *p, struct tsr_stats *stats,
                            struct project_result *r, struct tsr_error *err)
 {
+    uint64_t all_cycles[PROJECT_MAX_STEPS] = {0};
     enum tsr_status st = project_plan(model, options, p, err);
     if (st == TSR_OK)
-        st = project_simulate(p, stats, err);
+        st = project_simulate(p, stats, all_cycles, err);
     if (st != TSR_OK)
         return st;
     take_plan(r, p);
     for (uint32_t i = 0; i < r->n_steps; i++)
         r->step[i].stats = stats[r->step[i].same_as < 0 ? i : (uint32_t)r->step[i].same_as];
+    for (uint32_t i = 0; i < r->n_steps; i++)
+        r->step[i].all_cycles = all_cycles[i];
     project_compose(r);
     return TSR_OK;
 }

@@ -123,7 +123,7 @@ static bool same_run(const struct project_step *a, const struct project_step *b)
 
 static void find_same(struct project_plan *p)
 {
-    for (uint32_t i = 1; i < p->n_steps; i++)
+    for (uint32_t i = 1; i < p->n_steps && !p->options->every_layer; i++)
         for (uint32_t j = 0; j < i && p->step[i].same_as < 0; j++)
             if (p->step[j].same_as < 0 && same_run(&p->step[j], &p->step[i]))
                 p->step[i].same_as = (int32_t)j;

@@ -136,9 +136,10 @@ void project_assume(struct project_plan *p, const char *format, ...)
 /* Uniform in [0, n): a function of its arguments alone, so that order and threads do not matter. */
 uint32_t project_draw(uint64_t seed, uint64_t a, uint64_t b, uint32_t n);
 
-/* Simulates all steps that stand for themselves: stats[i] of step i. */
+/* Simulates all steps that stand for themselves: stats[i] of step i, and with options->every_layer
+ * all_cycles[i], of all its instances (else 0). */
 enum tsr_status project_simulate(const struct project_plan *plan, struct tsr_stats *stats,
-                                 struct tsr_error *err);
+                                 uint64_t *all_cycles, struct tsr_error *err);
 
 /* Sums up; `r->step[].stats` are filled. */
 void project_compose(struct project_result *r);

@@ -28,6 +28,7 @@ struct project_options {
     const struct tsr_format *weights, *activations, *kv; /* none null */
     uint64_t
         positions;    /* as there; 0 but for runs with values: decode of one sequence that grows */
+    bool every_layer; /* each layer's program runs, not one for all: what composing layers costs */
     uint64_t seed;    /* of the routing of tokens to experts */
     uint32_t threads; /* host threads at most; the result does not depend on it */
     double price_per_hour; /* of the chip; 0: no cost is stated */
@@ -42,7 +43,8 @@ struct project_step_result {
     int32_t same_as;       /* the step whose run stands for this one (same shape); -1: its own */
     uint64_t macs;         /* that the result of one instance needs */
     double macs_per_cycle; /* of the chip, at the width of the step's operands; 0: no tensor work */
-    struct tsr_stats stats; /* of one instance */
+    struct tsr_stats stats; /* of one instance, the first */
+    uint64_t all_cycles;    /* of all instances, where every layer ran; else 0 */
 };
 
 /* Estimate in joules over the phase; constants and sources in energy.c, all assumed. */

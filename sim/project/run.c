@@ -9,7 +9,8 @@
 
 struct pool {
     const struct project_plan *plan;
-    struct tsr_stats *stats;     /* all per step */
+    struct tsr_stats *stats; /* all per step */
+    uint64_t *all_cycles;
     struct tsr_program *program; /* of steps that stand for themselves */
     enum tsr_status *status;
     struct tsr_error *error;
@@ -54,6 +55,35 @@ static enum tsr_status simulate(const struct project_plan *p, const struct tsr_p
     return st;
 }
 
+/* The same step at the addresses of the other layers that run it. */
+static enum tsr_status other_layers(struct pool *q, uint32_t i, struct tsr_error *err)
+{
+    const struct project_plan *p = q->plan;
+    const struct project_step *s = &p->step[i];
+    const uint8_t kinds = p->graph.ops[s->graph_op].layer_kinds;
+    enum tsr_status st = TSR_OK;
+    bool first = true;
+    q->all_cycles[i] = q->stats[i].cycles;
+    for (uint32_t l = 0; l < p->model->layers && st == TSR_OK; l++) {
+        const union project_op op = project_at_layer(p, s, l);
+        struct tsr_program program;
+        struct tsr_stats stats;
+        if ((kinds >> p->model->layer_kind[l] & 1) == 0)
+            continue;
+        if (first) { /* has run */
+            first = false;
+            continue;
+        }
+        st = s->kernel->emit(p->options->isa, p->options->chip, &op, &program, err);
+        if (st != TSR_OK)
+            return st;
+        st = simulate(p, &program, &stats, err);
+        tsr_program_free(&program);
+        q->all_cycles[i] += stats.cycles;
+    }
+    return st;
+}
+
 static void *work(void *self)
 {
     struct pool *q = self;
@@ -65,6 +95,8 @@ static void *work(void *self)
             return NULL;
         uint32_t i = q->order[at];
         q->status[i] = simulate(q->plan, &q->program[i], &q->stats[i], &q->error[i]);
+        if (q->status[i] == TSR_OK && q->plan->options->every_layer)
+            q->status[i] = other_layers(q, i, &q->error[i]);
     }
 }
 
@@ -132,9 +164,9 @@ static enum tsr_status run_pool(struct pool *q, struct tsr_error *err)
 }
 
 enum tsr_status project_simulate(const struct project_plan *plan, struct tsr_stats *stats,
-                                 struct tsr_error *err)
+                                 uint64_t *all_cycles, struct tsr_error *err)
 {
-    struct pool q = {.plan = plan, .stats = stats};
+    struct pool q = {.plan = plan, .stats = stats, .all_cycles = all_cycles};
     enum tsr_status st = TSR_OK;
     q.status = calloc(plan->n_steps, sizeof *q.status);
     q.error = calloc(plan->n_steps, sizeof *q.error);

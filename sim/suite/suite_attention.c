@@ -11,12 +11,14 @@
  *           at most 1, and c log2(e) 2^-20 for exp2, rcp and the cancellation of 1 - 2 / (1 + x)
  *   p       ln 2 du + 2^-22 relative (exp2), then, for P V but not for the sum, half an ULP of the
  *           format at 1 relative; f16 has none below 2^-14: 2^-25 absolute, with m within 1 of the
- *           largest u, so at most 2^-24 of the largest weight: times sum|v|
+ *           largest u, so at most 2^-24 of the largest weight: times sum|v|;
+ *           f8e4m3 holds 2^8 p, least steps of 2^-9: 2^-10 of 2^7 at least, 2^-17 likewise
  *   sums    n additions in f32: n 2^-24 each of l and, step by step of R, of P V, whose products
  * are cut at 2^-30: n 2^-29 covers both result  1 / l, one product: 2^-22 |o|; half an ULP of the
  * format Errors of p enter numerator and denominator: twice. With A = sum of w_i |v_i| >= |o|:
  *   |error| <= A (half ULP of the format at 1 + 2 (ln 2 du + 2^-22) + 3 n 2^-24 + 2^-22)
- *              + half an ULP at |o| and that (+ 2^-24 sum|v| for f16); 5 % cover second orders. */
+ *              + half an ULP at |o| and that (+ 2^-24, 2^-17 sum|v| for f16, f8); 5 % cover second
+ * orders. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,8 +48,8 @@ struct attention_case {
 struct problem {
     struct suite *s;
     const struct attention_case *c;
-    const struct tsr_format *f, *kv; /* of Q and O; of K and V */
-    struct tsr_npu_slab cache;       /* a row of K or V */
+    const struct tsr_format *f, *kv, *out; /* of Q; of K and V; of O */
+    struct tsr_npu_slab cache;             /* a row of K or V */
     struct tsr_attention_shape shape;
     float *q, *k, *v, *sinks, *want;
     double *bound;
@@ -114,7 +116,9 @@ static void bound_row(const struct problem *p, size_t first, size_t end, const f
                    (round + 2 * (0.6931471805599453 * worst + 0x1p-22) + 3 * n * 0x1p-24 + 0x1p-22);
         if (p->f->code == TSR_F16)
             e += 0x1p-24 * sum;
-        bound[i] = e + suite_half_ulp(p->f, fabs((double)want[i]) + e);
+        if (p->f->code == TSR_F8E4M3)
+            e += 0x1p-17 * sum;
+        bound[i] = e + suite_half_ulp(p->out, fabs((double)want[i]) + e);
     }
 }
 
@@ -135,15 +139,9 @@ static void bounds(const struct problem *p, size_t b)
 
 /* ---- tensors -------------------------------------------------------------------------------- */
 
-static size_t row_bytes(const struct problem *p, const struct tsr_format *f)
+static struct tsr_npu_rows strides(const struct problem *p, size_t row, size_t tokens, size_t heads,
+                                   size_t *bytes)
 {
-    return f == p->f ? p->shape.head_dim * f->bits / 8 : p->cache.slabs * p->cache.unit_bytes;
-}
-
-static struct tsr_npu_rows strides(const struct problem *p, const struct tsr_format *f,
-                                   size_t tokens, size_t heads, size_t *bytes)
-{
-    size_t row = row_bytes(p, f);
     struct tsr_npu_rows r = {0};
     if (p->c->layout == HEADS) {
         r = (struct tsr_npu_rows){0, tokens * heads * row, row, tokens * row};
@@ -182,14 +180,15 @@ static enum tsr_status place(struct problem *p, const struct tsr_format *f, cons
                              size_t tokens, size_t heads, struct tsr_npu_rows *out,
                              struct tsr_error *err)
 {
-    size_t bytes, d = p->shape.head_dim;
-    *out = strides(p, f, tokens, heads, &bytes);
+    size_t bytes, d = p->shape.head_dim,
+                  row = f == p->kv ? p->cache.slabs * p->cache.unit_bytes : d * f->bits / 8;
+    *out = strides(p, row, tokens, heads, &bytes);
     uint8_t *image = suite_alloc(p->s, bytes, err);
     enum tsr_status st = image ? TSR_OK : TSR_INTERNAL;
     for (size_t i = 0; i < bytes && image; i++) /* gaps: NaN and infinities among them */
         image[i] = (uint8_t)(i % 3 ? 0xff : suite_random(p->s));
     for (size_t i = 0; i < p->c->batch * tokens * heads && st == TSR_OK; i++)
-        st = put(p, f, x + i * d, image + row_at(out, row_bytes(p, f), i, tokens, heads), err);
+        st = put(p, f, x + i * d, image + row_at(out, row, i, tokens, heads), err);
     return st == TSR_OK ? suite_place_bytes(p->s, SUITE_IN, image, bytes, &out->address, err) : st;
 }
 
@@ -263,8 +262,8 @@ static enum tsr_status compare(struct problem *p, const struct tsr_npu_rows *o, 
     if (st != TSR_OK)
         return st;
     for (size_t i = 0; i < rows; i++)
-        tsr_num_decode_array(p->f, (uint32_t *)(void *)(got + i * d),
-                             image + row_at(o, row_bytes(p, p->f), i, h->q_len, h->heads), d);
+        tsr_num_decode_array(p->out, (uint32_t *)(void *)(got + i * d),
+                             image + row_at(o, d * p->out->bits / 8, i, h->q_len, h->heads), d);
     for (size_t b = 0; b < p->c->batch; b++) {
         size_t q = b * h->q_len * h->heads * d, k = b * h->kv_len * h->kv_heads * d;
         tsr_attention_ref(h, p->q + q, p->k + k, p->v + k, p->sinks, p->want + q);
@@ -279,6 +278,7 @@ static enum tsr_status one(struct suite *s, const struct attention_case *c, enum
 {
     struct problem p = {
         .s = s, .c = c, .f = suite_format(s, format), .kv = suite_format(s, kv_format)};
+    p.out = p.f->bits == 16 ? p.f : suite_format(s, TSR_BF16);
     double scale = c->scale != 0 ? c->scale : 1 / sqrt((double)c->d);
     p.shape = (struct tsr_attention_shape){c->heads,  c->kv_heads, c->d,  c->q,      c->kv,
                                            c->window, c->causal,   scale, c->softcap};
@@ -306,7 +306,7 @@ static enum tsr_status one(struct suite *s, const struct attention_case *c, enum
         st = tsr_npu_attention_cache(s->isa, s->chip, c->d, format, kv_format, &p.cache, err);
     if (st == TSR_OK)
         st = make(&p, &op, err);
-    op.o = strides(&p, p.f, c->q, c->heads, &bytes);
+    op.o = strides(&p, c->d * p.out->bits / 8, c->q, c->heads, &bytes);
     if (st == TSR_OK)
         st = suite_place_bytes(s, SUITE_OUT, NULL, bytes, &op.o.address, err);
     if (st == TSR_OK)
@@ -346,12 +346,12 @@ static const struct attention_case large_cases[] = {
  * others some each. */
 static const struct {
     enum tsr_dtype queries, cache;
-} formats[] = {{TSR_BF16, TSR_BF16},     {TSR_F16, TSR_F16},       {TSR_BF16, TSR_F8E4M3},
-               {TSR_F16, TSR_F8E5M2},    {TSR_BF16, TSR_MX9},      {TSR_F16, TSR_MX6},
-               {TSR_BF16, TSR_MX4},      {TSR_BF16, TSR_MXF8E4M3}, {TSR_F16, TSR_MXF8E5M2},
-               {TSR_BF16, TSR_MXF6E3M2}, {TSR_BF16, TSR_MXF6E2M3}, {TSR_BF16, TSR_MXF4},
-               {TSR_F16, TSR_MXI8},      {TSR_BF16, TSR_NVF4},     {TSR_BF16, TSR_Q8_0},
-               {TSR_F16, TSR_Q4_0}};
+} formats[] = {{TSR_BF16, TSR_BF16},     {TSR_F16, TSR_F16},      {TSR_BF16, TSR_F8E4M3},
+               {TSR_F8E4M3, TSR_F8E4M3}, {TSR_BF16, TSR_F16},     {TSR_F16, TSR_F8E5M2},
+               {TSR_BF16, TSR_MX9},      {TSR_F16, TSR_MX6},      {TSR_BF16, TSR_MX4},
+               {TSR_BF16, TSR_MXF8E4M3}, {TSR_F16, TSR_MXF8E5M2}, {TSR_BF16, TSR_MXF6E3M2},
+               {TSR_BF16, TSR_MXF6E2M3}, {TSR_BF16, TSR_MXF4},    {TSR_F16, TSR_MXI8},
+               {TSR_BF16, TSR_NVF4},     {TSR_BF16, TSR_Q8_0},    {TSR_F16, TSR_Q4_0}};
 
 /* Whether case i is one of format f's. */
 static bool chosen(const struct suite *s, const struct attention_case *c, size_t f, size_t i)

@@ -214,7 +214,7 @@ static size_t prepare(const struct tsr_tokenizer *t, const char *text, size_t n,
     size_t k = 0;
     if (t->info.space_prefix)
         out[k++] = ' ';
-    if (t->info.kind == TSR_TOKENIZER_MERGES || t->unit_first) {
+    if (!t->marks) {
         memcpy(out + k, text, n);
         return k + n;
     }

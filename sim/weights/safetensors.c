@@ -68,22 +68,6 @@ static enum tsr_status read_entry(struct tsr_weights *w, const struct header *h,
     return tsr_weights_add_tensor(w, h->file, name, strlen(name), &t, h->err);
 }
 
-static json_t *parse(const char *path, const void *text, size_t length, struct tsr_error *err)
-{
-    json_error_t e;
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e);
-    if (root == NULL || !json_is_object(root)) {
-        for (char *c = e.text; root == NULL && *c != '\0'; c++)
-            if (*c < 0x20 || *c > 0x7e)
-                *c = '?';
-        tsr_error_set(err, TSR_BAD_INPUT, "%s: header: JSON: %s, one object is allowed", path,
-                      root == NULL ? e.text : "the top level is an array");
-        json_decref(root);
-        return NULL;
-    }
-    return root;
-}
-
 /* Bytes of the first tensor's start and of the last one's end must meet the data's. */
 static enum tsr_status check_ends(const struct tsr_weights *w, const struct header *h, size_t from)
 {
@@ -109,7 +93,7 @@ static enum tsr_status read_shard(struct tsr_weights *w, const struct tsr_file_m
     if (n > file->size - HEAD_BYTES || n > TSR_WEIGHTS_MAX_JSON)
         return bad(&h, "header", "it is longer than the file, or than the 12 MiB allowed");
     h.data_at = HEAD_BYTES + n;
-    json_t *root = parse(file->path, file->data + HEAD_BYTES, (size_t)n, err);
+    json_t *root = tsr_weights_json(file->path, "header", file->data + HEAD_BYTES, n, err);
     if (root == NULL)
         return TSR_BAD_INPUT;
     enum tsr_status st = TSR_OK;
@@ -293,8 +277,7 @@ enum tsr_status tsr_read_safetensors_index(struct tsr_weights *w, struct tsr_err
     struct tsr_file_map file = w->files[0]; /* w->files moves */
     if (file.size > TSR_WEIGHTS_MAX_JSON)
         return tsr_error_set(err, TSR_BAD_INPUT, "%s: larger than the 12 MiB allowed", file.path);
-    json_t *root = parse(file.path, file.data != NULL ? file.data : (const uint8_t *)"",
-                         (size_t)file.size, err);
+    json_t *root = tsr_weights_json(file.path, "header", file.data, file.size, err);
     if (root == NULL)
         return TSR_BAD_INPUT;
     enum tsr_status st = read_index(w, &file, root, err);

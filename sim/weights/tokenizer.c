@@ -161,10 +161,13 @@ static enum tsr_status decode_token(struct tsr_tokenizer *t, uint32_t id, struct
         out[0] = (char)byte;
         k->length = 1;
         t->byte_id[byte] = (int32_t)id;
-    } else if (t->info.kind == TSR_TOKENIZER_MERGES && k->kind != TSR_TOKEN_USER) {
+    } else if (k->kind != TSR_TOKEN_USER && t->info.kind == TSR_TOKENIZER_MERGES) {
         k->length = (uint32_t)decode_bytes(name, k->name_length, out);
-    } else {
+    } else if (k->kind != TSR_TOKEN_USER && t->marks) {
         k->length = (uint32_t)decode_blanks(name, k->name_length, out);
+    } else { /* spelled as it is */
+        memcpy(out, name, k->name_length);
+        k->length = k->name_length;
     }
     t->text_used += k->length;
     return TSR_OK;
@@ -322,8 +325,7 @@ const char *tsr_tokenizer_bytes(const struct tsr_tokenizer *t, int64_t previous,
     const struct tsr_token *k = &t->tokens[id];
     const char *s = t->text + k->at;
     bool first = previous < 0 || previous == t->info.bos;
-    size_t skip =
-        first && t->info.space_prefix && k->kind != TSR_TOKEN_BYTE && k->length > 0 && s[0] == ' ';
+    size_t skip = first && t->info.space_prefix && k->length > 0 && s[0] == ' ';
     *length = k->length - skip;
     return s + skip;
 }

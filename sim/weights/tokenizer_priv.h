@@ -47,8 +47,10 @@ struct tsr_tokenizer {
     int32_t byte_id[256];                 /* tokens of single bytes, -1: none */
     const struct tsr_pretoken_rule *rule; /* MERGES */
     bool whole_words;                     /* MERGES: a word that is a token is not merged */
-    bool unit_first; /* SCORES: a character without a token of its own never merges (llama2.c) */
-    char *file;      /* for messages */
+    bool marks;                           /* SCORES: U+2581 is a blank (not in llama2.c's files) */
+    bool
+        unit_first; /* SCORES: a character without a token of its own never merges (llama2.c, HF) */
+    char *file;     /* for messages */
 };
 
 /* ---- building (tokenizer.c); all give TSR_INTERNAL out of memory */

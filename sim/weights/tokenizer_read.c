@@ -246,6 +246,7 @@ static enum tsr_status read_gguf(struct keys *k, uint32_t vocab, struct tsr_toke
     if (st != TSR_OK)
         return st;
     k->t->info.kind = model[0] == 'g' ? TSR_TOKENIZER_MERGES : TSR_TOKENIZER_SCORES;
+    k->t->marks = model[0] != 'g';
     st = read_settings(k);
     if (st == TSR_OK)
         st = read_tokens(k, tokens);

@@ -6,9 +6,10 @@
 #include "tessera/weights.h"
 
 enum {
-    /* jansson takes up to some 30 bytes of memory per byte of text: less than 400 MiB of it. Real
-     * headers have 130 bytes per tensor. */
+    /* jansson takes up to some 120 bytes of memory per value: less than 400 MiB in all. Real
+     * headers have 130 bytes per tensor, real tokenizers up to 1.6 million values. */
     TSR_WEIGHTS_MAX_JSON = 12 << 20,
+    TSR_WEIGHTS_MAX_VALUES = 3 << 20,
     TSR_WEIGHTS_MAX_TENSORS = 1 << 20,
     TSR_WEIGHTS_MAX_NAME = 1024, /* bytes; GGUF's document says 64 */
 };
@@ -88,6 +89,11 @@ enum tsr_status tsr_read_llama2c(struct tsr_weights *w, struct tsr_error *err);
 /* Sets w->model from GGUF's metadata; the tensors are settled. */
 enum tsr_status tsr_gguf_model(const struct tsr_weights *w, struct tsr_model *out,
                                struct tsr_error *err);
+
+/* A JSON object of at most TSR_WEIGHTS_MAX_VALUES values; the caller gives it back by json_decref.
+ * Null: an error "path: what: JSON: ...". */
+struct json_t *tsr_weights_json(const char *path, const char *what, const uint8_t *text,
+                                uint64_t length, struct tsr_error *err);
 
 /* Whether files of this family keep RoPE's pairs adjacent. */
 bool tsr_gguf_adjacent_pairs(const struct tsr_model *m);

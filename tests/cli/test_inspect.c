@@ -61,6 +61,7 @@ static void test_inspect_shards_are_one_model(void **state)
 {
     (void)state;
     write_model(TSR_ARCH_QWEN3, TSR_WEIGHTS_SAFETENSORS, TSR_BF16, "shards");
+    remove("shards/tokenizer.json"); /* of a run before */
     json_t *root = inspect("shards");
     json_t *tensors = json_object_get(root, "tensors");
     assert_int_equal(number(root, "model", "layers"), 3);
@@ -69,6 +70,14 @@ static void test_inspect_shards_are_one_model(void **state)
     const char *a = json_string_value(json_object_get(json_array_get(tensors, 1), "file"));
     const char *b = json_string_value(json_object_get(json_array_get(tensors, 35), "file"));
     assert_string_not_equal(a, b);
+    assert_null(json_object_get(root, "tokenizer"));
+    json_decref(root);
+    static const char tokenizer[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":"
+        "[\"a b\"]},\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}";
+    tsr_test_write("shards/tokenizer.json", tokenizer, sizeof tokenizer - 1);
+    root = inspect("shards");
+    assert_int_equal(number(root, "tokenizer", "merges"), 1);
     json_decref(root);
 }
 

@@ -220,7 +220,7 @@ static void test_bench_attention_reads_a_narrow_cache(void **state)
     }
     assert_true(bytes[0] >= 2 * 256 * 32 * 2);
     assert_float_equal(bytes[0] - bytes[1], 256 * 32 * 2, 1024);
-    free(tsr_test_expect(3, "kv_format f32: allowed are that of the queries",
+    free(tsr_test_expect(3, "kv_format f32: allowed are bf16",
                          (const char *const[]){"bench-attention", "--chip", "micro", "--phase",
                                                "decode", "--heads", "2", "--kv-heads", "1", "--dim",
                                                "32", "--seq", "64", "--kv", "f32", NULL}));

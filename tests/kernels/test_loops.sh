@@ -163,3 +163,36 @@ END
 costs convert_f32_bf16 armv8.2-a+sve+bf16 <<'END'
 convert_f32_bf16_bf16 0.26
 END
+
+# attends FILE MARCH, then lines KERNEL DIM PERCENT: fused attention's passes together keep their
+# share of the matmul peak, or of memory's bandwidth, on Neoverse N2.
+attends() {
+    clang-19 --target=aarch64-linux-gnu -std=c11 -O2 -ffp-contract=off -march="$2" \
+        -mtune=neoverse-n2 -I"$TESSERA_SOURCE_DIR" -I"$TESSERA_SOURCE_DIR/include" \
+        -c -o "$1.o" "$TESSERA_SOURCE_DIR/kernels/attention/$1.c"
+    "$TESSERA_LOOPS" --json --core=neoverse-n2 "$1.o" >"$1.json"
+    while read -r kernel dim least; do
+        awk -v kernel="$kernel" -v dim="$dim" -v least="$least" '
+            index($0, "\"kernel\": \"" kernel "\"") && index($0, "\"dim\": " dim ",") {
+                sub(/.*"percent_of_peak": /, "")
+                got = $0 + 0
+            }
+            END {
+                if (!(got >= least && got <= 100)) {
+                    print kernel " of " dim ": " got " %, want " least > "/dev/stderr"
+                    exit 1
+                }
+            }' "$1.json"
+    done
+}
+attends attention_f32_sve armv8.2-a+sve <<'END'
+attention_prefill_f32 128 94
+attention_prefill_f32 64 89
+attention_decode_f32 128 92
+END
+attends attention_bf16_bf16 armv8.2-a+sve+bf16 <<'END'
+attention_prefill_bf16 128 82
+attention_prefill_bf16 64 71
+attention_decode_bf16 128 100
+attention_decode_mha_bf16 128 100
+END

@@ -18,6 +18,7 @@ enum {
     ODD_PAGE = 1, /* pages of 1 to 40 tokens in random order */
     LATENT = 2,   /* values in keys */
     SPLIT = 4,    /* decode over as many tiles as there are */
+    LONG = 8,     /* several blocks of 128 keys */
 };
 
 struct rig {
@@ -96,6 +97,7 @@ static void draw(struct rig *r, unsigned features, unsigned layout, uint64_t *se
     uint32_t queries = (uint32_t)pick(seed, 1, pick(seed, 0, 1) ? 2 : 20), keys;
     queries = layout & SPLIT ? 1 : queries;
     keys = queries + (uint32_t)pick(seed, 0, layout & SPLIT ? 200 : 70);
+    keys += layout & LONG ? (uint32_t)pick(seed, 100, 300) : 0;
     for (size_t b = 0; b < a->batch; b++) {
         r->p.q_len[b] = layout & SPLIT ? queries : (uint32_t)pick(seed, 1, queries);
         r->p.kv_len[b] = layout & SPLIT ? keys : (uint32_t)pick(seed, r->p.q_len[b], keys);
@@ -335,11 +337,25 @@ static void test_attention_split_context_is_merged(void **state)
     }
 }
 
+/* Of the large chip: blocks of 128 keys and 64 rows, 64 tiles. */
+static void test_attention_on_the_large_chip_is_the_references(void **state)
+{
+    uint64_t seed = tsr_test_seed("attention_large", 79);
+    int rounds = tsr_test_nightly() ? 100 : 6;
+    (void)state;
+    for (int n = 0; n < rounds; n++) {
+        unsigned f = (unsigned)tsr_test_random_below(&seed, PROBLEM_ALL + 1);
+        f = n == 0 ? PROBLEM_CAUSAL : f & PROBLEM_CAUSAL ? f : f & ~(unsigned)PROBLEM_WINDOW;
+        run("maia100", f, LONG | (n % 2 ? SPLIT : 0) | (unsigned)(n & ODD_PAGE), &seed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_of_every_feature_is_the_references),
         cmocka_unit_test(test_attention_split_context_is_merged),
+        cmocka_unit_test(test_attention_on_the_large_chip_is_the_references),
     };
     return cmocka_run_group_tests(tests, load_isa, free_isa);
 }

@@ -11,6 +11,7 @@
 
 #include "tests/support/harness.h"
 #include "tests/support/hostile.h"
+#include "tests/support/model_entries.h"
 #include "tests/support/model_files.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -36,8 +37,67 @@ struct base {
 };
 
 enum {
-    BASES = 6
+    BASES = 9
 };
+
+static void put_text(struct tsr_test_bytes *b, const char *s)
+{
+    tsr_test_append_u64(b, strlen(s));
+    tsr_test_append(b, s, strlen(s));
+}
+
+static const char byte_level[] =
+    "{\"added_tokens\":[{\"id\":9,\"content\":\"<s>\",\"special\":true},"
+    "{\"id\":10,\"content\":\"<u>\",\"special\":false}],\"normalizer\":{\"type\":\"NFC\"},"
+    "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"post_processor\":"
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},"
+    "{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[9]}}},"
+    "\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,\"t\":2,"
+    "\"h\":3,\"e\":4,\"th\":5,\"the\":6,\"\u0120\":7,\"\u0120the\":8},"
+    "\"merges\":[\"t h\",\"th e\",[\"\u0120\",\"the\"]]}}";
+static const char fallback[] =
+    "{\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\",\"special\":true}],\"normalizer\":"
+    "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\"},{\"type\":\"Replace\"}]},"
+    "\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"unk_token\":\"<unk>\",\"vocab\":"
+    "{\"<unk>\":0,\"<0x20>\":1,\"t\":2,\"h\":3,\"e\":4,\"th\":5,\"the\":6,\"\u2581\":7,"
+    "\"\u2581the\":8},\"merges\":[\"t h\",\"th e\",\"\u2581 the\"]}}";
+
+/* A GGUF file of a byte-level tokenizer alone. */
+static void write_merges(const char *path)
+{
+    static const char *const tokens[] = {"a", "t", "h", "e", "th", "the", "?", "<s>"};
+    struct tsr_test_bytes b = {0};
+    tsr_test_append(&b, "GGUF", 4);
+    tsr_test_append_u32(&b, 3);
+    tsr_test_append_u64(&b, 0);
+    tsr_test_append_u64(&b, 6);
+    put_text(&b, "tokenizer.ggml.model");
+    tsr_test_append_u32(&b, 8);
+    put_text(&b, "gpt2");
+    put_text(&b, "tokenizer.ggml.pre");
+    tsr_test_append_u32(&b, 8);
+    put_text(&b, "llama-bpe");
+    put_text(&b, "tokenizer.ggml.unknown_token_id");
+    tsr_test_append_u32(&b, 4);
+    tsr_test_append_u32(&b, 6);
+    put_text(&b, "tokenizer.ggml.bos_token_id");
+    tsr_test_append_u32(&b, 10);
+    tsr_test_append_u64(&b, 7);
+    put_text(&b, "tokenizer.ggml.tokens");
+    tsr_test_append_u32(&b, 9);
+    tsr_test_append_u32(&b, 8);
+    tsr_test_append_u64(&b, 8);
+    for (int i = 0; i < 8; i++)
+        put_text(&b, tokens[i]);
+    put_text(&b, "tokenizer.ggml.merges");
+    tsr_test_append_u32(&b, 9);
+    tsr_test_append_u32(&b, 8);
+    tsr_test_append_u64(&b, 2);
+    put_text(&b, "t h");
+    put_text(&b, "th e");
+    tsr_test_write(path, b.data, b.n);
+    free(b.data);
+}
 
 /* As little as the family allows: most of a file's time goes into its vocabulary. */
 static struct tsr_test_weights small(enum tsr_arch arch)
@@ -55,7 +115,7 @@ static void load(struct base *b, const char *file)
     b->bytes = (uint8_t *)tsr_test_read(file, &b->n);
     if (b->kind == TSR_WEIGHTS_GGUF) {
         b->fields = hostile_gguf_fields(b->bytes, &b->n_fields, &b->head);
-    } else if (b->tokenizer) {
+    } else if (b->tokenizer && b->kind == TSR_WEIGHTS_LLAMA2C) {
         b->fields = hostile_tokenizer_fields(b->bytes, b->n, &b->n_fields);
         b->head = b->n;
     } else if (b->kind == TSR_WEIGHTS_LLAMA2C) {
@@ -65,7 +125,9 @@ static void load(struct base *b, const char *file)
         for (size_t i = 0; i < 7; i++)
             b->fields[i] = (struct hostile_field){4 * i, 4};
     } else {
-        b->head = 8 + (size_t)b->bytes[0] + 256 * (size_t)b->bytes[1] + 65536 * (size_t)b->bytes[2];
+        b->head = b->n;
+        if (!b->tokenizer)
+            b->head = 8 + (size_t)b->bytes[0] + 256u * b->bytes[1] + 65536u * b->bytes[2];
         b->n_fields = 1; /* the others are text */
         b->fields = calloc(1, sizeof *b->fields);
         b->fields[0] = (struct hostile_field){0, 8};
@@ -81,14 +143,20 @@ static int setup(void **state)
         {.path = "c.bin", .kind = TSR_WEIGHTS_LLAMA2C},
         {.path = "c.bin.tok", .kind = TSR_WEIGHTS_LLAMA2C, .tokenizer = true},
         {.path = "fuzz2/model.safetensors", .kind = TSR_WEIGHTS_SAFETENSORS},
+        {.path = "merges.gguf", .kind = TSR_WEIGHTS_GGUF, .tokenizer = true},
+        {.path = "byte_level.json", .kind = TSR_WEIGHTS_SAFETENSORS, .tokenizer = true},
+        {.path = "fallback.json", .kind = TSR_WEIGHTS_SAFETENSORS, .tokenizer = true},
     };
     static const enum tsr_arch archs[BASES] = {TSR_ARCH_LLAMA, TSR_ARCH_GPT_OSS, TSR_ARCH_QWEN3,
                                                TSR_ARCH_LLAMA, TSR_ARCH_LLAMA,   TSR_ARCH_GPT_OSS};
+    write_merges("merges.gguf");
+    tsr_test_write("byte_level.json", byte_level, sizeof byte_level - 1);
+    tsr_test_write("fallback.json", fallback, sizeof fallback - 1);
     for (int i = 0; i < BASES; i++) {
         struct tsr_test_weights w = small(archs[i]);
         char folder[64];
         w.container = bases[i].kind;
-        if (w.container == TSR_WEIGHTS_SAFETENSORS) {
+        if (w.container == TSR_WEIGHTS_SAFETENSORS && !bases[i].tokenizer) {
             w.matrices = TSR_F16;
             snprintf(folder, sizeof folder, "%.*s", (int)strcspn(bases[i].path, "/"),
                      bases[i].path);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One query per head against the cache. The bound is derived in sim/suite/suite_attention.c: with
+ * exact scores u_i in powers of two and weights w_i, A = sum of w_i |v_i| and n keys,
+ *   |error| <= 1.05 A (half an ULP of the format at 1, once more where v is expanded to it,
+ *              + 2 (ln 2 du + 2^-22) + 3 n 2^-24 + 2^-22), f16: + 2^-24 sum |v|,
+ * du = what the scores err by. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "isa/num/num.h"
+#include "kernels/npu/slab.h"
+#include "sim/infer/verify.h"
+
+#define LOG2_E 1.4426950408889634
+
+struct attention {
+    struct verify *v;
+    const struct tsr_npu_attention *a;
+    struct tsr_npu_slab cache;
+    float *q, *k, *v_rows, *sinks; /* k, v: [kv_head][position][head_dim] */
+    double *u;
+    double cut, steps, round;
+};
+
+static enum tsr_status read_cache(const struct attention *p, const struct tsr_npu_rows *from,
+                                  float *to, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *a = p->a;
+    const uint64_t bytes = p->cache.slabs * p->cache.unit_bytes;
+    uint8_t *row = malloc(bytes);
+    enum tsr_status st = row != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t h = 0; h < a->kv_heads; h++)
+        for (uint64_t t = 0; t < a->kv_len && st == TSR_OK; t++) {
+            st = tsr_sim_read(p->v->s->sim,
+                              from->address + h * from->head_stride + t * from->token_stride, row,
+                              bytes, err);
+            if (st == TSR_OK)
+                st = tsr_npu_slab_unpack(
+                    &p->cache, 0, row, (uint32_t *)(void *)(to + (h * a->kv_len + t) * a->head_dim),
+                    err);
+        }
+    free(row);
+    return st;
+}
+
+/* The score of key t in powers of two, and its error. */
+static void score(const struct attention *p, const float *q, const float *k, double *u, double *du)
+{
+    const struct tsr_npu_attention *a = p->a;
+    double dot = 0, most = 0, magnitude = 0;
+    for (uint64_t i = 0; i < a->head_dim; i++) {
+        const double x = (double)q[i] * (double)k[i];
+        dot += x;
+        magnitude += fabs(x);
+        most = fmax(most, fabs(x));
+    }
+    *du = a->scale * LOG2_E * ((double)a->head_dim * p->cut * most + p->steps * magnitude);
+    *du += fabs(a->scale * LOG2_E * dot) * 0x1p-22;
+    *u = a->scale * dot * LOG2_E;
+    if (a->softcap != 0) {
+        *u = a->softcap * LOG2_E * tanh(a->scale * dot / a->softcap);
+        *du += a->softcap * LOG2_E * 0x1p-20;
+    }
+}
+
+static void one_head(const struct attention *p, uint64_t h, struct verify_rows *r)
+{
+    const struct tsr_npu_attention *a = p->a;
+    const uint64_t d = a->head_dim, n = a->kv_len, g = h / (a->heads / a->kv_heads) * n * d;
+    const double sink = p->sinks != NULL ? (double)p->sinks[h] * LOG2_E : -INFINITY;
+    double largest = p->sinks != NULL ? fabs(sink) : 0, worst = 0, top = sink, l = 0, du;
+    for (uint64_t t = 0; t < n; t++) {
+        score(p, p->q + h * d, p->k + g + t * d, &p->u[t], &du);
+        largest = fmax(largest, fabs(p->u[t]));
+        worst = fmax(worst, du);
+        top = fmax(top, p->u[t]);
+    }
+    for (uint64_t t = 0; t < n; t++)
+        l += exp2(p->u[t] - top);
+    l += p->sinks != NULL ? exp2(sink - top) : 0;
+    worst += (4 * largest + 2) * 0x1p-24;
+    for (uint64_t i = 0; i < d; i++) {
+        double y = 0, all = 0, sum = 0;
+        for (uint64_t t = 0; t < n; t++) {
+            const double v = (double)p->v_rows[g + t * d + i], w = exp2(p->u[t] - top) / l;
+            y += w * v;
+            all += w * fabs(v);
+            sum += fabs(v);
+        }
+        double e = 1.05 * all *
+                   (p->round + 2 * (0.6931471805599453 * worst + 0x1p-22) +
+                    3 * (double)n * 0x1p-24 + 0x1p-22);
+        if (a->format == TSR_F16)
+            e += 0x1p-24 * sum;
+        verify_set(p->v, r, h * d + i, y, e);
+    }
+}
+
+static enum tsr_status run(struct attention *p, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *a = p->a;
+    struct verify_rows *r = verify_add(p->v, a->o.address, a->o.head_stride, a->heads, a->head_dim,
+                                       a->format, true, err);
+    p->q = verify_read(p->v->s, a->format, a->q.address, a->heads * a->head_dim, err);
+    p->sinks = a->has_sinks ? verify_read(p->v->s, a->sink_format, a->sinks, a->heads, err) : NULL;
+    if (r == NULL || p->q == NULL || (a->has_sinks && p->sinks == NULL))
+        return TSR_INTERNAL;
+    enum tsr_status st = read_cache(p, &a->k, p->k, err);
+    if (st == TSR_OK)
+        st = read_cache(p, &a->v, p->v_rows, err);
+    for (uint64_t h = 0; h < a->heads && st == TSR_OK; h++)
+        one_head(p, h, r);
+    return st;
+}
+
+enum tsr_status verify_attention(struct verify *v, struct tsr_error *err)
+{
+    struct attention p = {.v = v, .a = &v->op.attention};
+    const struct tsr_npu_attention *a = p.a;
+    const struct infer_options *o = &v->s->o;
+    const enum tsr_dtype kv = a->kv_format != TSR_F32 ? a->kv_format : a->format;
+    const struct tsr_format *f = &o->isa->formats[a->format], *k = &o->isa->formats[kv];
+    const uint64_t rows = a->kv_heads * a->kv_len * a->head_dim;
+    if (a->batch != 1 || a->q_len != 1 || a->window != 0)
+        return TSR_OK;
+    enum tsr_status st =
+        tsr_npu_attention_cache(o->isa, o->chip, a->head_dim, a->format, kv, &p.cache, err);
+    if (st != TSR_OK)
+        return st;
+    p.cut = kv == a->format ? 0x1p-30 : ldexp(1, (k->ebits ? k->mbits + 1 : k->bits) - 31);
+    p.steps = ceil((double)a->head_dim / o->chip->tile.ttu.r16) * 0x1p-24;
+    p.round = ldexp(kv == a->format ? 1 : 2, -(int)f->mbits - 1);
+    p.k = malloc(rows * sizeof *p.k);
+    p.v_rows = malloc(rows * sizeof *p.v_rows);
+    p.u = malloc(a->kv_len * sizeof *p.u);
+    st = p.k && p.v_rows && p.u ? run(&p, err)
+                                : tsr_error_set(err, TSR_INTERNAL, "verify: out of memory");
+    free(p.q);
+    free(p.sinks);
+    free(p.k);
+    free(p.v_rows);
+    free(p.u);
+    return st;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operations around the products must leave. Bounds: as kernels/npu/ops.h states them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/ref.h"
+#include "sim/infer/verify.h"
+
+static uint64_t row_bytes(const struct verify *v, enum tsr_dtype format, uint64_t cols)
+{
+    return cols * v->s->o.isa->formats[format].bits / 8;
+}
+
+static uint64_t stride_of(const struct verify *v, uint64_t stride, enum tsr_dtype format,
+                          uint64_t cols)
+{
+    return stride != 0 ? stride : row_bytes(v, format, cols);
+}
+
+enum tsr_status verify_rmsnorm(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_rmsnorm *o = &v->op.rmsnorm;
+    const uint64_t heads = o->heads != 0 ? o->heads : 1, n = o->cols;
+    float *w = o->w != 0 ? verify_read(v->s, o->w_format, o->w, n, err) : NULL;
+    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->y_format, heads * n),
+                                       o->rows, heads * n, o->y_format, true, err);
+    enum tsr_status st = r != NULL && (w != NULL || o->w == 0) ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
+        float *x = verify_read(v->s, o->x_format,
+                               o->x + i * stride_of(v, o->x_stride, o->x_format, heads * n),
+                               heads * n, err);
+        if (x == NULL)
+            st = TSR_INTERNAL;
+        else
+            tsr_rmsnorm_ref(heads, n, o->eps, x, w, x);
+        for (uint64_t j = 0; j < heads * n && x != NULL; j++) {
+            /* the sum in chains of at most n terms, halved by the root; five roundings behind it */
+            double y = (double)x[j];
+            verify_set(v, r, i * heads * n + j, y, fabs(y) * ((double)n / 2 + 24) * 0x1p-24);
+        }
+        free(x);
+    }
+    free(w);
+    return st;
+}
+
+enum tsr_status verify_embedding(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_embedding *o = &v->op.embedding;
+    const double scale = o->scale != 0 ? (double)(float)o->scale : 1;
+    struct verify_rows *r = verify_add(v, o->y, 0, o->tokens, o->cols, o->y_format, true, err);
+    enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < o->tokens && st == TSR_OK; i++) {
+        uint32_t id = 0;
+        float *x = NULL;
+        st = tsr_sim_read(v->s->sim, o->ids_address + 4 * i, &id, sizeof id, err);
+        if (st == TSR_OK)
+            x = verify_read(v->s, o->table_format,
+                            o->table + id * row_bytes(v, o->table_format, o->cols), o->cols, err);
+        if (st == TSR_OK && x == NULL)
+            st = TSR_INTERNAL;
+        for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++)
+            verify_set(v, r, i * o->cols + j, scale * (double)x[j],
+                       fabs(scale * (double)x[j]) * 0x1p-24);
+        free(x);
+    }
+    return st;
+}
+
+enum tsr_status verify_residual(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_residual *o = &v->op.residual;
+    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->y_format, o->cols),
+                                       o->rows, o->cols, o->y_format, true, err);
+    enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
+        float *a =
+            verify_read(v->s, o->a_format,
+                        o->a + i * stride_of(v, o->a_stride, o->a_format, o->cols), o->cols, err);
+        float *b =
+            verify_read(v->s, o->b_format,
+                        o->b + i * stride_of(v, o->b_stride, o->b_format, o->cols), o->cols, err);
+        st = a != NULL && b != NULL ? TSR_OK : TSR_INTERNAL;
+        for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++) {
+            double y = (double)a[j] + (double)b[j];
+            verify_set(v, r, i * o->cols + j, y, fabs(y) * 0x1p-24);
+        }
+        free(a);
+        free(b);
+    }
+    return st;
+}
+
+enum tsr_status verify_cast(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_cast *o = &v->op.cast;
+    if (v->s->o.isa->formats[o->y_format].family != TSR_FAMILY_FLOAT)
+        return TSR_OK; /* integers: left out */
+    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->y_format, o->cols),
+                                       o->rows, o->cols, o->y_format, true, err);
+    enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
+        float *x =
+            verify_read(v->s, o->x_format,
+                        o->x + i * stride_of(v, o->x_stride, o->x_format, o->cols), o->cols, err);
+        st = x != NULL ? TSR_OK : TSR_INTERNAL;
+        for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++) {
+            double y = (double)x[j] * (double)(float)o->scale;
+            verify_set(v, r, i * o->cols + j, y, fabs(y) * 0x1p-24);
+        }
+        free(x);
+    }
+    return st;
+}
+
+/* The error of act(g) u with exact g and u: sim/suite/suite_activation.c. */
+enum tsr_status verify_activation(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_activation *o = &v->op.activation;
+    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->out_format, o->cols),
+                                       o->rows, o->cols, o->out_format, true, err);
+    enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
+        float *g = verify_read(v->s, o->in_format,
+                               o->gate + i * stride_of(v, o->gate_stride, o->in_format, o->cols),
+                               o->cols, err);
+        float *u = verify_read(v->s, o->in_format,
+                               o->up + i * stride_of(v, o->up_stride, o->in_format, o->cols),
+                               o->cols, err);
+        st = g != NULL && u != NULL ? TSR_OK : TSR_INTERNAL;
+        for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++) {
+            const double a = fabs((double)g[j]), b = fabs((double)u[j]) + 1;
+            float y;
+            tsr_gate_ref(o->activation, o->limit, o->alpha, 1, &g[j], &u[j], &y);
+            const double t = o->activation == TSR_ACT_GELU_TANH ? 11.4 * a * (1 + 0.0448 * a * a)
+                                                                : 1 + 1.5 * fmax(o->alpha, 1) * a;
+            verify_set(v, r, i * o->cols + j, (double)y,
+                       fabs((double)y) * (8 + t) * 0x1p-24 + 0x1p-50 * a * b);
+        }
+        free(g);
+        free(u);
+    }
+    return st;
+}
+
+/* The turned heads, and the keys among them where they go to the cache. */
+enum tsr_status verify_rope(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_rope *o = &v->op.rope;
+    const uint64_t d = o->head_dim, n = o->heads * d, keys = o->k_cache != 0 ? o->keys : 0;
+    if (o->tokens != 1)
+        return TSR_OK;
+    float *x = verify_read(v->s, o->x_format, o->x, n, err);
+    float *c = verify_read(v->s, TSR_F32, o->cosine, d / 2, err);
+    float *s = verify_read(v->s, TSR_F32, o->sine, d / 2, err);
+    struct verify_rows *r = verify_add(v, o->y, 0, 1, n - keys * d, o->y_format, true, err), *k = r;
+    if (keys != 0 && r != NULL)
+        k = verify_add(v, o->k_cache, o->k_head_stride, keys, d, o->y_format, true, err);
+    for (uint64_t i = 0; x && c && s && r && k && i < n; i++) {
+        const uint64_t h = i / d, j = i % d, pair = j % (d / 2);
+        const double a = (double)x[h * d + pair], b = (double)x[h * d + pair + d / 2];
+        const double p = j < d / 2 ? a * (double)c[pair] : b * (double)c[pair];
+        const double q = j < d / 2 ? -b * (double)s[pair] : a * (double)s[pair];
+        const double e = (fabs(p) + fabs(q)) * 0x1p-23;
+        if (i < n - keys * d)
+            verify_set(v, r, i, p + q, e);
+        else
+            verify_set(v, k, i - (n - keys * d), p + q, e);
+    }
+    free(x);
+    free(c);
+    free(s);
+    return r && k && x && c && s ? TSR_OK : TSR_INTERNAL;
+}
+
+/* Bytes as they are; those of one token and one plane. */
+enum tsr_status verify_kv_append(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_kv_append *o = &v->op.kv_append;
+    if (o->n[1] != 1 || o->n[2] != 1 || o->bytes % 2 != 0)
+        return TSR_OK;
+    struct verify_rows *r =
+        verify_add(v, o->dst, o->dst_stride[0], o->n[0], o->bytes / 2, TSR_BF16, false, err);
+    enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < o->n[0] && st == TSR_OK; i++) {
+        float *x = verify_read(v->s, TSR_BF16, o->src + i * o->src_stride[0], r->cols, err);
+        if (x != NULL)
+            memcpy(r->want + i * r->cols, x, r->cols * sizeof *x);
+        st = x != NULL ? TSR_OK : TSR_INTERNAL;
+        free(x);
+    }
+    return st;
+}

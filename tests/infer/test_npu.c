@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The chip as a target: what it costs, and that nothing but the tokens changes its values. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/infer/verify.h"
+#include "sim/project/project.h"
+#include "tests/support/families.h"
+#include "tests/support/harness.h"
+
+struct rig {
+    struct tsr_isa *isa;
+    struct tsr_chip chip;
+    struct family_model t;
+    struct infer_options o;
+};
+
+static void setup(struct rig *r, const char *chip, size_t family, enum tsr_dtype format)
+{
+    memset(r, 0, sizeof *r);
+    assert_int_equal(tsr_isa_load(NULL, 0, &r->isa, NULL), TSR_OK);
+    assert_int_equal(tsr_chip_load(chip, &r->chip, NULL), TSR_OK);
+    family_make(&families[family], false, &r->t);
+    r->o = family_options(&r->t, r->isa);
+    r->o.target = INFER_NPU;
+    r->o.chip = &r->chip;
+    r->o.format = r->o.activations = &r->isa->formats[format];
+    r->o.kv = &r->isa->formats[TSR_BF16];
+}
+
+static void teardown(struct rig *r)
+{
+    family_drop(&r->t);
+    tsr_isa_free(r->isa);
+}
+
+static struct infer *start(const struct rig *r)
+{
+    struct tsr_error err = {0};
+    struct infer *s = NULL;
+    if (infer_create(&r->o, &s, &err))
+        fail_msg("%s", err.message);
+    return s;
+}
+
+static void step(struct infer *s, const struct rig *r, uint32_t first, uint32_t n, float *logits)
+{
+    struct tsr_error err = {0};
+    if (infer_step(s, r->t.tokens + first, n, false, logits, &err))
+        fail_msg("%s", err.message);
+}
+
+/* A token's cycles are those that a projection finds for its context when it runs every layer's
+ * program; one program for all layers comes close. */
+static void test_a_projection_finds_the_cycles_of_a_token(void **state)
+{
+    struct rig r;
+    (void)state;
+    setup(&r, "micro", 0, TSR_BF16);
+    r.o.cycles = true;
+    r.o.positions = FAMILY_TOKENS;
+    struct infer *s = start(&r);
+    step(s, &r, 0, FAMILY_TOKENS, NULL);
+    struct project_options p = {.isa = r.isa,
+                                .chip = &r.chip,
+                                .phase = TSR_DECODE,
+                                .batch = 1,
+                                .seq = FAMILY_TOKENS,
+                                .weights = r.o.format,
+                                .activations = r.o.activations,
+                                .kv = r.o.kv,
+                                .every_layer = true,
+                                .threads = 1};
+    struct project_result *exact = NULL, *composed = NULL;
+    assert_int_equal(project_run(&r.t.model, &p, &exact, NULL), TSR_OK);
+    p.every_layer = false;
+    assert_int_equal(project_run(&r.t.model, &p, &composed, NULL), TSR_OK);
+    const struct infer_cost *c = infer_cost(s);
+    assert_int_equal(c->tokens, FAMILY_TOKENS);
+    assert_int_equal(c->last, exact->cycles);
+    assert_int_equal(c->launches, FAMILY_TOKENS * composed->launches);
+    double ratio = (double)composed->cycles / (double)exact->cycles;
+    assert_true(ratio > 0.9 && ratio < 1.1);
+    free(exact);
+    free(composed);
+    infer_destroy(s);
+    teardown(&r);
+}
+
+/* The same bits: again, after a restart, counting cycles or not, on a chip of more tiles with the
+ * same steps of K, and whatever the room behind the sequence. */
+static void test_values_depend_on_the_tokens_alone(void **state)
+{
+    struct rig r;
+    (void)state;
+    setup(&r, "micro", 3, TSR_BF16); /* mistral: its window is passed */
+    const size_t n = r.t.model.vocab;
+    float *a = malloc(2 * n * sizeof *a), *b = a + n;
+    struct infer *s = start(&r);
+    step(s, &r, 0, FAMILY_TOKENS, a);
+    infer_restart(s);
+    step(s, &r, 0, 1, NULL);
+    step(s, &r, 1, FAMILY_TOKENS - 1, b);
+    assert_memory_equal(a, b, n * sizeof *a);
+    infer_destroy(s);
+    r.o.cycles = true;
+    r.o.positions = 31;
+    s = start(&r);
+    step(s, &r, 0, FAMILY_TOKENS, b);
+    assert_memory_equal(a, b, n * sizeof *a);
+    infer_destroy(s);
+    assert_int_equal(tsr_chip_load("micro4", &r.chip, NULL), TSR_OK);
+    s = start(&r);
+    step(s, &r, 0, FAMILY_TOKENS, b);
+    assert_memory_equal(a, b, n * sizeof *a);
+    infer_destroy(s);
+    free(a);
+    teardown(&r);
+}
+
+/* Formats: the chip lies as far from double precision as the reference that rounds to the same
+ * format, but for bf16's own errors and values that fall on the other side of a rounding step;
+ * twice as far would be another computation. */
+static void test_formats_err_as_the_reference_in_them(void **state)
+{
+    static const enum tsr_dtype formats[] = {TSR_F16, TSR_F8E4M3, TSR_I8,   TSR_MXF8E4M3, TSR_MX9,
+                                             TSR_MX6, TSR_MXF4,   TSR_Q8_0, TSR_NVF4,     TSR_Q4_K};
+    struct rig r;
+    (void)state;
+    setup(&r, "micro", 5, TSR_BF16); /* qwen2: biases, a tied table */
+    const size_t n = r.t.model.vocab;
+    float *x = malloc(n * sizeof *x);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        double far[2] = {0, 0};
+        r.o.format = r.o.activations = &r.isa->formats[formats[i]];
+        if (formats[i] == TSR_Q4_K)
+            r.o.activations = &r.isa->formats[TSR_BF16];
+        for (int chip = 0; chip < 2; chip++) {
+            r.o.target = chip ? INFER_NPU : INFER_REF;
+            struct infer *s = start(&r);
+            for (uint32_t t = 0; t < FAMILY_TOKENS; t++) {
+                step(s, &r, t, 1, x);
+                for (size_t j = 0; j < n; j++) {
+                    double d = (double)x[j] - r.t.want[t * n + j];
+                    far[chip] += d * d;
+                }
+            }
+            infer_destroy(s);
+        }
+        print_message("%s: square distance %g on the host, %g on the chip\n", r.o.format->name,
+                      far[0], far[1]);
+        /* 4: twice as far; bf16's errors squared: at most 1e-3 a logit */
+        assert_true(far[1] < 4 * far[0] + 1e-3 * (double)(n * FAMILY_TOKENS));
+    }
+    free(x);
+    teardown(&r);
+}
+
+static void test_what_the_chip_cannot_is_refused_with_a_reason(void **state)
+{
+    struct rig r;
+    struct tsr_error err = {0};
+    struct infer *s = NULL;
+    (void)state;
+    setup(&r, "micro", 0, TSR_BF16);
+    r.o.format = NULL;
+    assert_int_equal(infer_create(&r.o, &s, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "f32"));
+    err = (struct tsr_error){0};
+    r.o.format = &r.isa->formats[TSR_I8];
+    assert_int_equal(infer_create(&r.o, &s, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "i8"));
+    assert_null(s);
+    err = (struct tsr_error){0};
+    r.o.format = &r.isa->formats[TSR_BF16];
+    s = start(&r);
+    const uint32_t beyond = r.t.model.vocab;
+    assert_int_equal(infer_step(s, &beyond, 1, false, NULL, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "token"));
+    err = (struct tsr_error){0};
+    uint32_t many[64] = {0};
+    assert_int_equal(infer_step(s, many, 64, false, NULL, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "positions"));
+    infer_destroy(s);
+    teardown(&r);
+}
+
+/* Every launch by the reference, in formats whose steps differ. */
+static void test_verify_agrees_with_every_launch(void **state)
+{
+    static const enum tsr_dtype formats[] = {TSR_BF16, TSR_I8, TSR_MXF4};
+    struct rig r;
+    struct tsr_error err = {0};
+    (void)state;
+    setup(&r, "micro", 3, TSR_BF16);
+    r.o.verify = 1;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        r.o.format = r.o.activations = &r.isa->formats[formats[i]];
+        struct infer *s = start(&r);
+        if (infer_step(s, r.t.tokens, FAMILY_TOKENS, false, NULL, &err))
+            fail_msg("%s: %s", r.o.format->name, err.message);
+        const struct infer_verified v = infer_verified(s);
+        assert_int_equal(v.checked + v.unknown, infer_cost(s)->launches);
+        if (formats[i] != TSR_MXF4) /* norms that end in blocks have no reference */
+            assert_int_equal(v.unknown, 0);
+        infer_destroy(s);
+    }
+    teardown(&r);
+}
+
+/* A bit of an output that is wrong is found, whatever the kernel. */
+static void test_verify_finds_a_wrong_value(void **state)
+{
+    struct rig r;
+    (void)state;
+    setup(&r, "micro", 0, TSR_I8);
+    struct infer *s = start(&r);
+    step(s, &r, 0, 2, NULL);
+    struct npu *n = (struct npu *)s;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < n->n_launches; i++) {
+        struct tsr_error err = {0};
+        struct tsr_run_options run = {.mode = TSR_MODE_FUNCTIONAL};
+        struct npu_launch *l = &n->launch[i];
+        struct verify v;
+        bool served;
+        uint8_t byte;
+        assert_int_equal(verify_begin(n, l->kernel, &l->op, &v, &served, &err), TSR_OK);
+        assert_true(served);
+        assert_int_equal(tsr_sim_run(n->sim, &l->program, &run, NULL, NULL, &err), TSR_OK);
+        assert_int_equal(verify_end(&v, &err), TSR_OK);
+        /* the top byte of an element in the middle of the last output: its exponent, or its sign */
+        const struct verify_rows *o = &v.out[v.n - 1];
+        const uint64_t size = r.isa->formats[o->format].bits / 8;
+        const uint64_t at = o->address + (o->rows - 1) * o->stride + (o->cols / 2 + 1) * size - 1;
+        assert_int_equal(tsr_sim_read(n->sim, at, &byte, 1, NULL), TSR_OK);
+        byte ^= 0x40;
+        assert_int_equal(tsr_sim_write(n->sim, at, &byte, 1, NULL), TSR_OK);
+        if (verify_end(&v, &err) != TSR_MISMATCH)
+            fail_msg("%s: a wrong value was not found", l->kernel->name);
+        byte ^= 0x40;
+        assert_int_equal(tsr_sim_write(n->sim, at, &byte, 1, NULL), TSR_OK);
+        assert_non_null(strstr(err.message, "the reference has"));
+        verify_free(&v);
+        found++;
+    }
+    assert_int_equal(found, n->n_launches);
+    infer_destroy(s);
+    teardown(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_projection_finds_the_cycles_of_a_token),
+        cmocka_unit_test(test_values_depend_on_the_tokens_alone),
+        cmocka_unit_test(test_formats_err_as_the_reference_in_them),
+        cmocka_unit_test(test_verify_agrees_with_every_launch),
+        cmocka_unit_test(test_verify_finds_a_wrong_value),
+        cmocka_unit_test(test_what_the_chip_cannot_is_refused_with_a_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
