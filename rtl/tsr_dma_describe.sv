@@ -142,7 +142,8 @@ module tsr_dma_describe (
   assign sides_bad = indexed && (far[63:56] == 8'd0 || near[63:56] != 8'd0);
   assign mask_bad = mask == 64'd0 || (mask & ~AllTiles) != 64'd0;
   assign bad_o = is_rpost ? mask_bad : is_control ? control_bad : is_transpose ? transpose_bad :
-      (cast && (far_dst || mask_bad)) || sides_bad || list_bad || shape_bad || (!nothing && (near_bad || far_bad));
+      (cast && (far_dst || mask_bad)) || sides_bad || list_bad || shape_bad ||
+      (!nothing && (near_bad || far_bad));
 
   // ---- transpose and to_control
   localparam int unsigned Side = tsr_tile_pkg::LANES < 64 ? tsr_tile_pkg::LANES : 64;

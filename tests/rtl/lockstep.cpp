@@ -475,6 +475,7 @@ void bench::compare_semaphores()
 void bench::compare_vectors()
 {
     std::string d = vector_.compare(*top_, cycle_);
+    retired_ += (top_->issue_o & 1) + (top_->issue_o >> 1 & 1);
     if (!d.empty())
         differ("%s", d.c_str());
     next_[RTL_VISSUE] = vector_.issued();
