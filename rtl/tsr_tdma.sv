@@ -200,7 +200,7 @@ module tsr_tdma (
   logic arrive, forward_q;
   logic [NumberW-1:0] arrive_number, forward_number_q;
   logic [AboutBits-1:0] arrive_about;
-  logic [5:0] cast_q;
+  logic [$clog2(tsr_tile_pkg::CASTS)-1:0] cast_q;
   always_comb begin
     receive_d = receive_q;
     receive_d[tsr_tile_pkg::PORT_BITS*32'(beat_q)+:tsr_tile_pkg::PORT_BITS] = in_i.data;
@@ -380,7 +380,7 @@ module tsr_tdma (
       if (store && !store_single) stored_q[store_number[IdW-1:0]] <= 1'b1;
       if (arrive_forward && arrive) stored_q[arrive_number[IdW-1:0]] <= 1'b1;
       if (in_i.valid) beat_q <= in_i.last ? '0 : beat_q + 1'b1;
-      if (arrive && in_i.cast) cast_q <= cast_q + 6'd1;
+      if (arrive && in_i.cast) cast_q <= cast_q + 1'b1;
       local_q <= store && (store_single ? !single_control :
                            store_about[ReqW+:3] == tsr_tile_pkg::DESC_LOCAL);
       forward_q <= arrive && arrive_forward;

@@ -214,9 +214,9 @@ package tsr_tile_pkg;
   } ack_t;
 
   // ---- inside the TDMA
-  localparam int unsigned CASTS = 64;  // packets of other tiles' casts that may wait here
+  localparam int unsigned CASTS = 512;  // packets of casts that may wait for the TSRAM here
   localparam int unsigned NUMBERS = MAX_REQUESTS + CASTS;
-  localparam int unsigned NUMBER_W = $clog2(NUMBERS);
+  localparam int unsigned NUMBER_W = $clog2(NUMBERS + 1);
 
   typedef enum logic [2:0] {
     DESC_READ = 3'd0,
