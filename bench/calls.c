@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/attention_calls.h"
 #include "kernels/matmul/packed.h"
 
 static const struct {
@@ -146,5 +147,6 @@ int main(void)
             measure(formats[f], own_format(formats[f]), m, n, k);
         }
     measure_openblas();
+    attention_calls(1024);
     return 0;
 }
