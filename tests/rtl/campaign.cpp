@@ -70,7 +70,11 @@ outcome run(campaign *c, const std::string &text, const tsr_program *p, uint64_t
         return outcome::racing;
     }
     falsify(c, p);
-    verdict v = lockstep_run(c->lock, p, c->record);
+    verdict v = verdict::equal;
+    if (!c->simulator_only)
+        v = lockstep_run(c->lock, p, c->record);
+    if (v == verdict::equal && c->covered)
+        c->covered->count(p, c->record);
     return v == verdict::equal       ? outcome::equal
            : v == verdict::not_built ? outcome::not_built
                                      : outcome::different;

@@ -24,6 +24,7 @@ struct session {
     lockstep lock = {};
     rtl_record record = {};
     campaign programs = {};
+    const char *cover = nullptr; // file for the bins of functional coverage
     uint64_t seed = 1;
     bool json = false;
     std::string repeat; // the command that repeats the program at hand
@@ -124,6 +125,7 @@ const char usage[] =
     "usage: tessera-rtl-CHIP run FILE.s | random N | check KERNEL\n"
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
     "  --length L  of random programs (drawn)   --falsify MNEMONIC  a test of the test\n"
+    "  --coverage F  bins of functional coverage, counted   --sim-only  without the RTL\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
     "  --shape MxNxK --format F                 --json\n";
 
@@ -160,6 +162,8 @@ int main(int argc, char **argv)
         bool more = i + 1 < argc;
         if (a == "--json")
             s.json = true;
+        else if (a == "--sim-only")
+            s.programs.simulator_only = true;
         else if (a.compare(0, 2, "--") != 0)
             words.push_back(argv[i]);
         else if (!more)
@@ -170,6 +174,8 @@ int main(int argc, char **argv)
             length = number(argv[++i]);
         else if (a == "--limit")
             s.programs.limit = number(argv[++i]);
+        else if (a == "--coverage")
+            s.cover = argv[++i];
         else if (a == "--falsify")
             s.programs.falsify = argv[++i];
         else if (a == "--tile")
@@ -201,6 +207,9 @@ int main(int argc, char **argv)
     s.programs.lock = &s.lock;
     s.programs.record = &s.record;
     s.programs.program = s.name;
+    coverage covered(s.isa, &s.chip);
+    if (s.cover)
+        s.programs.covered = &covered;
     if (what == "run") {
         code = run(&s, words[1]);
     } else if (what == "random") {
@@ -210,6 +219,10 @@ int main(int argc, char **argv)
     } else {
         fail(2, usage);
     }
+    if (s.cover && !covered.bins.illegal().empty())
+        fail(70, "coverage: " + covered.bins.illegal() + " is no legal bin, but was hit");
+    if (s.cover && !covered.bins.write(s.cover))
+        fail(70, std::string(s.cover) + ": cannot be written");
     print(&s, what == "random");
     rtl_record_clear(&s.record);
     tsr_isa_free(s.isa);
