@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# coverage.sh BINS...: adds up the bins of several runs; prints the share that was hit, by group, and
-# the names of those that were not.
+# coverage.sh BINS...: adds up the bins of several runs; prints the share that was hit, by group,
+# and the names of those that were not.
 set -eu
 cat "$@" | awk '
     { count[$2] += $1; if (!($2 in seen)) { seen[$2] = 1; order[++n] = $2 } }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # labels: slow nosan
-# What the random programs of rtl.random reach, counted from the simulator alone, which is quick: the
-# events are those that rtl.random finds equal in the RTL. Names the legal bins that were missed.
+# What the random programs of rtl.random reach, counted from the simulator alone, which is quick:
+# the events are those that rtl.random finds equal in the RTL. Names the bins that were missed.
 set -eu
 if ! command -v verilator >which.txt 2>&1; then
     echo "SKIPPED: rtl.coverage: verilator is not installed"

@@ -42,7 +42,8 @@ bad=0
 job=0
 while [ $job -lt "$jobs" ]; do
     mkdir -p "job$job"
-    (cd "job$job" && "$rtl" random $share --seed $((seed + share * job)) --coverage bins >out.txt 2>&1) &
+    first=$((seed + share * job))
+    (cd "job$job" && "$rtl" random $share --seed $first --coverage bins >out.txt 2>&1) &
     eval "pid$job=$!"
     job=$((job + 1))
 done
