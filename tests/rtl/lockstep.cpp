@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rtl/lockstep.h"
+#include "tests/rtl/rtl_trace.h"
 #include "tests/rtl/vector_check.h"
 
 #include <algorithm>
@@ -100,6 +101,7 @@ class bench
     VerilatedContext context_;
     std::unique_ptr<Vtsr_bench> top_;
     vector_check vector_;
+    std::unique_ptr<rtl_trace> trace_; // where somebody counts it
 #ifdef TESSERA_WAVE
     VerilatedFstC fst_;
 #endif
@@ -569,6 +571,8 @@ bool bench::at_the_end(rtl_kind k) const
 verdict bench::run()
 {
     load();
+    if (l_->traced)
+        trace_.reset(new rtl_trace(l_->isa, l_->chip, p_));
     uint64_t end = r_->fault.kind ? r_->fault.cycle : r_->cycles + TAIL_CYCLES;
     bool missing = false;
     for (cycle_ = 0; cycle_ <= end && difference_.empty() && !missing; cycle_++) {
@@ -578,6 +582,8 @@ verdict bench::run()
         if (missing)
             break;
         compare();
+        if (trace_)
+            trace_->note(*top_, cycle_);
         if (!difference_.empty())
             break;
         top_->clk_i = 1;
@@ -606,6 +612,10 @@ verdict bench::run()
     l_->programs++;
     l_->cycles += cycle_;
     l_->instructions += retired_;
+    if (difference_.empty() && trace_) {
+        rtl_record own = trace_->record(r_->tile);
+        l_->traced(l_->traced_self, p_, &own);
+    }
     if (difference_.empty())
         return verdict::equal;
     l_->mismatches++;

@@ -208,8 +208,12 @@ int main(int argc, char **argv)
     s.programs.record = &s.record;
     s.programs.program = s.name;
     coverage covered(s.isa, &s.chip);
-    if (s.cover)
+    coverage rtl(s.isa, &s.chip), sim(s.isa, &s.chip);
+    if (s.cover) {
         s.programs.covered = &covered;
+        s.programs.rtl_covered = s.programs.simulator_only ? nullptr : &rtl;
+        s.programs.sim_covered = &sim;
+    }
     if (what == "run") {
         code = run(&s, words[1]);
     } else if (what == "random") {
@@ -221,6 +225,11 @@ int main(int argc, char **argv)
     }
     if (s.cover && !covered.bins.illegal().empty())
         fail(70, "coverage: " + covered.bins.illegal() + " is no legal bin, but was hit");
+    if (s.cover && !(rtl.bins == sim.bins)) {
+        fprintf(stderr, "coverage: the RTL and the simulator differ in %s\n",
+                rtl.bins.difference(sim.bins).c_str());
+        code = 1;
+    }
     if (s.cover && !covered.bins.write(s.cover))
         fail(70, std::string(s.cover) + ": cannot be written");
     print(&s, what == "random");
