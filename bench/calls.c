@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/attention_calls.h"
 #include "kernels/matmul/packed.h"
 
 static const struct {
@@ -67,6 +68,7 @@ static void measure(enum tsr_dtype format, enum tsr_dtype a_format, size_t m, si
     must(tsr_matmul_scratch_bytes(format, m, k, 1, &scratch_bytes, &err), &err);
     void *w = space(n * k * 4), *scales = space(n * (k / 8 + 8)), *packed = space(packed_bytes);
     void *scratch = space(scratch_bytes), *a = space(m * k * 4), *c = space(m * n * 4);
+    memset(scales, 0x3F, n * (k / 8 + 8)); /* as f32 0.75, as E8M0 2^-64 */
     must(tsr_weights_pack(format, n, k, w, k * 4, scales, packed, &err), &err);
     const struct tsr_matmul op = {.format = format,
                                   .a_format = a_format,
@@ -145,5 +147,6 @@ int main(void)
             measure(formats[f], own_format(formats[f]), m, n, k);
         }
     measure_openblas();
+    attention_calls(1024);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "kernels/attention/flash.h"
 #include "tessera/vecmath.h"
@@ -270,7 +271,16 @@ static void merge_row(const struct tsr_flash_plan *p, const float *parts, size_t
         for (size_t d = 0; d < n; d++)
             row[d] = fmaf((float)factor, part[d], row[d]);
     }
-    tsr_flash_store(p, query, head, row, max, sum);
+    const struct tsr_attention_call *c = p->call;
+    const size_t to = query * c->o_stride + head * n;
+    const float factor = tsr_flash_factor(sum);
+    for (size_t d = 0; d < n; d++)
+        row[d] *= factor;
+    if (c->format == TSR_F32)
+        memcpy((float *)c->o + to, row, n * sizeof *row);
+    else
+        tsr_convert_f32_bf16(n, row, (uint16_t *)c->o + to);
+    tsr_flash_lse(p, query, head, max, sum);
 }
 
 static void merge_task(void *arg, size_t task)

@@ -99,6 +99,13 @@ struct tsr_attention_kernel {
     uint8_t choices[4];    /* numbers of vectors that block takes, rising, ended by 0 */
     size_t (*lanes)(void); /* of a vector */
     void (*block)(const struct tsr_flash *f); /* one block of rows by one block of keys */
+    /* Row `row` of Q, of the operand, into a block; a row of O times a factor out of one. dim and
+     * value_dim are multiples of 8; lanes: of all vectors of the block. */
+    void (*pack)(const void *q, size_t dim, size_t row, size_t lanes, void *to);
+    void (*unpack)(const float *o, size_t value_dim, size_t row, size_t lanes, float factor,
+                   float *to);
+    void (*unpack_bf16)(const float *o, size_t value_dim, size_t row, size_t lanes, float factor,
+                        uint16_t *to); /* or null */
 };
 
 /* Lane of a row within its block, the first of row_lanes. */

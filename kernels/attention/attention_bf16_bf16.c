@@ -8,6 +8,8 @@
  * keys. The sum of the weights is their product with ones: of what was rounded, as in O. Blocks: 4
  * or 2 vectors by one tile of 8 keys or values, 1 vector by two tiles: 16 or 8 sums, of which 10
  * keep N2's two pipes busy through 5 cycles of latency. */
+#include <string.h>
+
 #include "kernels/attention/flash_sve.h"
 #include "kernels/matmul/mmla_sve.h"
 
@@ -42,10 +44,12 @@ static VEC_INLINE void scores_tile(const struct tsr_flash *f, const size_t vecto
         EACH_PAIR(MMLA, v)                                                                         \
     }
         STEP(0)
-        STEP(1) STEP(2) STEP(3)
+        STEP(1)
+        STEP(2)
+        STEP(3)
 #undef STEP
 #undef MMLA
-            q += vectors * vl;
+        q += vectors * vl;
         k += TILE_STEP;
     } while ((left -= 4) > 0);
     float *to = f->scores + t * 4 * vectors * vw;
@@ -279,6 +283,52 @@ static void block(const struct tsr_flash *f)
     }
 }
 
+/* Cells of 4 elements, 2 * lanes elements from each to the next. */
+static void pack(const void *q, size_t dim, size_t row, size_t lanes, void *to)
+{
+    const uint16_t *from = q;
+    uint16_t *cell = (uint16_t *)to + row * 4;
+    for (size_t d = 0; d < dim; d += 8, from += 8, cell += 4 * lanes) {
+        memcpy(cell, from, 8);
+        memcpy(cell + 2 * lanes, from + 4, 8);
+    }
+}
+
+/* Pairs of values, `lanes` floats from each to the next. */
+static void unpack(const float *o, size_t value_dim, size_t row, size_t lanes, float factor,
+                   float *to)
+{
+    const svuint64_t places = svindex_u64(0, lanes / 2);
+    const uint64_t vl = svcntw();
+    /* As u64: a pair goes as one. */
+    const uint64_t *from = (const uint64_t *)(const void *)(o + row * 2);
+    for (size_t d = 0; d < value_dim; d += vl) {
+        const svbool_t some = svwhilelt_b64_u64(d / 2, value_dim / 2);
+        const svuint64_t x = svld1_gather_index(some, from + d / 2 * (lanes / 2), places);
+        svst1(svwhilelt_b32_u64(d, value_dim), to + d,
+              svmul_x(svptrue_b32(), svreinterpret_f32(x), factor));
+    }
+}
+
+static void unpack_bf16(const float *o, size_t value_dim, size_t row, size_t lanes, float factor,
+                        uint16_t *to)
+{
+    const svuint64_t places = svindex_u64(0, lanes / 2);
+    const svbool_t all = svptrue_b32();
+    const uint64_t vl = svcntw(), pairs = value_dim / 2;
+    const uint64_t *from = (const uint64_t *)(const void *)(o + row * 2);
+    for (size_t d = 0; d < value_dim; d += 2 * vl, from += vl * (lanes / 2)) {
+        const svbool_t p0 = svwhilelt_b64_u64(d / 2, pairs);
+        const svbool_t p1 = svwhilelt_b64_u64((d + vl) / 2, pairs);
+        const svuint64_t x0 = svld1_gather_index(p0, from, places);
+        const svuint64_t x1 = svld1_gather_index(p1, from + vl / 2 * (lanes / 2), places);
+        const svbfloat16_t y0 = svcvt_bf16_x(all, svmul_x(all, svreinterpret_f32(x0), factor));
+        const svbfloat16_t y1 = svcvt_bf16_x(all, svmul_x(all, svreinterpret_f32(x1), factor));
+        svst1(svwhilelt_b16_u64(d, value_dim), to + d,
+              svuzp1(svreinterpret_u16(y0), svreinterpret_u16(y1)));
+    }
+}
+
 static size_t lanes(void)
 {
     return svcntw();
@@ -286,7 +336,13 @@ static size_t lanes(void)
 
 const struct tsr_attention_kernel *tsr_attention_bf16_bf16(void)
 {
-    static const struct tsr_attention_kernel kernel = {
-        .operand = TSR_BF16, .row_lanes = 2, .choices = {1, 2, 4}, .lanes = lanes, .block = block};
+    static const struct tsr_attention_kernel kernel = {.operand = TSR_BF16,
+                                                       .row_lanes = 2,
+                                                       .choices = {1, 2, 4},
+                                                       .lanes = lanes,
+                                                       .block = block,
+                                                       .pack = pack,
+                                                       .unpack = unpack,
+                                                       .unpack_bf16 = unpack_bf16};
     return &kernel;
 }

@@ -156,6 +156,29 @@ static void block(const struct tsr_flash *f)
     }
 }
 
+static void pack(const void *q, size_t dim, size_t row, size_t lanes, void *to)
+{
+    const svint32_t places = svindex_s32(0, (int32_t)lanes);
+    const uint64_t vl = svcntw();
+    for (size_t d = 0; d < dim; d += vl) {
+        const svbool_t some = svwhilelt_b32_u64(d, dim);
+        svst1_scatter_index(some, (float *)to + d * lanes + row, places,
+                            svld1(some, (const float *)q + d));
+    }
+}
+
+static void unpack(const float *o, size_t value_dim, size_t row, size_t lanes, float factor,
+                   float *to)
+{
+    const svint32_t places = svindex_s32(0, (int32_t)lanes);
+    const uint64_t vl = svcntw();
+    for (size_t d = 0; d < value_dim; d += vl) {
+        const svbool_t some = svwhilelt_b32_u64(d, value_dim);
+        const svfloat32_t x = svld1_gather_index(some, o + d * lanes + row, places);
+        svst1(some, to + d, svmul_x(some, x, factor));
+    }
+}
+
 static size_t lanes(void)
 {
     return svcntw();
@@ -163,7 +186,12 @@ static size_t lanes(void)
 
 const struct tsr_attention_kernel *tsr_attention_f32_sve(void)
 {
-    static const struct tsr_attention_kernel kernel = {
-        .operand = TSR_F32, .row_lanes = 1, .choices = {1, 3}, .lanes = lanes, .block = block};
+    static const struct tsr_attention_kernel kernel = {.operand = TSR_F32,
+                                                       .row_lanes = 1,
+                                                       .choices = {1, 3},
+                                                       .lanes = lanes,
+                                                       .block = block,
+                                                       .pack = pack,
+                                                       .unpack = unpack};
     return &kernel;
 }

@@ -78,47 +78,39 @@ static double small_power(double d)
     return sum;
 }
 
-/* The reference and the sum that a row starts from. */
-static void start_row(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u, size_t head,
-                      float *max, float *sum)
+/* The reference and the sum of a row that starts from a sink. */
+static void start_row(float sink, float *max, float *sum)
 {
-    *max = -FLT_MAX;
-    *sum = 0;
-    const float *sinks = p->call->what->sinks;
-    if (sinks == NULL || !u->with_sink || sinks[head] == -INFINITY)
+    if (sink == -INFINITY)
         return;
-    const double t = sinks[head] * LOG2E;
+    const double t = sink * LOG2E;
     *max = fabs(t) < 0x1p16 ? (float)(rint(t * 64) / 64) : (float)t;
-    *sum = (float)small_power(fmax(-1, fmin(1, t - (double)*max)));
-    if (!isfinite(t))
-        *sum = NAN;
+    *sum = isfinite(t) ? (float)small_power(fmax(-1, fmin(1, t - (double)*max))) : NAN;
 }
 
-/* Rows of Q into a block, times the sign of the scale. */
+/* A row of Q into its block. */
 static void pack_row(const struct tsr_flash_plan *p, const void *q, const struct block *b,
                      size_t row, size_t lanes)
 {
+    float wide[TSR_ATTENTION_MAX_DIM];
     const size_t dim = p->call->what->dim;
-    float x[TSR_ATTENTION_MAX_DIM];
-    if (p->kernel->operand == TSR_BF16) {
-        uint16_t *to = (uint16_t *)b->q + row * 4;
-        const uint16_t *from = q, flip = p->negative ? 0x8000 : 0;
-        for (size_t d = 0; d < dim; d += 4, to += 2 * lanes, from += 4) {
-            memcpy(to, from, 8);
-            for (size_t i = 0; i < 4 && (p->zero || p->negative); i++)
-                to[i] = p->zero ? ((from[i] & 0x7F80) == 0x7F80 ? 0x7FC0 : 0) : from[i] ^ flip;
+    if (p->kernel->operand == TSR_F32 && p->call->format == TSR_BF16) {
+        tsr_convert_bf16_f32(dim, q, wide);
+        q = wide;
+    }
+    p->kernel->pack(q, dim, row, lanes, b->q);
+}
+
+/* The sign of the scale goes into Q; of a scale of 0, nothing but NaNs remains. */
+static void sign_block(const struct tsr_flash_plan *p, const struct block *b, size_t elems)
+{
+    for (size_t i = 0; i < elems; i++)
+        if (p->kernel->operand == TSR_F32) {
+            ((float *)b->q)[i] *= p->zero ? 0.0f : -1.0f;
+        } else {
+            uint16_t *x = (uint16_t *)b->q + i;
+            *x = p->negative ? *x ^ 0x8000 : (*x & 0x7F80) == 0x7F80 ? 0x7FC0 : 0;
         }
-        return;
-    }
-    const float *from = q;
-    if (p->call->format == TSR_BF16) {
-        tsr_convert_bf16_f32(dim, q, x);
-        from = x;
-    }
-    float *to = (float *)b->q + row;
-    const float sign = p->zero ? 0.0f : p->negative ? -1.0f : 1.0f;
-    for (size_t d = 0; d < dim; d++)
-        to[d * lanes] = from[d] * sign;
 }
 
 static int32_t clamp(ptrdiff_t x, ptrdiff_t most)
@@ -140,18 +132,22 @@ static void see(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u, 
     *prefix = a->prefix != NULL ? clamp(a->prefix[u->sequence], keys) : 0;
 }
 
-/* Sets a block up for `rows` rows from `row` on, of the unit's sequence. */
-static void open_block(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u,
-                       struct block *b)
+/* Whether rows see different keys, or biases. */
+static bool has_ranges(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u)
 {
-    const struct tsr_attention_call *c = p->call;
-    const struct tsr_attention *a = c->what;
-    const size_t lanes = b->vectors * p->kernel->lanes(), per_row = p->kernel->row_lanes;
-    const size_t q_bytes = c->format == TSR_BF16 ? 2 : 4;
-    memset(b->q, 0, lanes / per_row * a->dim * operand_bytes(p));
-    b->fresh = true;
-    b->from = b->all_from = b->to = b->all_to = 0;
-    for (size_t r = 0; r < lanes / per_row; r++) {
+    const struct tsr_attention *a = p->call->what;
+    return a->causal || a->window != 0 || a->prefix != NULL || a->slopes != NULL ||
+           a->kv_len[u->sequence] % TSR_KV_TILE != 0;
+}
+
+/* Which keys the rows see, and their slopes. */
+static void open_ranges(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u,
+                        struct block *b, size_t rows)
+{
+    const struct tsr_attention *a = p->call->what;
+    const size_t per_row = p->kernel->row_lanes;
+    const ptrdiff_t behind = (ptrdiff_t)a->kv_len[u->sequence] - (ptrdiff_t)a->q_len[u->sequence];
+    for (size_t r = 0; r < rows; r++) {
         /* Lanes beyond the last row repeat it; what they hold is not read. */
         const size_t row = b->row + (r < b->rows ? r : b->rows - 1);
         const size_t i = row / p->group, head = u->head * p->group + row % p->group;
@@ -162,19 +158,45 @@ static void open_block(const struct tsr_flash_plan *p, const struct tsr_flash_un
         b->all_from = r == 0 || first > b->all_from ? first : b->all_from;
         b->all_to = r == 0 || end < b->all_to ? end : b->all_to;
         for (size_t l = tsr_flash_lane(p->kernel, r), n = 0; n < per_row; n++, l++) {
-            start_row(p, u, head, &b->max[l], &b->sum[l]);
             b->first[l] = first;
             b->end[l] = end;
             b->prefix[l] = prefix;
             b->slope[l] = a->slopes != NULL ? (float)(a->slopes[head] * LOG2E) : 0;
-            b->position[l] =
-                (float)((ptrdiff_t)(a->kv_len[u->sequence] + i) - (ptrdiff_t)a->q_len[u->sequence]);
+            b->position[l] = (float)(behind + (ptrdiff_t)i);
         }
-        if (r < b->rows)
-            pack_row(
-                p, (const uint8_t *)c->q + ((u->query + i) * c->q_stride + head * a->dim) * q_bytes,
-                b, r, lanes);
     }
+}
+
+/* Sets a block up: its rows of Q, the sums that they start from. */
+static void open_block(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u,
+                       struct block *b)
+{
+    const struct tsr_attention_call *c = p->call;
+    const size_t dim = c->what->dim, q_bytes = c->format == TSR_BF16 ? 2 : 4;
+    const size_t lanes = b->vectors * p->kernel->lanes(), per_row = p->kernel->row_lanes;
+    const size_t rows = lanes / per_row;
+    if (b->rows < rows)
+        memset(b->q, 0, rows * dim * operand_bytes(p));
+    b->fresh = true;
+    b->from = b->all_from = b->prefix[0] = 0;
+    b->to = b->all_to = (int32_t)c->what->kv_len[u->sequence];
+    if (has_ranges(p, u))
+        open_ranges(p, u, b, rows);
+    for (size_t l = 0; l < lanes; l++) {
+        b->max[l] = -FLT_MAX;
+        b->sum[l] = 0;
+    }
+    const uint8_t *q = c->q;
+    for (size_t r = 0; r < b->rows; r++) {
+        const size_t row = b->row + r, query = u->query + row / p->group;
+        const size_t head = u->head * p->group + row % p->group;
+        pack_row(p, q + (query * c->q_stride + head * dim) * q_bytes, b, r, lanes);
+        if (c->what->sinks != NULL && u->with_sink)
+            for (size_t n = 0; n < per_row; n++)
+                start_row(c->what->sinks[head], &b->max[r * per_row + n], &b->sum[r * per_row + n]);
+    }
+    if (p->zero || p->negative)
+        sign_block(p, b, rows * dim);
 }
 
 /* The fewest vectors that hold the rows. */
@@ -333,46 +355,57 @@ static void run_block(const struct tsr_flash_plan *p, const struct tsr_flash_uni
     b->fresh = false;
 }
 
-static void close_block(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u,
-                        const struct block *b)
+/* A row of o: sums times a factor. */
+static void store_row(const struct tsr_flash_plan *p, const struct block *b, size_t r, float factor,
+                      size_t at)
 {
-    const size_t value_dim = p->call->what->value_dim, per_row = p->kernel->row_lanes;
-    const size_t lanes = b->vectors * p->kernel->lanes();
-    for (size_t r = 0; r < b->rows; r++) {
-        float row[TSR_ATTENTION_MAX_DIM];
-        const float *o = b->o + r * per_row;
-        for (size_t d = 0; d < value_dim; d += per_row, o += lanes)
-            for (size_t i = 0; i < per_row; i++)
-                row[d + i] = b->fresh ? 0.0f : o[i];
-        const size_t lane = tsr_flash_lane(p->kernel, r), at = b->row + r;
-        if (u->partial == NULL) {
-            tsr_flash_store(p, u->query + at / p->group, u->head * p->group + at % p->group, row,
-                            b->max[lane], b->sum[lane]);
-            continue;
-        }
-        float *to = u->partial + r * u->partial_stride + (b->row - u->row) * u->partial_stride;
-        memcpy(to, row, value_dim * sizeof *to);
-        to[value_dim] = b->max[lane];
-        to[value_dim + 1] = b->sum[lane];
+    const struct tsr_attention_call *c = p->call;
+    const size_t n = c->what->value_dim, lanes = b->vectors * p->kernel->lanes();
+    float row[TSR_ATTENTION_MAX_DIM];
+    if (c->format == TSR_F32) {
+        p->kernel->unpack(b->o, n, r, lanes, factor, (float *)c->o + at);
+    } else if (p->kernel->unpack_bf16 != NULL) {
+        p->kernel->unpack_bf16(b->o, n, r, lanes, factor, (uint16_t *)c->o + at);
+    } else {
+        p->kernel->unpack(b->o, n, r, lanes, factor, row);
+        tsr_convert_f32_bf16(n, row, (uint16_t *)c->o + at);
     }
 }
 
-void tsr_flash_store(const struct tsr_flash_plan *p, size_t query, size_t head, const float *sums,
-                     float max, double sum)
+static void close_block(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u,
+                        const struct block *b)
 {
     const struct tsr_attention_call *c = p->call;
-    const size_t n = c->what->value_dim;
-    float row[TSR_ATTENTION_MAX_DIM];
-    const float factor = sum == 0 ? 0.0f : (float)(1 / sum);
-    const bool two_steps = sum != 0 && !isfinite(factor);
-    for (size_t d = 0; d < n; d++)
-        row[d] = two_steps ? (float)(sums[d] / sum) : sums[d] * factor;
-    if (c->format == TSR_F32)
-        memcpy((float *)c->o + query * c->o_stride + head * n, row, n * sizeof *row);
-    else
-        tsr_convert_f32_bf16(n, row, (uint16_t *)c->o + query * c->o_stride + head * n);
-    if (c->lse != NULL)
-        c->lse[query * c->what->heads + head] =
+    const size_t n = c->what->value_dim, lanes = b->vectors * p->kernel->lanes();
+    if (b->fresh)
+        memset(b->o, 0, lanes / p->kernel->row_lanes * n * sizeof *b->o);
+    for (size_t r = 0; r < b->rows; r++) {
+        const size_t lane = tsr_flash_lane(p->kernel, r), row = b->row + r;
+        const float max = b->max[lane], sum = b->sum[lane];
+        if (u->partial == NULL) {
+            const size_t query = u->query + row / p->group;
+            const size_t head = u->head * p->group + row % p->group;
+            store_row(p, b, r, tsr_flash_factor(sum), query * c->o_stride + head * n);
+            tsr_flash_lse(p, query, head, max, sum);
+        } else {
+            float *to = u->partial + (row - u->row) * u->partial_stride;
+            p->kernel->unpack(b->o, n, r, lanes, 1, to);
+            to[n] = max;
+            to[n + 1] = sum;
+        }
+    }
+}
+
+/* No key in sight: zeros. */
+float tsr_flash_factor(double sum)
+{
+    return sum == 0 ? 0.0f : (float)(1 / sum);
+}
+
+void tsr_flash_lse(const struct tsr_flash_plan *p, size_t query, size_t head, float max, double sum)
+{
+    if (p->call->lse != NULL)
+        p->call->lse[query * p->call->what->heads + head] =
             sum == 0 ? -INFINITY : (float)((double)max * LN2 + log(sum));
 }
 

@@ -35,8 +35,9 @@ struct tsr_flash_unit {
 size_t tsr_flash_task_bytes(const struct tsr_flash_plan *p);
 void tsr_flash_run(const struct tsr_flash_plan *p, const struct tsr_flash_unit *u, void *scratch);
 
-/* Row of o, and lse, from sums over weights 2^(logit log2(e) - max). */
-void tsr_flash_store(const struct tsr_flash_plan *p, size_t query, size_t head, const float *sums,
-                     float max, double sum);
+/* What sums over weights 2^(logit log2(e) - max) are multiplied by, and the row's lse. */
+float tsr_flash_factor(double sum);
+void tsr_flash_lse(const struct tsr_flash_plan *p, size_t query, size_t head, float max,
+                   double sum);
 
 #endif

@@ -155,7 +155,7 @@ static void run_panel(const struct plan *p, size_t panel, size_t t)
     const size_t columns = p->h.columns, first = panel * columns;
     struct tsr_prepared to = {.elements = stored};
     if (p->kernel->prepare != NULL) {
-        const struct tsr_panel from = {columns, p->h.padded, stored, scales};
+        const struct tsr_panel from = {columns, p->h.padded, stored, scales, p->h.plain != 0};
         to.space = p->space + t * p->space_bytes;
         to.delta = p->delta + t * (p->delta_bytes / sizeof(float));
         to.shift = p->groups > 0 ? p->shift + t * (p->shift_bytes / sizeof(float)) : NULL;
@@ -212,7 +212,8 @@ static void panel_task(void *arg, size_t t)
                               .a_groups = p->a_groups,
                               .c = op->c,
                               .ldc = op->ldc,
-                              .run = p->layout->run};
+                              .run = p->layout->run,
+                              .plain = p->h.plain != 0};
     if (first < last)
         p->kernel->few(&f);
 }

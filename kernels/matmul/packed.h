@@ -45,6 +45,9 @@ struct tsr_weights_layout {
     uint8_t group_bytes;
     bool column_scale; /* f32 per column */
     uint8_t run;       /* groups over which the integer sum goes on; 0: no groups of integers */
+    /* MX: weights are plain whose scale codes are in least..most and magnitude codes below special
+     * (0: any): kernels turn them into bf16 without looking for what leaves its normal range. */
+    uint8_t least, most, special;
 };
 
 /* Null for a format that has none. */
@@ -69,6 +72,7 @@ struct tsr_panel {
     size_t columns, k; /* k padded */
     const void *elements;
     const void *scales;
+    bool plain;
 };
 
 struct tsr_prepared {
@@ -140,6 +144,7 @@ struct tsr_few {
     const float *a_groups;
     float *c;
     size_t ldc, run;
+    bool plain;
 };
 
 /* The block of one of its panels, as stored. */
@@ -183,7 +188,8 @@ struct tsr_matmul_kernel {
 /* Kernels of few rows (matvec_*.c), which kernels of the same layout and level share. */
 typedef void tsr_few_fn(const struct tsr_few *f);
 tsr_few_fn tsr_matvec_packed_f32_sve, tsr_matvec_f16_sve, tsr_matvec_bf16_bf16, tsr_matvec_i8_i8mm,
-    tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm, tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_i8mm;
+    tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm, tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_i8mm,
+    tsr_matvec_mxf4_bf16, tsr_matvec_mxf8e4m3_bf16, tsr_matvec_mxf8e5m2_bf16;
 
 /* The kernel of one op's variant. */
 const struct tsr_matmul_kernel *tsr_matmul_kernel_of(const struct tsr_variant *v);

@@ -13,6 +13,7 @@ struct tsr_packed_header {
     uint32_t format, columns; /* enum tsr_dtype; of a panel */
     uint64_t n, k, padded;    /* padded: k as stored */
     uint64_t panel_bytes, scales_at;
+    uint32_t plain; /* see struct tsr_weights_layout */
 };
 
 #endif

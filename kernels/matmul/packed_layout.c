@@ -2,7 +2,9 @@
 #include "kernels/matmul/packed.h"
 
 /* Runs: |sum| of 8 (64) groups of 32 products of i8 with codes in -128..127 (-8..15) is at most
- * 8 * 32 * 128 * 128 = 2^22 (64 * 32 * 128 * 15 < 2^22): see the kernels of groups. */
+ * 8 * 32 * 128 * 128 = 2^22 (64 * 32 * 128 * 15 < 2^22): see the kernels of groups.
+ * MX, least and most: any element times 2^(scale - 127) stays in bf16's normal range, and so do, as
+ * floats, 2^(scale - 127 + 120) of e4m3 and 2^(scale - 127 + 112) of e5m2: mx_bf16.h. */
 static const struct tsr_weights_layout layouts[] = {
     {TSR_F32, TSR_OP_matmul_packed_f32, .pad = 1, .whole = 1, .cell_k = 1, .cell_bytes = 4},
     {TSR_F16, TSR_OP_matmul_f16, .pad = 1, .whole = 1, .cell_k = 1, .cell_bytes = 2},
@@ -18,11 +20,11 @@ static const struct tsr_weights_layout layouts[] = {
     {TSR_Q4_K, TSR_OP_matmul_q4_k, .pad = 256, .whole = 256, .cell_k = 16, .cell_bytes = 8,
      .group = 256, .group_bytes = 16, .run = 64},
     {TSR_MXF4, TSR_OP_matmul_mxf4, .pad = 32, .whole = 1, .cell_k = 16, .cell_bytes = 8,
-     .group = 32, .group_bytes = 1},
+     .group = 32, .group_bytes = 1, .least = 27, .most = 227},
     {TSR_MXF8E4M3, TSR_OP_matmul_mxf8e4m3, .pad = 32, .whole = 1, .cell_k = 8, .cell_bytes = 8,
-     .group = 32, .group_bytes = 1},
+     .group = 32, .group_bytes = 1, .least = 27, .most = 134, .special = 0x7F},
     {TSR_MXF8E5M2, TSR_OP_matmul_mxf8e5m2, .pad = 32, .whole = 1, .cell_k = 8, .cell_bytes = 8,
-     .group = 32, .group_bytes = 1},
+     .group = 32, .group_bytes = 1, .least = 27, .most = 142, .special = 0x7C},
 };
 
 const struct tsr_weights_layout *tsr_weights_layout(enum tsr_dtype format)

@@ -136,6 +136,22 @@ static void pack_scales(const struct tsr_weights_layout *l, size_t columns, size
     }
 }
 
+/* Whether the weight row `line` is plain: see struct tsr_weights_layout. */
+static bool is_plain(const struct tsr_weights_layout *l, size_t k, const uint8_t *row,
+                     const void *scales, size_t line)
+{
+    if (l->most == 0)
+        return false;
+    const size_t groups = (k + l->group - 1u) / l->group;
+    const uint8_t *s = (const uint8_t *)scales + line * groups;
+    bool plain = true;
+    for (size_t g = 0; g < groups; g++)
+        plain = plain && s[g] >= l->least && s[g] <= l->most;
+    for (size_t i = 0; l->special > 0 && i < k; i++)
+        plain = plain && (row[i] & 0x7F) < l->special;
+    return plain;
+}
+
 static const struct tsr_matmul_kernel *kernel_for(const struct tsr_weights_layout *l)
 {
     return tsr_matmul_kernel_of(tsr_variant_chosen(l->op));
@@ -190,15 +206,14 @@ enum tsr_status tsr_weights_pack(enum tsr_dtype format, size_t n, size_t k, cons
     assert(l->group_bytes != 1 || scales != NULL || n == 0 || k == 0);
     const size_t columns = kernel_for(l)->columns(), padded = tsr_round_up(k, l->pad);
     const size_t bytes = panel_bytes(l, columns, padded);
-    const struct tsr_packed_header h = {.format = (uint32_t)format,
-                                        .columns = (uint32_t)columns,
-                                        .n = n,
-                                        .k = k,
-                                        .padded = padded,
-                                        .panel_bytes = bytes,
-                                        .scales_at = tsr_panel_element_bytes(l, columns, padded)};
-    memset(packed, 0, TSR_HEADER_BYTES);
-    memcpy(packed, &h, sizeof h);
+    struct tsr_packed_header h = {.format = (uint32_t)format,
+                                  .columns = (uint32_t)columns,
+                                  .n = n,
+                                  .k = k,
+                                  .padded = padded,
+                                  .panel_bytes = bytes,
+                                  .scales_at = tsr_panel_element_bytes(l, columns, padded),
+                                  .plain = true};
     uint8_t *panel = (uint8_t *)packed + TSR_HEADER_BYTES;
     for (size_t first = 0; first < n; first += columns, panel += bytes) {
         memset(panel, 0, bytes);
@@ -206,7 +221,10 @@ enum tsr_status tsr_weights_pack(enum tsr_dtype format, size_t n, size_t k, cons
             const uint8_t *row = (const uint8_t *)w + (first + c) * row_bytes;
             pack_elements(l, columns, k, padded, c, row, panel);
             pack_scales(l, columns, k, c, row, scales, first + c, panel + h.scales_at);
+            h.plain = h.plain && is_plain(l, k, row, scales, first + c);
         }
     }
+    memset(packed, 0, TSR_HEADER_BYTES);
+    memcpy(packed, &h, sizeof h);
     return TSR_OK;
 }

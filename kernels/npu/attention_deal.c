@@ -6,7 +6,8 @@
 
 enum {
     LATENCY = 500,      /* cycles of a request in a busy memory */
-    MERGE_CYCLES = 900, /* a split's way to another tile and what a merge takes at least */
+    MERGE_CYCLES = 600, /* a split's way to another tile and what a merge takes at least */
+    MERGE_BYTES = 80,   /* a cycle: sums through one tile's port, and their addition */
     MAX_SPLITS = 31     /* what a wait can consume of a semaphore at once */
 };
 
@@ -94,7 +95,9 @@ static uint64_t cost(const struct attention_plan *p, uint32_t team, uint32_t spl
     uint64_t bytes = team_keys(p, team) * key_bytes;
     cycles = turns * most(cycles, bytes / splits / window);
     cycles = most(cycles, p->units * bytes / most(pins, 1));
-    return splits > 1 ? cycles + MERGE_CYCLES : cycles;
+    if (splits > 1)
+        cycles += MERGE_CYCLES + splits * p->partial_bytes / MERGE_BYTES;
+    return cycles;
 }
 
 /* How many teams may share a unit: there is one block of tokens, each member has one block, no

@@ -48,15 +48,30 @@ enum tsr_status cli_attention_place(struct cli_attention *a, struct tsr_error *e
                                                  op->kv_format, &a->cache, err);
     if (st != TSR_OK)
         return st;
-    uint64_t row = op->head_dim * a->format->bits / 8, out = op->head_dim * a->out->bits / 8,
-             kv_row = a->cache.slabs * a->cache.unit_bytes,
-             queries = op->batch * op->q_len * op->heads, head = kv_row * op->kv_len;
-    op->k = (struct tsr_npu_rows){0, head, kv_row, head * op->batch};
-    op->v = op->k;
+    uint64_t row = op->head_dim * a->format->bits / 8, v_dim = op->v_dim ? op->v_dim : op->head_dim,
+             out = v_dim * a->out->bits / 8, kv_row = a->cache.slabs * a->cache.unit_bytes,
+             v_row = v_dim == op->head_dim ? kv_row : v_dim * a->kv->bits / 8,
+             queries = op->batch * op->q_len * op->heads,
+             tokens = op->pages ? op->page_tokens * op->page_row : op->kv_len,
+             page = op->pages ? op->page_tokens : tokens, pages = op->batch * tokens / page;
+    /* heads of a page, or all pages of a head, follow each other */
+    op->k = op->pages
+                ? (struct tsr_npu_rows){0, kv_row * page * op->kv_heads, kv_row, kv_row * page}
+                : (struct tsr_npu_rows){0, kv_row * page, kv_row, kv_row * page * op->batch};
+    op->v = op->pages ? (struct tsr_npu_rows){0, v_row * page * op->kv_heads, v_row, v_row * page}
+                      : (struct tsr_npu_rows){0, v_row * page, v_row, v_row * page * op->batch};
     reserve(a, queries * row, &op->q.address);
     reserve(a, queries * out, &op->o.address);
-    reserve(a, head * op->batch * op->kv_heads, &op->k.address);
-    reserve(a, head * op->batch * op->kv_heads, &op->v.address);
+    reserve(a, kv_row * page * pages * op->kv_heads, &op->k.address);
+    if (!op->values_in_keys)
+        reserve(a, v_row * page * pages * op->kv_heads, &op->v.address);
+    if (op->has_slopes)
+        reserve(a, op->heads * 4, &op->slopes);
+    if (op->has_mask) { /* a byte for each key, query and head of a group, for all key heads */
+        uint64_t keys = op->q_len * (op->heads / op->kv_heads);
+        op->mask = (struct tsr_npu_rows){0, keys * op->kv_len, keys, 0};
+        reserve(a, op->batch * op->mask.batch_stride, &op->mask.address);
+    }
     if (op->has_sinks)
         reserve(a, op->heads * 4, &op->sinks);
     if (op->scale == 0)

@@ -20,7 +20,8 @@ struct job {
     struct cli *c;
     struct cli_attention a;
     const char *file[INPUTS];
-    struct npy in[INPUTS], sinks, result;
+    struct npy in[INPUTS], sinks, slopes, mask, result;
+    uint32_t *prefix;
     struct tsr_sim *sim;
     struct tsr_stats stats;
 };
@@ -67,31 +68,68 @@ static enum tsr_status check_shapes(struct job *j, struct tsr_error *err)
                            "allowed are as many sequences and elements, and key heads that divide "
                            "the query heads",
                            err);
-    if (memcmp(&v, &k, sizeof v) != 0)
-        return wrong_shape(j, V, "allowed is the shape of the keys", err);
+    if (v.batch != k.batch || v.tokens != k.tokens || v.heads != k.heads)
+        return wrong_shape(j, V, "allowed are as many sequences, tokens and heads as keys have",
+                           err);
     struct tsr_npu_attention *op = &j->a.op;
     op->batch = q.batch;
     op->q_len = q.tokens;
     op->heads = q.heads;
     op->head_dim = q.dim;
+    op->v_dim = v.dim;
     op->kv_len = k.tokens;
     op->kv_heads = k.heads;
     return TSR_OK;
 }
 
-static enum tsr_status read_sinks(struct job *j, struct tsr_error *err)
+/* A number for each head, where the option is given. */
+static enum tsr_status read_per_head(struct job *j, const char *option, struct npy *out, bool *has,
+                                     struct tsr_error *err)
 {
-    const char *file = cli_text(j->c, "sinks");
+    const char *file = cli_text(j->c, option);
     if (!file)
         return TSR_OK;
-    enum tsr_status st = npy_read(file, &j->sinks, err);
-    if (st == TSR_OK && (j->sinks.dims != 1 || j->sinks.n != j->a.op.heads))
+    enum tsr_status st = npy_read(file, out, err);
+    if (st == TSR_OK && (out->dims != 1 || out->n != j->a.op.heads))
         st = tsr_error_set(err, TSR_BAD_INPUT,
-                           "%s: a vector of %" PRIu64 " logits is wanted, one for each head", file,
+                           "%s: a vector of %" PRIu64 " numbers is wanted, one for each head", file,
                            j->a.op.heads);
-    j->a.op.has_sinks = true;
-    j->a.op.sink_format = TSR_F32;
+    *has = true;
     return st;
+}
+
+static enum tsr_status read_mask(struct job *j, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    const char *file = cli_text(j->c, "mask");
+    struct npy *m = &j->mask;
+    if (!file)
+        return TSR_OK;
+    enum tsr_status st = npy_read(file, m, err);
+    const uint64_t *d = m->dim + (m->dims == 3);
+    if (st == TSR_OK && (m->dims < 2 || m->dims > 3 || d[0] != op->q_len || d[1] != op->kv_len ||
+                         (m->dims == 3 && m->dim[0] != op->batch)))
+        st = tsr_error_set(err, TSR_BAD_INPUT,
+                           "%s: [%" PRIu64 " x] %" PRIu64 " x %" PRIu64 " is wanted: sequences, "
+                           "queries, keys",
+                           file, op->batch, op->q_len, op->kv_len);
+    j->a.op.has_mask = true;
+    return st;
+}
+
+static enum tsr_status read_prefix(struct job *j, struct tsr_error *err)
+{
+    uint64_t prefix;
+    enum tsr_status st = cli_u64(j->c, "prefix", 1, UINT32_MAX, 0, &prefix, err);
+    if (st != TSR_OK || prefix == 0)
+        return st;
+    j->prefix = malloc(j->a.op.batch * sizeof *j->prefix);
+    if (!j->prefix)
+        return tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    for (uint64_t b = 0; b < j->a.op.batch; b++)
+        j->prefix[b] = (uint32_t)prefix;
+    j->a.op.prefix = j->prefix;
+    return TSR_OK;
 }
 
 static enum tsr_status read_inputs(struct job *j, struct tsr_error *err)
@@ -104,7 +142,14 @@ static enum tsr_status read_inputs(struct job *j, struct tsr_error *err)
     }
     if (st == TSR_OK)
         st = check_shapes(j, err);
-    return st == TSR_OK ? read_sinks(j, err) : st;
+    j->a.op.sink_format = TSR_F32;
+    if (st == TSR_OK)
+        st = read_per_head(j, "sinks", &j->sinks, &j->a.op.has_sinks, err);
+    if (st == TSR_OK)
+        st = read_per_head(j, "slopes", &j->slopes, &j->a.op.has_slopes, err);
+    if (st == TSR_OK)
+        st = read_mask(j, err);
+    return st == TSR_OK ? read_prefix(j, err) : st;
 }
 
 /* ---- into the chip's memory ----------------------------------------------------------------- */
@@ -138,7 +183,7 @@ static enum tsr_status arrange(const struct job *j, const struct tsr_npu_rows *t
                                struct tsr_error *err)
 {
     const struct tsr_npu_attention *op = &j->a.op;
-    size_t row = j->a.cache.slabs * j->a.cache.unit_bytes, heads = op->kv_heads;
+    size_t row = to->token_stride, heads = op->kv_heads;
     enum tsr_status st = TSR_OK;
     for (size_t i = 0; i < op->batch * op->kv_len * heads && st == TSR_OK; i++) {
         uint8_t *at = image + i / heads / op->kv_len * to->batch_stride +
@@ -186,6 +231,28 @@ static enum tsr_status place_dense(struct job *j, const char *file, const struct
     return st;
 }
 
+/* [sequence][key][query][head of a group], 0 or 1. */
+static enum tsr_status place_mask(struct job *j, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    size_t group = op->heads / op->kv_heads, pairs = op->q_len * op->kv_len,
+           bytes = op->batch * pairs * group;
+    uint32_t *bits = NULL;
+    uint8_t *image = malloc(bytes);
+    enum tsr_status st = image ? npy_to_f32(cli_text(j->c, "mask"), &j->mask, &bits, err)
+                               : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    for (size_t i = 0; st == TSR_OK && i < bytes; i++) {
+        size_t query = i / group % op->q_len, key = i / group / op->q_len % op->kv_len,
+               b = j->mask.dims == 3 ? i / group / pairs : 0;
+        image[i] = bits[b * pairs + query * op->kv_len + key] << 1 != 0; /* not 0, nor -0 */
+    }
+    if (st == TSR_OK)
+        st = tsr_sim_write(j->sim, op->mask.address, image, bytes, err);
+    free(bits);
+    free(image);
+    return st;
+}
+
 static enum tsr_status place_inputs(struct job *j, struct tsr_error *err)
 {
     const struct tsr_npu_attention *op = &j->a.op;
@@ -199,6 +266,11 @@ static enum tsr_status place_inputs(struct job *j, struct tsr_error *err)
     if (st == TSR_OK && op->has_sinks)
         st = place_dense(j, cli_text(j->c, "sinks"), &j->sinks, &j->a.isa->formats[TSR_F32],
                          op->sinks, err);
+    if (st == TSR_OK && op->has_slopes)
+        st = place_dense(j, cli_text(j->c, "slopes"), &j->slopes, &j->a.isa->formats[TSR_F32],
+                         op->slopes, err);
+    if (st == TSR_OK && op->has_mask)
+        st = place_mask(j, err);
     return st;
 }
 
@@ -208,7 +280,7 @@ static enum tsr_status simulate(struct job *j, struct tsr_error *err)
 {
     struct tsr_program program = {0};
     struct tsr_run_options o = {.mode = TSR_MODE_FULL};
-    size_t bytes = j->in[Q].n * j->a.out->bits / 8;
+    size_t bytes = j->in[Q].n / j->a.op.head_dim * j->a.op.v_dim * j->a.out->bits / 8;
     enum tsr_status st = tsr_npu_attention(j->a.isa, &j->a.chip, &j->a.op, &program, err);
     if (st != TSR_OK)
         return st;
@@ -222,6 +294,7 @@ static enum tsr_status simulate(struct job *j, struct tsr_error *err)
     if (st == TSR_OK) {
         j->result.dims = j->in[Q].dims;
         memcpy(j->result.dim, j->in[Q].dim, sizeof j->result.dim);
+        j->result.dim[j->result.dims - 1] = j->a.op.v_dim;
         st = npy_decode(j->a.out, codes, &j->result, err);
     }
     free(codes);
@@ -280,6 +353,9 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     for (int i = 0; i < INPUTS; i++)
         npy_free(&j.in[i]);
     npy_free(&j.sinks);
+    npy_free(&j.slopes);
+    npy_free(&j.mask);
+    free(j.prefix);
     npy_free(&j.result);
     tsr_sim_destroy(j.sim);
     return st;
@@ -300,18 +376,27 @@ static const struct cli_option options[] = {
      .argument = "V.npy",
      .words = CLI_WORDS_FILE,
      .required = true,
-     .doc = "the values, in the shape of the keys"},
+     .doc = "the values, likewise; their elements may be of another number"},
     {.name = "output",
      .letter = 'o',
      .argument = "O.npy",
      .words = CLI_WORDS_FILE,
      .required = true,
-     .doc = "in the shape of the queries"},
+     .doc = "in the shape of the queries, with the elements of the values"},
     CLI_ATTENTION_OPTIONS,
     {.name = "sinks",
      .argument = "S.npy",
      .words = CLI_WORDS_FILE,
      .doc = "a logit for each head that joins the softmax with a value of zero"},
+    {.name = "slopes",
+     .argument = "S.npy",
+     .words = CLI_WORDS_FILE,
+     .doc = "ALiBi: a slope for each head, times (key - query) joins the logit"},
+    {.name = "mask",
+     .argument = "M.npy",
+     .words = CLI_WORDS_FILE,
+     .doc = "[batch x] queries x keys: 0 hides the key as well"},
+    {.name = "prefix", .argument = "N", .doc = "all queries see the first N keys"},
     {.name = "softcap", .argument = "X", .doc = "logits become X tanh(logit / X)"},
     {.name = "scale", .argument = "X", .doc = "on query times key, 1 / sqrt(elements) by default"},
     {.name = "json", .doc = "for machines: cycles and utilisation"},

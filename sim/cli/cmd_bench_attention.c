@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/cli/attention.h"
@@ -12,10 +13,29 @@ enum {
 
 struct bench {
     struct cli_attention a;
+    uint32_t *pages;
     struct tsr_stats stats;
     double macs;
     bool decode;
 };
+
+/* A cache whose pages lie in the reverse order of their tokens, a sequence's between those of the
+ * others. */
+static enum tsr_status turn_pages(struct bench *b, struct tsr_error *err)
+{
+    struct tsr_npu_attention *op = &b->a.op;
+    op->page_row = (op->kv_len + op->page_tokens - 1) / op->page_tokens;
+    uint64_t n = op->batch * op->page_row;
+    if (n > UINT64_C(1) << 28)
+        return tsr_error_set(err, TSR_BAD_INPUT, "%" PRIu64 " pages, at most 2^28 are taken", n);
+    b->pages = malloc(n * sizeof *b->pages);
+    if (!b->pages)
+        return tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    for (uint64_t i = 0; i < n; i++)
+        b->pages[i] = (uint32_t)(n - 1 - (i % op->page_row * op->batch + i / op->page_row));
+    op->pages = b->pages;
+    return TSR_OK;
+}
 
 static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_error *err)
 {
@@ -23,20 +43,22 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     const struct {
         const char *name;
         uint64_t absent, *to;
-    } sizes[] = {{"heads", 0, &op->heads},
-                 {"kv-heads", 0, &op->kv_heads},
-                 {"dim", 0, &op->head_dim},
-                 {"seq", 0, &op->kv_len},
-                 {"batch", 1, &op->batch}};
+    } sizes[] = {{"heads", 0, &op->heads},      {"kv-heads", 0, &op->kv_heads},
+                 {"dim", 0, &op->head_dim},     {"seq", 0, &op->kv_len},
+                 {"batch", 1, &op->batch},      {"value-dim", 0, &op->v_dim},
+                 {"page", 0, &op->page_tokens}, {"splits", 0, &op->splits}};
     enum tsr_status st = cli_attention_options(c, &b->a, err);
     for (size_t i = 0; st == TSR_OK && i < sizeof sizes / sizeof *sizes; i++)
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
     b->decode = strcmp(cli_text(c, "phase"), "decode") == 0;
     op->q_len = b->decode ? 1 : op->kv_len;
+    op->values_in_keys = cli_has(c, "latent");
+    if (st == TSR_OK && op->page_tokens)
+        st = turn_pages(b, err);
     return st;
 }
 
-/* Query and key pairs that the mask leaves, twice the head's size each: scores and sums. */
+/* Query and key pairs that the mask leaves, for each the elements of a key and of a value. */
 static double needed_macs(const struct tsr_npu_attention *op)
 {
     double pairs = 0;
@@ -44,7 +66,8 @@ static double needed_macs(const struct tsr_npu_attention *op)
         uint64_t seen = op->causal ? op->kv_len - op->q_len + i + 1 : op->kv_len;
         pairs += (double)(op->window != 0 && seen > op->window ? op->window : seen);
     }
-    return 2 * pairs * (double)(op->batch * op->heads * op->head_dim);
+    uint64_t v_dim = op->v_dim ? op->v_dim : op->head_dim;
+    return pairs * (double)(op->batch * op->heads * (op->head_dim + v_dim));
 }
 
 static enum tsr_status simulate(struct bench *b, struct tsr_error *err)
@@ -112,21 +135,28 @@ static void print_text(const struct bench *b)
     print_waits(b, "vector units", TSR_Q_TVP);
 }
 
+static enum tsr_status bench(struct cli *c, struct bench *b, struct tsr_error *err)
+{
+    enum tsr_status st = read_options(c, b, err);
+    if (st == TSR_OK)
+        st = cli_attention_place(&b->a, err);
+    if (st == TSR_OK)
+        st = simulate(b, err);
+    if (st != TSR_OK)
+        return st;
+    b->macs = needed_macs(&b->a.op);
+    if (cli_has(c, "json"))
+        return print_json(b, err);
+    print_text(b);
+    return TSR_OK;
+}
+
 static enum tsr_status run(struct cli *c, struct tsr_error *err)
 {
     struct bench b = {.macs = 0};
-    enum tsr_status st = read_options(c, &b, err);
-    if (st == TSR_OK)
-        st = cli_attention_place(&b.a, err);
-    if (st == TSR_OK)
-        st = simulate(&b, err);
-    if (st != TSR_OK)
-        return st;
-    b.macs = needed_macs(&b.a.op);
-    if (cli_has(c, "json"))
-        return print_json(&b, err);
-    print_text(&b);
-    return TSR_OK;
+    enum tsr_status st = bench(c, &b, err);
+    free(b.pages);
+    return st;
 }
 
 static const struct cli_option options[] = {
@@ -142,6 +172,12 @@ static const struct cli_option options[] = {
     {.name = "dim", .argument = "D", .required = true, .doc = "elements of a head"},
     {.name = "seq", .argument = "S", .required = true, .doc = "keys of a sequence"},
     {.name = "batch", .argument = "B", .doc = "sequences, 1 by default"},
+    {.name = "value-dim", .argument = "D", .doc = "elements of a value, where they differ"},
+    {.name = "latent", .doc = "values are the first of the keys' elements (MLA, absorbed)"},
+    {.name = "page", .argument = "T", .doc = "keys lie in pages of T tokens, in no order"},
+    {.name = "splits",
+     .argument = "N",
+     .doc = "teams that share a sequence's keys in decode; as the kernel finds best by default"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

@@ -19,6 +19,8 @@ enum observed {
     OBS_VALUE,  /* for each VISSUE, in order: what it wrote to reg and those behind it: data */
     OBS_VLINE,  /* the TVP wrote a line at `address` */
     OBS_VDATA,  /* for each VLINE, in order: data of the line, then a mask of a byte each */
+    OBS_ALINE,  /* a drain wrote a line at `address` */
+    OBS_ADATA,  /* for each ALINE, in order: as VDATA */
     /* The data mover. Requests are named by a number (reg) until they complete. */
     OBS_REQUEST, /* queue, pc; `packet` has its kind; far bytes at address; value: of a forward,
                     where to */

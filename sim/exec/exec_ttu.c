@@ -5,6 +5,7 @@
 
 #include "isa/num/num.h"
 #include "sim/core/machine.h"
+#include "sim/core/observe.h"
 #include "sim/core/race.h"
 
 /* Where element (i, 0) of a rectangle's row lies, for columns of one bank. */
@@ -119,6 +120,42 @@ static uint32_t drained(const struct tsr_sim *s, const struct unit_insn *in, uin
     return tsr_num_encode(&s->isa->formats[im[DRAIN_FMT]], v, TSR_ROUND_EVEN);
 }
 
+/* The line that the drain's port keeps: its bytes, then their mask. */
+struct kept {
+    bool dirty;
+    uint64_t line;
+    uint8_t data[2 * 4 * TSR_NUM_MAX_LANES];
+};
+
+static void show_kept(struct tsr_sim *s, const struct tile *t, struct kept *k)
+{
+    if (k->dirty)
+        tell(s, (struct observation){.kind = OBS_ADATA,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_ACC,
+                                     .cycle = s->cal.now,
+                                     .address = k->line << s->line_shift,
+                                     .bytes = 2u << s->line_shift,
+                                     .data = k->data});
+    k->dirty = false;
+}
+
+static void keep(struct tsr_sim *s, const struct tile *t, struct kept *k, uint64_t at,
+                 uint64_t bytes)
+{
+    uint64_t size = UINT64_C(1) << s->line_shift;
+    for (uint64_t i = at; i < at + bytes; i++) {
+        if (!k->dirty || i >> s->line_shift != k->line) {
+            show_kept(s, t, k);
+            memset(k->data, 0, sizeof k->data);
+            k->dirty = true;
+            k->line = i >> s->line_shift;
+        }
+        k->data[i & (size - 1)] = t->tsram[i];
+        k->data[size + (i & (size - 1))] = 0xFF;
+    }
+}
+
 void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
 {
     const int64_t *r = in->r, *im = in->u->imm;
@@ -126,6 +163,7 @@ void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     bool drain = in->u->exec == EX_DRAIN;
     uint32_t across = (uint32_t)im[DRAIN_ACROSS];
     size_t m = (size_t)r[DRAIN_M], n = (size_t)r[DRAIN_N], size = f->bits / 8;
+    struct kept kept = {0};
     const uint8_t *bias = drain && im[DRAIN_BI] ? t->tsram + r[DRAIN_BIAS] : NULL;
     if (bias)
         race_read(s, t, TSR_Q_ACC, in, (uint64_t)r[DRAIN_BIAS], 4 * n);
@@ -148,5 +186,8 @@ void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
                           : tsr_num_decode_f32(f, v);
             }
         }
+        if (drain && observed(s))
+            keep(s, t, &kept, row, n * size);
     }
+    show_kept(s, t, &kept);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cycles of mma, drain and fill (isa/MACHINE.md: TTU, ACC). */
 #include "isa/expr.h"
+#include "sim/core/observe.h"
 #include "sim/time/ports.h"
 
 /* The banks of an m x n rectangle at accumulator address c; false if it is no legal rectangle. */
@@ -235,6 +236,29 @@ void start_mma(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     finish(s, t, TSR_Q_TTU, in, end + pipe);
 }
 
+/* port_write_bytes, line by line; and the lines that left on the way. */
+static void show_line(const struct tsr_sim *s, const struct tile *t, struct port before)
+{
+    if (t->port_acc.next != before.next && observed(s))
+        tell(s, (struct observation){.kind = OBS_ALINE,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_ACC,
+                                     .cycle = t->port_acc.next - 1,
+                                     .address = before.line << s->line_shift});
+}
+
+static uint64_t write_row(struct tsr_sim *s, struct tile *t, uint64_t at, uint64_t address,
+                          uint64_t bytes)
+{
+    uint64_t last = (address + bytes - 1) >> s->line_shift;
+    for (uint64_t line = address >> s->line_shift; line <= last; line++) {
+        struct port before = t->port_acc;
+        at = port_write(&t->port_acc, PORT_ACC, at, line);
+        show_line(s, t, before);
+    }
+    return at;
+}
+
 /* drain and fill: row by row, the accumulator side and the port side each at its own pace. */
 static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
                          uint64_t now)
@@ -256,7 +280,7 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
     for (int64_t i = 0; i < m; i++, address += (uint64_t)in->r[DRAIN_STRIDE]) {
         if (drain) {
             uint64_t w = at + acc_lines - 1 + s->drain_pipe;
-            last = port_write_bytes(&t->port_acc, PORT_ACC, w, address, bytes, s->line_shift);
+            last = write_row(s, t, w, address, bytes);
             uint64_t next = at + acc_lines,
                      held = last + 1 > s->drain_pipe ? last + 1 - s->drain_pipe : 0;
             at = next > held ? next : held;
@@ -267,7 +291,10 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
     }
     if (drain) {
         s->stats.tsram_write_bytes += (uint64_t)m * bytes;
-        return port_flush(&t->port_acc, PORT_ACC, last);
+        struct port before = t->port_acc;
+        last = port_flush(&t->port_acc, PORT_ACC, last);
+        show_line(s, t, before);
+        return last;
     }
     s->stats.tsram_read_bytes += (uint64_t)m * bytes;
     return at + s->drain_pipe;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/ref.h"
+#include "tessera/attention.h"
 #include "tests/support/harness.h"
 #include "tests/support/program.h"
 
@@ -69,14 +70,19 @@ static void make(uint64_t seed)
 
 /* |v| <= 1. Half an ULP of bf16 relative (2^-8) for the weights and for the result; the weights'
  * own error through the logits |u| <= 32 x 1.45 is below 2^-14. */
+static void expect_near(void)
+{
+    for (size_t i = 0; i < N_Q; i++)
+        if (!(fabsf(o[i] - want[i]) <= 0x1p-8f + 0x1p-8f * fabsf(want[i]) + 0x1p-10f))
+            fail_msg("element %zu is %.9g, %.9g is right", i, (double)o[i], (double)want[i]);
+}
+
 static void compare(const struct tsr_attention_shape *s, bool sunk)
 {
     for (size_t b = 0; b < BATCH; b++)
         tsr_attention_ref(s, q + b * N_Q / BATCH, k + b * N_K / BATCH, v + b * N_K / BATCH,
                           sunk ? sinks : NULL, want + b * N_Q / BATCH);
-    for (size_t i = 0; i < N_Q; i++)
-        if (!(fabsf(o[i] - want[i]) <= 0x1p-8f + 0x1p-8f * fabsf(want[i]) + 0x1p-10f))
-            fail_msg("element %zu is %.9g, %.9g is right", i, (double)o[i], (double)want[i]);
+    expect_near();
 }
 
 static void test_attention_of_files_is_the_references(void **state)
@@ -102,6 +108,41 @@ static void test_attention_of_files_is_the_references(void **state)
                     "--softcap", "3.5", "--output", "o.npy"));
     read_result("(2, 19, 4, 32)");
     compare(&s, true);
+}
+
+/* A mask that leaves the keys of even numbers, a prefix of 7 beside causal, ALiBi: as the
+ * definition has them. */
+static void test_attention_of_files_with_masks_is_the_definitions(void **state)
+{
+    (void)state;
+    static uint8_t mask[BATCH * QUERIES * KEYS];
+    static float plane[QUERIES * KEYS];
+    const uint32_t queries[BATCH] = {QUERIES, QUERIES}, keys[BATCH] = {KEYS, KEYS},
+                   prefix[BATCH] = {7, 7};
+    struct tsr_attention a = {.batch = BATCH,
+                              .q_len = queries,
+                              .kv_len = keys,
+                              .heads = HEADS,
+                              .kv_heads = KV_HEADS,
+                              .dim = DIM,
+                              .value_dim = DIM,
+                              .scale = 1 / sqrt(DIM),
+                              .causal = true,
+                              .prefix = prefix,
+                              .mask = mask,
+                              .slopes = sinks};
+    make(tsr_test_seed("attention", 8));
+    for (size_t i = 0; i < sizeof mask; i++)
+        mask[i] = i % KEYS % 2 == 0;
+    for (size_t i = 0; i < QUERIES * KEYS; i++)
+        plane[i] = i % KEYS % 2 == 0 ? 3.5f : -0.0f;
+    tsr_test_write_npy("m.npy", QUERIES, KEYS, plane);
+    free(TSR_EXPECT(0, NULL, "attention", "--chip", "micro", "--q", "q.npy", "--k", "k.npy", "--v",
+                    "v.npy", "--slopes", "s.npy", "--causal", "--prefix", "7", "--mask", "m.npy",
+                    "--output", "o.npy"));
+    read_result("(2, 19, 4, 32)");
+    tsr_attention_plain(&a, q, k, v, want, NULL);
+    expect_near();
 }
 
 /* All keys alike: each result is the mean of the values it sees, here all ones, in any format of
@@ -135,8 +176,9 @@ static void test_attention_refuses_with_reason(void **state)
     } rows[] = {
         {3, "k3.npy is 1 x 45 x 3 x 32 beside queries of 2 x 19 x 4 x 32", "--k", "k3.npy"},
         {3, "s.npy: 1 dimensions", "--q", "s.npy"},
-        {3, "v.npy: a vector of 4 logits is wanted", "--sinks", "v.npy"},
+        {3, "v.npy: a vector of 4 numbers is wanted", "--sinks", "v.npy"},
         {3, "none.npy: No such file", "--v", "none.npy"},
+        {3, "s.npy: [2 x] 19 x 45 is wanted", "--mask", "s.npy"},
         {3, "k3.npy is 1 x 45 x 3 x 32", "--v", "k3.npy"},
         {3, "element [0, 0, 0, 0]", "--q", "nan.npy"},
         {3, "a window needs causal", "--window", "4"},
@@ -161,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_of_files_is_the_references),
+        cmocka_unit_test(test_attention_of_files_with_masks_is_the_definitions),
         cmocka_unit_test(test_attention_serves_the_caches_formats),
         cmocka_unit_test(test_attention_refuses_with_reason),
     };

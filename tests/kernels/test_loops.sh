@@ -75,6 +75,9 @@ at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-n2 99
 at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-v2 99
 at_least matmul_f32_sve matmul armv8.2-a+sve neoverse-v1 99
 at_least matmul_f32_sve matmul armv8.2-a+sve a64fx 99
+# Its loops differ by vector length: A64FX runs another.
+at_least matmul_packed_f32_sve matmul armv8.2-a+sve neoverse-n2 99
+at_least matmul_packed_f32_sve matmul armv8.2-a+sve a64fx 99
 at_least matmul_bf16_bf16 matmul armv8.2-a+sve+bf16 neoverse-n2 99
 at_least matmul_i8_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 99
 at_least matmul_i4_i8mm matmul armv8.2-a+sve+i8mm neoverse-n2 95

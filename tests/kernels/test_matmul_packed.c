@@ -275,6 +275,37 @@ static void test_matmul_packed_long_k_holds(void **state)
         }
 }
 
+/* Few rows have kernels of their own, and the last panel is another: the same bits. */
+static void test_matmul_packed_bits_are_those_of_any_m_and_n(void **state)
+{
+    (void)state;
+    uint64_t seed = tsr_test_seed("matmul_packed any m and n", 5);
+    static const struct tsr_shape whole = {9, 27, 256, 1};
+    static const size_t rows[] = {1, 2, 4, 6, 8};
+    for (int f = 0; f < FORMATS; f++)
+        for (size_t r = 0; r < tsr_variant_count; r++) {
+            const struct tsr_variant *v = &tsr_variants[r];
+            if (v->op != tsr_weights_layout(formats[f])->op ||
+                (v->features & ~tsr_cpu_features()) != 0)
+                continue;
+            struct tsr_problem p = {
+                .format = formats[f], .a_format = native(formats[f]), .s = whole};
+            tsr_problem_make(&p, &seed, false);
+            float *all = run(&p, v, 1);
+            for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                p.s.m = rows[i];
+                p.s.n = whole.n - i;
+                float *got = run(&p, v, 1), want[8 * 27];
+                for (size_t j = 0; j < p.s.m * p.s.n; j++)
+                    want[j] = all[j / p.s.n * whole.n + j % p.s.n];
+                same_bits(&p, v, "of 9 rows", got, want);
+                free(got);
+            }
+            free(all);
+            tsr_problem_free(&p);
+        }
+}
+
 static void test_matmul_packed_refuses_misuse(void **state)
 {
     (void)state;
@@ -343,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_matmul_packed_whole_panels_hold),
         cmocka_unit_test(test_matmul_packed_random_shapes_hold),
         cmocka_unit_test(test_matmul_packed_long_k_holds),
+        cmocka_unit_test(test_matmul_packed_bits_are_those_of_any_m_and_n),
         cmocka_unit_test(test_matmul_packed_refuses_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -41,6 +41,11 @@ void falsify(campaign *c, const tsr_program *p)
             s->e[i].value ^= 1;
 }
 
+void rtl_counted(void *self, const tsr_program *p, const rtl_record *own)
+{
+    static_cast<campaign *>(self)->rtl_covered->count(p, own);
+}
+
 outcome run(campaign *c, const std::string &text, const tsr_program *p, uint64_t limit)
 {
     tsr_sim *sim = nullptr;
@@ -70,7 +75,15 @@ outcome run(campaign *c, const std::string &text, const tsr_program *p, uint64_t
         return outcome::racing;
     }
     falsify(c, p);
-    verdict v = lockstep_run(c->lock, p, c->record);
+    verdict v = verdict::equal;
+    c->lock->traced = c->rtl_covered && !fault.kind ? rtl_counted : nullptr;
+    c->lock->traced_self = c;
+    if (!c->simulator_only)
+        v = lockstep_run(c->lock, p, c->record);
+    if (v == verdict::equal && c->covered)
+        c->covered->count(p, c->record);
+    if (v == verdict::equal && c->rtl_covered && !fault.kind)
+        c->sim_covered->count(p, c->record);
     return v == verdict::equal       ? outcome::equal
            : v == verdict::not_built ? outcome::not_built
                                      : outcome::different;

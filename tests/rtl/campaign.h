@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "tests/rtl/coverage.h"
 #include "tests/rtl/lockstep.h"
 #include "tests/rtl/random.h"
 
@@ -24,6 +25,10 @@ struct campaign {
     std::string program;           // name of this program, for repeat commands
     uint64_t limit = 0;            // cycles; 0: by length
     const char *falsify = nullptr; // a test of the test: values of this mnemonic are told wrongly
+    coverage *covered = nullptr;   // counts what equal programs show; may be null
+    // the same of programs without fault, from the RTL's ports and from the simulator; or both null
+    coverage *rtl_covered = nullptr, *sim_covered = nullptr;
+    bool simulator_only = false; // for coverage: no RTL
     // of all programs so far
     uint64_t racing = 0, wrong_race = 0, kinds[3] = {}, faults[TSR_FAULT_KINDS] = {};
     uint64_t instructions[TSR_QUEUES] = {}; // of queues started, of the TVP vector words issued

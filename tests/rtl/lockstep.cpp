@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rtl/lockstep.h"
+#include "tests/rtl/rtl_trace.h"
 #include "tests/rtl/vector_check.h"
 
 #include <algorithm>
@@ -83,6 +84,7 @@ class bench
     void drive_beat();
     void compare_port();
     void compare_writes();
+    void compare_drain();
     void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
     const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
     void take(rtl_kind k)
@@ -102,6 +104,7 @@ class bench
     VerilatedContext context_;
     std::unique_ptr<Vtsr_bench> top_;
     vector_check vector_;
+    std::unique_ptr<rtl_trace> trace_; // where somebody counts it
 #ifdef TESSERA_WAVE
     VerilatedFstC fst_;
 #endif
@@ -371,9 +374,43 @@ void bench::compare_writes()
                     name[w], b, line, v, u);
         }
     }
+    compare_drain();
     if ((top_->write_o & 2u) != 0 && !matched[1])
         differ("dma: line 0x%x is written in the RTL only",
                static_cast<uint32_t>(field(top_->write_line_o, 32, 32)));
+}
+
+/* Lines that a drain writes; the data of one that a fault cut short are not known. */
+void bench::compare_drain()
+{
+    const rtl_event *e = due(RTL_ALINE);
+    bool here = (top_->write_o & 4u) != 0;
+    uint64_t line = field(top_->write_line_o, 64, 32);
+    uint32_t bytes = l_->chip->tile.line_bytes;
+    const auto *mask = reinterpret_cast<const uint8_t *>(&top_->write_mask_o);
+    const auto *data = reinterpret_cast<const uint8_t *>(&top_->write_data_o) + 2 * bytes;
+    if (here != (e != nullptr))
+        differ("acc: a drain writes a line in the %s only", here ? "RTL" : "simulator");
+    if (!e)
+        return;
+    if (here && line * bytes != e->address)
+        differ("acc: line 0x%" PRIx64 " is written in the RTL, 0x%" PRIx64 " in the simulator",
+               line, e->address / bytes);
+    size_t i = next_[RTL_ALINE];
+    take(RTL_ALINE);
+    if (i >= r_->stream[RTL_ADATA].n)
+        return;
+    next_[RTL_ADATA] = i + 1;
+    const uint8_t *want = r_->data + r_->stream[RTL_ADATA].e[i].data;
+    for (uint32_t b = 0; here && b < bytes; b++) {
+        uint32_t bit = 2 * bytes + b;
+        bool on = mask[bit / 8] >> bit % 8 & 1, wanted = want[bytes + b] != 0;
+        if (on != wanted || (on && data[b] != want[b]))
+            differ("acc: byte %u of line 0x%" PRIx64 " is %s0x%02x in the RTL, %s0x%02x in the "
+                   "simulator",
+                   b, line, on ? "" : "not written, ", data[b], wanted ? "" : "not written, ",
+                   want[b]);
+    }
 }
 
 void bench::compare_tcp()
@@ -607,6 +644,8 @@ bool bench::at_the_end(rtl_kind k) const
 verdict bench::run()
 {
     load();
+    if (l_->traced)
+        trace_.reset(new rtl_trace(l_->isa, l_->chip, p_));
     uint64_t end = r_->fault.kind ? r_->fault.cycle : r_->cycles + TAIL_CYCLES;
     bool missing = false;
     for (cycle_ = 0; cycle_ <= end && difference_.empty() && !missing; cycle_++) {
@@ -616,6 +655,8 @@ verdict bench::run()
         if (missing)
             break;
         compare();
+        if (trace_)
+            trace_->note(*top_, cycle_);
         if (!difference_.empty())
             break;
         top_->clk_i = 1;
@@ -644,6 +685,10 @@ verdict bench::run()
     l_->programs++;
     l_->cycles += cycle_;
     l_->instructions += retired_;
+    if (difference_.empty() && trace_) {
+        rtl_record own = trace_->record(r_->tile);
+        l_->traced(l_->traced_self, p_, &own);
+    }
     if (difference_.empty())
         return verdict::equal;
     l_->mismatches++;

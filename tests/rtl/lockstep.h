@@ -11,6 +11,9 @@ struct lockstep {
     const struct tsr_isa *isa;
     const struct tsr_chip *chip;
     const char *wave; /* FST file; null: none */
+    /* Gets what the RTL did, from its own ports, of programs that were equal; may be null. */
+    void (*traced)(void *self, const struct tsr_program *p, const struct rtl_record *own) = nullptr;
+    void *traced_self = nullptr;
     /* of all programs so far */
     uint64_t programs = 0, not_run = 0, instructions = 0, cycles = 0, mismatches = 0;
     std::string report; /* of the last program: its first difference, or the unit that lacks */

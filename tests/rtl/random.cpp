@@ -58,6 +58,7 @@ class writer : public plan
     void to_control() { random_to_control(this); }
     void rpost() { random_rpost(this); }
     void join() { join_some(); }
+    void burst() { random_burst(this); }
     void block(uint64_t room);
     void weigh();
 
@@ -93,6 +94,12 @@ int64_t writer::value(const tsr_operand &o)
 
 void writer::arithmetic()
 {
+    static const int64_t edge[] = {0,         1,  -1, INT64_MIN, INT64_MAX, INT64_MIN + 1,
+                                   INT32_MIN, 63, 64};
+    if (one_in(10)) { // what rows then meet
+        line("li x%u, %" PRId64, static_cast<unsigned>(1 + below(20)), edge[below(9)]);
+        return;
+    }
     tsr_insn in = {};
     in.op = alu_[below(alu_.size())];
     for (int i = 0; i < in.op->n_operands; i++)
@@ -116,6 +123,7 @@ void writer::memory()
 void writer::branch()
 {
     std::string end = label();
+    open_gates(); // not where they may be left out
     if (one_in(4))
         line("jmp %s", end.c_str());
     else
@@ -130,6 +138,7 @@ void writer::branch()
 void writer::loop(uint64_t turns, uint64_t room)
 {
     std::string end = label();
+    open_gates();
     line("li x%u, %d", 22 + depth_, static_cast<int>(turns) - (turns == 0 && one_in(2) ? 2 : 0));
     line("loop x%u, %s", 22 + depth_, end.c_str());
     enter();
@@ -153,15 +162,22 @@ void writer::semaphores()
 void writer::sync()
 {
     unsigned n = 1 + static_cast<unsigned>(below(6)), mine = 8 + static_cast<unsigned>(below(3));
-    unsigned back = 1 + static_cast<unsigned>(below(3));
+    unsigned back = 1 + static_cast<unsigned>(below(3)), two = n > 1 && one_in(2);
+    open_gates();
     for (unsigned i = 0; i < n; i++)
-        line("tsync wait(s%u) post(s%u)", mine, back);
-    for (unsigned i = 0; i < n; i++) {
+        if (two) // each takes one of its own, and the first all of another
+            line("tsync wait(s%u, s%u*%u) post(s%u, s%u)", mine, mine, i == 0 ? n : 1, back, back);
+        else
+            line("tsync wait(s%u) post(s%u)", mine, back);
+    for (unsigned i = 0; i < n + two * (2 * n - 1); i++) {
         if (one_in(3))
             arithmetic();
         line("wait post(s%u)", mine);
     }
-    line("wait wait(s%u*%u)", back, n);
+    if (two)
+        line("wait wait(s%u*%u, s%u*%u)", back, n, back, n);
+    else
+        line("wait wait(s%u*%u)", back, n);
 }
 
 void writer::call()
@@ -176,11 +192,17 @@ void writer::call()
     if (r.banks)
         j.reads.push_back({place::banks, r.first, r.banks});
     unsigned x = 1 + static_cast<unsigned>(below(20));
-    std::string sems;
+    if (one_in(3))
+        random_feed(this, j.writes[0]);
     set(x, base);
-    if (begin(j, &sems))
+    for (uint64_t turns = one_in(16) ? 10 : 1; turns > 0; turns--) {
+        std::string sems;
+        j.silent = turns > 1;
+        if (!begin(j, &sems))
+            return; // the first: none has begun
         line("vcall %s, x%u, x%u, x%u, x%u%s", r.name.c_str(), x, reg(), reg(), reg(),
              sems.c_str());
+    }
 }
 
 // How often each piece comes differs from program to program.
@@ -193,7 +215,8 @@ void writer::weigh()
                   {&writer::semaphores, 2},  {&writer::sync, 2},    {&writer::call, 8},
                   {&writer::mma, 8},         {&writer::drain, 6},   {&writer::fill, 4},
                   {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 0},
-                  {&writer::to_control, 0},  {&writer::rpost, 1},   {&writer::join, 4}};
+                  {&writer::to_control, 0},  {&writer::rpost, 2},   {&writer::join, 4},
+                  {&writer::burst, 3}};
     while (mix_.empty())
         for (const auto &x : pieces)
             for (uint64_t n = below(2) ? below(x.most + 1) : x.most / 2; n > 0; n--)
@@ -258,6 +281,8 @@ std::string writer::program(uint64_t length, bool faulty)
             break;
     }
     leave();
+    if (one_in(4))
+        random_last(this);
     line("halt");
     if (faulty)
         text += "past:\n.routine lost\nvidx v0\nvsplat v1, a0\n.end\n";

@@ -18,6 +18,9 @@ enum {
 };
 std::vector<uint8_t> random_memory(const struct tsr_isa *isa, uint64_t seed);
 
+/* The greatest finite element of a format as f32, by loading all its codes; 1 if it has none. */
+uint32_t random_greatest(const struct tsr_isa *isa, uint64_t code);
+
 enum class random_kind {
     legal,   // ends by halt
     faulty,  // meets a fault on its way, most likely

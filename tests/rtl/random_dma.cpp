@@ -190,6 +190,82 @@ void random_to_control(plan *p)
     p->here(end);
 }
 
+// A channel whose queue fills behind a long copy; what is behind it completes in order.
+void random_burst(plan *p)
+{
+    tsr_queue q = channel(p);
+    uint64_t len = std::min<uint64_t>(p->window / 2, 512 + p->below(2048));
+    uint64_t dst = locate(p, 0, true, len), n = 6 + p->below(8);
+    job j = {};
+    j.queue = q;
+    j.gated = p->one_in(2);
+    j.writes = {{place::tsram, dst, len}};
+    std::string sems;
+    p->line("li x1, %s0x%" PRIx64, space_name[1 + p->below(2)],
+            p->below(RANDOM_PATTERNS - len + 1));
+    p->set(2, dst);
+    p->set(3, len);
+    p->set(4, 1);
+    if (!p->begin(j, &sems))
+        return;
+    p->line("copy ch=%d, src=x1, dst=x2, len=x3%s", q - TSR_Q_DMA0, sems.c_str());
+    unsigned posts = 0;
+    for (; n > 0; n--) {
+        job none = {};
+        none.queue = q;
+        bool remote = p->one_in(2);
+        if (!p->begin(none, &sems))
+            break;
+        if (remote)
+            p->line("rpost ch=%d, mask=x4, sem=11%s", q - TSR_Q_DMA0, sems.c_str());
+        else
+            p->line("copy ch=%d, src=x1, dst=x2, len=x0%s", q - TSR_Q_DMA0, sems.c_str());
+        posts += remote;
+    }
+    p->open_gates();
+    if (posts)
+        p->line("wait wait(s11*%u)", posts);
+}
+
+void random_feed(plan *p, span to)
+{
+    uint64_t len = std::min<uint64_t>(to.bytes, RANDOM_SCALES);
+    uint64_t from = p->below(TSR_DTYPE_MAX) * RANDOM_PATTERN;
+    job j = {};
+    j.queue = channel(p);
+    j.writes = {{place::tsram, to.at, len}};
+    std::string sems;
+    p->line("li x1, %s0x%" PRIx64, space_name[1 + p->below(2)],
+            from + p->below(RANDOM_SCALES - len + 1) / 4 * 4);
+    p->set(2, to.at);
+    p->set(3, len);
+    if (p->begin(j, &sems))
+        p->line("copy ch=%d, src=x1, dst=x2, len=x3%s", j.queue - TSR_Q_DMA0, sems.c_str());
+}
+
+// Nothing follows that could meet them.
+void random_last(plan *p)
+{
+    p->set(1, 0);
+    p->set(2, p->window / 2);
+    p->set(3, 4);
+    p->line("li x4, hbm:0x%x", static_cast<unsigned>(RANDOM_PATTERNS));
+    switch (p->below(4)) {
+    case 0:
+        p->line("gather ch=1, src=x4, dst=x1, len=x3, idx=x1, n=x3, ss=x3, ds=x3");
+        break;
+    case 1:
+        p->line("scatter ch=2, src=x1, dst=x4, len=x3, idx=x1, n=x0, ss=x3, ds=x3");
+        break;
+    case 2:
+        p->line("copy ch=3, src=x1, dst=x2, len=x3");
+        break;
+    default:
+        p->set(5, 1);
+        p->line("rpost ch=0, mask=x5, sem=11");
+    }
+}
+
 void random_rpost(plan *p)
 {
     job j = {};
@@ -198,6 +274,7 @@ void random_rpost(plan *p)
     p->set(1, 1);
     if (p->begin(j, &sems)) {
         p->line("rpost ch=%d, mask=x1, sem=11%s", j.queue - TSR_Q_DMA0, sems.c_str());
+        p->open_gates();
         p->line("wait wait(s11)");
     }
 }

@@ -95,10 +95,20 @@ void overflow(plan *p)
     p->here(end);
 }
 
+// Words that consume what another queue should.
 void consumer(plan *p)
 {
+    static const char *const word[] = {
+        "tsync wait(s1)",
+        "wait wait(s8)",
+        "vcall nothing wait(s1)",
+        "copy ch=2, src=x0, dst=x0, len=x0 wait(s8)",
+        "drain dst=x0, ds=x0, m=x1, n=x1, c=x0, fmt=f32 wait(s1)",
+        "mma a=x0, as=x0, b=x0, bs=x0, m=x1, n=x1, k=x1, c=x0, af=i8, bf=i8 wait(s1)",
+    };
+    p->set(1, 1);
     p->line("wait post(s1, s8)");
-    p->line(p->below(2) ? "tsync wait(s1)" : "wait wait(s8)");
+    p->line("%s", word[p->below(6)]);
 }
 
 void depth(plan *p)
@@ -143,6 +153,7 @@ void random_fault(plan *p)
     static void (*const all[])(plan *) = {address,  shape,    operand_line, illegal_pair,
                                           conflict, overflow, consumer,     depth,
                                           control,  dead,     lost,         past};
+    p->open_gates();
     unsigned quiet = p->below(2) ? 0 : 40;
     while (quiet-- > 0 && p->busy(1)) // else in the midst of everything
         p->join_some();

@@ -6,7 +6,7 @@
 #include "tests/rtl/random.h"
 
 extern "C" {
-#include "isa/num/num.h"
+#include "isa/num/element.h"
 }
 
 namespace
@@ -72,6 +72,27 @@ void codes(const tsr_format *f, uint8_t *to, size_t bytes, uint64_t *state)
 }
 
 } // namespace
+
+uint32_t random_greatest(const tsr_isa *isa, uint64_t code)
+{
+    static uint32_t known[TSR_DTYPE_MAX];
+    const tsr_format *f = &isa->formats[code];
+    tsr_num_group g = tsr_num_element_group(f);
+    if (known[code] || !isa->has_format[code])
+        return known[code] ? known[code] : 0x3F800000;
+    known[code] = 0x3F800000;
+    for (uint32_t c = 0; g.elems && f->bits <= 16 && c < 1u << f->bits; c++) {
+        std::vector<uint8_t> codes(2 * g.bytes + 2);
+        std::vector<uint32_t> values(g.elems);
+        for (size_t i = 0; i < g.elems; i++)
+            put_bits(codes.data(), i * f->bits, f->bits, c);
+        tsr_num_load_elements(f, values.data(), codes.data(), g.elems);
+        uint32_t v = values[0] & 0x7FFFFFFF; // of positive floats the order is that of the bits
+        if (v < 0x7F800000 && v > known[code])
+            known[code] = v;
+    }
+    return known[code];
+}
 
 std::vector<uint8_t> random_memory(const tsr_isa *isa, uint64_t seed)
 {

@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 namespace
 {
@@ -96,13 +97,10 @@ std::vector<plan::semaphore *> plan::choice(tsr_queue consumer)
     return free;
 }
 
-// All posts to the semaphore; then what posted them has ended.
-void plan::join(unsigned sem)
+// All posts to the semaphore; then what posted them has ended, and with it what its queue began
+// before.
+void plan::joined(unsigned sem)
 {
-    semaphore *s = find(sem);
-    line("wait wait(s%u*%u)", sem, s->count);
-    s->count = 0;
-    // and with it what its queue began before
     for (size_t i = 0; i < jobs_.size(); i++)
         if (jobs_[i].j.join == sem)
             for (size_t k = 0; k < i; k++)
@@ -111,6 +109,14 @@ void plan::join(unsigned sem)
     jobs_.erase(std::remove_if(jobs_.begin(), jobs_.end(),
                                [&](const active &a) { return a.j.join == sem; }),
                 jobs_.end());
+    find(sem)->count = 0;
+}
+
+void plan::join(unsigned sem)
+{
+    open_gates();
+    line("wait wait(s%u*%u)", sem, find(sem)->count);
+    joined(sem);
 }
 
 void plan::join_some()
@@ -119,8 +125,17 @@ void plan::join_some()
     for (const active &a : jobs_)
         if (a.scope == scope_ && a.j.join)
             mine.push_back(a.j.join);
-    if (!mine.empty())
-        join(mine[below(mine.size())]);
+    if (mine.empty())
+        return;
+    unsigned a = mine[below(mine.size())], b = mine[below(mine.size())];
+    if (a == b) {
+        join(a);
+        return;
+    }
+    open_gates();
+    line("wait wait(s%u*%u, s%u*%u)", a, find(a)->count, b, find(b)->count);
+    joined(a);
+    joined(b);
 }
 
 // Posts that wait for a job of its queue: two at most, those of jobs that it would meet first.
@@ -202,6 +217,44 @@ bool plan::wait_for(const job &j)
     return true;
 }
 
+// A semaphore that the TCP posts later: until then the job's queue stands, and fills.
+void plan::gate(job *j, std::string *clause)
+{
+    std::vector<semaphore *> free = choice(j->queue);
+    free.erase(std::remove_if(free.begin(), free.end(),
+                              [&](semaphore *s) {
+                                  return s->count > 0 ||
+                                         std::count(j->takes.begin(), j->takes.end(), s->id);
+                              }),
+               free.end());
+    if (free.empty() || j->takes.size() > 1)
+        return;
+    unsigned id = free[below(free.size())]->id, n = 1 + static_cast<unsigned>(below(3));
+    *clause += (clause->empty() ? "s" : ", s") + std::to_string(id) + "*" + std::to_string(n);
+    j->takes.push_back(id);
+    if (gates_.empty())
+        memset(pushed_, 0, sizeof pushed_);
+    gates_.push_back({id, n});
+}
+
+void plan::open_gates()
+{
+    for (const auto &g : gates_)
+        for (unsigned left = g.second; left > 0;) {
+            bool two = left > 1 && one_in(2);
+            line(two ? "wait post(s%u, s%u)" : "wait post(s%u)", g.first, g.first);
+            left -= two ? 2 : 1;
+        }
+    gates_.clear();
+}
+
+// A full queue would hold the TCP, and with it what the queue waits for.
+void plan::pushed(tsr_queue q)
+{
+    if (!gates_.empty() && (++pushed_[q] >= chip->tile.queue_depth || one_in(24)))
+        open_gates();
+}
+
 bool plan::begin(job j, std::string *sems)
 {
     if (outside(j) || choice(TSR_Q_TCP).empty())
@@ -214,6 +267,9 @@ bool plan::begin(job j, std::string *sems)
     std::string waits, posts;
     take_tokens(&j, &settled, &waits);
     join_met(j, settled);
+    pushed(j.queue);
+    if (j.gated || one_in(10))
+        gate(&j, &waits);
     if (!j.silent)
         post(&j, &posts);
     *sems = (waits.empty() ? "" : " wait(" + waits + ")") +
@@ -239,6 +295,7 @@ void plan::use_up(const semaphore &s)
 // Joins everything that began in the block, and uses up the posts that no job of a queue took.
 void plan::leave()
 {
+    open_gates();
     for (semaphore &s : sems_)
         if (s.count && s.scope == scope_ && s.consumer == TSR_Q_TCP)
             join(s.id);

@@ -30,6 +30,7 @@ struct job {
     tsr_queue queue;
     std::vector<span> reads = {}, writes = {};
     bool silent = false;          // posts nothing: a later one of its queue does
+    bool gated = false;           // waits for the TCP, too, which posts later
     unsigned join = 0, token = 0; // the semaphores it posts, for the TCP and for `to`
     tsr_queue to = TSR_Q_TCP;
     std::vector<unsigned> takes = {}; // semaphores that it waits for
@@ -56,7 +57,8 @@ class plan
     std::string label() { return "L" + std::to_string(labels++); }
     void here(const std::string &label) { text += label + ":\n"; }
 
-    // A block whose jobs end within it, so that it may be repeated or left out.
+    // A block whose jobs end within it, so that it may be repeated or left out. No gate is open
+    // where it begins.
     void enter() { scope_++; }
     void leave();
 
@@ -65,6 +67,7 @@ class plan
     bool begin(job j, std::string *sems);
     bool wait_for(const job &j); // the TCP, for what it would meet itself; false as begin()
     void join_some();            // the TCP waits for a job
+    void open_gates();           // posts what the TCP holds back
     bool busy(unsigned most) const { return jobs_.size() >= most; }
 
     const std::vector<std::string> &declarations() const { return declared_; }
@@ -81,17 +84,22 @@ class plan
     };
     bool meets(const job &a, const job &b) const;
     void join(unsigned sem);
+    void joined(unsigned sem);
     std::vector<semaphore *> choice(tsr_queue consumer);
     void take_tokens(job *j, std::vector<bool> *settled, std::string *clause);
     bool outside(const job &j) const;
     void join_met(const job &j, const std::vector<bool> &settled);
     void post(job *j, std::string *clause);
     void use_up(const semaphore &s);
+    void gate(job *j, std::string *clause);
+    void pushed(tsr_queue q);
     semaphore *find(unsigned id);
 
     std::vector<active> jobs_;
     std::vector<semaphore> sems_;
     std::vector<std::string> declared_;
+    std::vector<std::pair<unsigned, unsigned>> gates_; // semaphores and posts that words wait for
+    unsigned pushed_[TSR_QUEUES] = {};                 // since the first of them
     unsigned scope_ = 0;
 };
 
@@ -103,6 +111,9 @@ void random_indexed(plan *p);
 void random_transpose(plan *p);
 void random_to_control(plan *p);
 void random_rpost(plan *p);
+void random_burst(plan *p);         // a long copy, then many of nothing
+void random_last(plan *p);          // descriptors that post nothing, at a program's end
+void random_feed(plan *p, span to); // extremes of a format into the TSRAM
 void random_call(plan *p);
 void random_fault(plan *p); // a word or more that ends in a fault
 

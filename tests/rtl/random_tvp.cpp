@@ -96,6 +96,9 @@ class routine_writer
                                            0x3F800000, 0x3F800001, 0x4B800000, 0x4F000000,
                                            0x33800000, 0x00000080, 0x00FFFFFF};
         uint64_t x = random_next(&p_->state) & 0xFFFFFFFF;
+        if (below(6) == 0) // the end of a format's range, or a bit to its side
+            return static_cast<int64_t>(
+                (random_greatest(isa_, below(TSR_DTYPE_MAX)) + below(3) - 1) | (x & 0x80000000));
         if (below(3) == 0)
             x = extreme[below(sizeof extreme / sizeof *extreme)] | (x & 0x80000000);
         else if (below(4))

@@ -261,15 +261,20 @@ void random_acc(plan *p, bool fill)
     const uint64_t values[] = {at, stride, r.m, r.n, r.c, bias};
     for (unsigned i = 0; i < 6; i++)
         p->set(g.r[i], values[i]);
-    std::string sems;
-    if (!p->begin(j, &sems))
-        return;
     std::string more;
-    if (!fill) {
-        more = ", bias=x" + std::to_string(g.r[5]) + ", bi=" + std::to_string(bi) +
-               ", int=" + std::to_string(p->below(2));
+    if (!fill)
+        more = ", bias=x" + std::to_string(g.r[5]) + ", bi=" + std::to_string(bi) + ", int=";
+    for (uint64_t turns = p->one_in(8) ? 10 : 1; turns > 0; turns--) {
+        std::string sems;
+        j.silent = turns > 1;
+        if (!p->begin(j, &sems))
+            return; // the first: none has begun
+        p->line("%s %s=x%u, %s=x%u, m=x%u, n=x%u, c=x%u, fmt=%s, across=%" PRIu64 "%s%s%s", name,
+                fill ? "src" : "dst", g.r[0], fill ? "ss" : "ds", g.r[1], g.r[2], g.r[3], g.r[4],
+                f->name, r.across, more.c_str(),
+                fill          ? ""
+                : p->below(2) ? "1"
+                              : "0",
+                sems.c_str());
     }
-    p->line("%s %s=x%u, %s=x%u, m=x%u, n=x%u, c=x%u, fmt=%s, across=%" PRIu64 "%s%s", name,
-            fill ? "src" : "dst", g.r[0], fill ? "ss" : "ds", g.r[1], g.r[2], g.r[3], g.r[4],
-            f->name, r.across, more.c_str(), sems.c_str());
 }

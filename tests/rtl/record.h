@@ -22,6 +22,8 @@ enum rtl_kind {
     RTL_VALUE,
     RTL_VLINE,
     RTL_VDATA,
+    RTL_ALINE,
+    RTL_ADATA,
     RTL_REQUEST,
     RTL_HEAD,
     RTL_IN,

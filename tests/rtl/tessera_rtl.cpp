@@ -26,6 +26,7 @@ struct session {
     lockstep lock = {};
     rtl_record record = {};
     campaign programs = {};
+    const char *cover = nullptr; // file for the bins of functional coverage
     uint64_t seed = 1, jobs = 0;
     bool json = false;
     std::string options;           // as given: part of the command that repeats
@@ -144,7 +145,7 @@ int check(session *s, suite *u, const char *kernel)
     long here = sysconf(_SC_NPROCESSORS_ONLN);
     if (s->jobs == 0)
         s->jobs = here < 1 ? 1 : here > 4 ? 4 : static_cast<uint64_t>(here);
-    if (s->jobs == 1 || s->only || s->lock.wave)
+    if (s->jobs == 1 || s->only || s->lock.wave || s->cover)
         return check_part(s, u, kernel);
     std::vector<std::pair<pid_t, int>> parts(s->jobs);
     for (s->parts = s->jobs; s->part < s->parts; s->part++) {
@@ -210,6 +211,7 @@ const char usage[] =
     "usage: tessera-rtl-CHIP run FILE.s | random N | check KERNEL\n"
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
     "  --length L  of random programs (drawn)   --falsify MNEMONIC  a test of the test\n"
+    "  --coverage F  bins of functional coverage, counted   --sim-only  without the RTL\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
     "  --only N    of a check's programs        --jobs N    processes of a check\n"
     "  --shape MxNxK --format F                 --json\n";
@@ -246,10 +248,12 @@ int main(int argc, char **argv)
         std::string a = argv[i];
         bool more = i + 1 < argc;
         if (a.compare(0, 2, "--") == 0 && more && a != "--json" && a != "--wave" && a != "--only" &&
-            a != "--jobs")
+            a != "--jobs" && a != "--coverage" && a != "--sim-only")
             s.options += " " + a + " " + argv[i + 1];
         if (a == "--json")
             s.json = true;
+        else if (a == "--sim-only")
+            s.programs.simulator_only = true;
         else if (a.compare(0, 2, "--") != 0)
             words.push_back(argv[i]);
         else if (!more)
@@ -260,6 +264,8 @@ int main(int argc, char **argv)
             length = number(argv[++i]);
         else if (a == "--limit")
             s.programs.limit = number(argv[++i]);
+        else if (a == "--coverage")
+            s.cover = argv[++i];
         else if (a == "--falsify")
             s.programs.falsify = argv[++i];
         else if (a == "--tile")
@@ -295,6 +301,13 @@ int main(int argc, char **argv)
     s.programs.lock = &s.lock;
     s.programs.record = &s.record;
     s.programs.program = s.name;
+    coverage covered(s.isa, &s.chip);
+    coverage rtl(s.isa, &s.chip), sim(s.isa, &s.chip);
+    if (s.cover) {
+        s.programs.covered = &covered;
+        s.programs.rtl_covered = s.programs.simulator_only ? nullptr : &rtl;
+        s.programs.sim_covered = &sim;
+    }
     if (what == "run") {
         code = run(&s, words[1]);
     } else if (what == "random") {
@@ -304,6 +317,15 @@ int main(int argc, char **argv)
     } else {
         fail(2, usage);
     }
+    if (s.cover && !covered.bins.illegal().empty())
+        fail(70, "coverage: " + covered.bins.illegal() + " is no legal bin, but was hit");
+    if (s.cover && !(rtl.bins == sim.bins)) {
+        fprintf(stderr, "coverage: the RTL and the simulator differ in %s\n",
+                rtl.bins.difference(sim.bins).c_str());
+        code = 1;
+    }
+    if (s.cover && !covered.bins.write(s.cover))
+        fail(70, std::string(s.cover) + ": cannot be written");
     print(&s, what == "random");
     rtl_record_clear(&s.record);
     tsr_isa_free(s.isa);

@@ -42,7 +42,8 @@ bad=0
 job=0
 while [ $job -lt "$jobs" ]; do
     mkdir -p "job$job"
-    (cd "job$job" && "$rtl" random $share --seed $((seed + share * job)) >out.txt 2>&1) &
+    first=$((seed + share * job))
+    (cd "job$job" && "$rtl" random $share --seed $first --coverage bins >out.txt 2>&1) &
     eval "pid$job=$!"
     job=$((job + 1))
 done
@@ -54,4 +55,5 @@ done
 awk '/programs in lock-step/ { p += $1; n += $5; i += $8; c += $10; m += $12 }
     END { printf "in all %d programs, %d not run, %d instructions, %d cycles, %d mismatches\n",
                  p, n, i, c, m; exit m > 0 || p == 0 }' job*/out.txt || bad=1
+sh "$TESSERA_SOURCE_DIR/tests/rtl/coverage.sh" job*/bins || bad=1
 exit $bad

@@ -136,6 +136,9 @@ static void fill_weights(struct tsr_problem *p, uint64_t *seed, bool specials)
     const size_t k = p->s.k;
     const uint64_t kind =
         p->extreme ? 0 : tsr_test_random_below(seed, 4); /* 0: all codes at their extremes */
+    /* MX: half of the problems have no special element and no scale beyond its bounds. */
+    const struct tsr_weights_layout *l = tsr_weights_layout(p->format);
+    const bool tame = l->most > 0 && tsr_test_random_below(seed, 2) == 0;
     for (size_t n = 0; n < p->s.n; n++) {
         uint8_t *row = p->w + n * p->row_bytes;
         const size_t bytes = weight_row_bytes(p->format, k);
@@ -144,6 +147,9 @@ static void fill_weights(struct tsr_problem *p, uint64_t *seed, bool specials)
             if (kind == 0)
                 row[i] = most_extreme(p->format);
         }
+        for (size_t i = 0; tame && l->special > 0 && i < bytes; i++)
+            if ((row[i] & 0x7F) >= l->special)
+                row[i] ^= 0x40;
         for (size_t i = 0; tsr_problem_plain(p->format) && i < k; i++)
             put(p->format, row, i, plain(p->format, seed, specials));
         const size_t block = p->format == TSR_Q8_0   ? 34
@@ -159,6 +165,10 @@ static void fill_weights(struct tsr_problem *p, uint64_t *seed, bool specials)
             uint64_t r = tsr_test_random_below(seed, 256);
             p->scales[n * p->scale_bytes + i] =
                 r == 0 && specials ? 0xFF : (uint8_t)(r < 4 ? r * 63 : 120 + r % 12);
+            if (tame && r < 4)
+                p->scales[n * p->scale_bytes + i] = r < 2           ? l->least
+                                                    : l->most < 190 ? l->most
+                                                                    : 190;
         }
         if (p->format == TSR_I8 || p->format == TSR_I4) {
             float x = tsr_test_random_f32(seed);

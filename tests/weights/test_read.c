@@ -133,7 +133,8 @@ static void check_file(const struct tsr_test_weights *w, const char *path)
     same_model(&m, &w->model, w->container == TSR_WEIGHTS_GGUF);
     assert_in_range(check_values(f, w), 2 + 8 * m.layers, 1000);
     tsr_weights_release(f); /* pages come back */
-    assert_in_range(check_values(f, w), 2 + 8 * m.layers, 1000);
+    if (m.arch == TSR_ARCH_LLAMA)
+        assert_in_range(check_values(f, w), 2 + 8 * m.layers, 1000);
     tsr_weights_close(f);
 }
 

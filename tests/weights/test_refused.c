@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong with a file is said by name: the file, the tensor or key, what is allowed.
- * labels: badinput */
+ * labels: badinput qemu */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +66,8 @@ static const struct damage gguf[] = {
      "longer than what is left"},
     {"general.alignment", 4, BYTES("\7"), "general.alignment", "multiple of 8"},
     {"general.alignment", 4, BYTES("\0\20"), ".weight: its offset", "general.alignment"},
+    {"general.name", -20, BYTES("\13\0\0\0\0\0\0\0split.count\10\0\0\0\10\0\0\0\0\0\0\0a string"),
+     "split.count", "several GGUF files"},
     {"general.n", 0, BYTES("\7me"), "a key holds", "printable"},
     {"llama.block_count", 4, BYTES("\0"), "llama.block_count: is 0", "1 to"},
     {"llama.block_count", 4, BYTES("\4"), "blk.3.attn_norm.weight", "missing"},

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Few rows by mxf8e5m2 weights, read as they are stored (mx_few_bf16.h). */
+#include "kernels/matmul/mx_few_bf16.h"
+
+void tsr_matvec_mxf8e5m2_bf16(const struct tsr_few *f)
+{
+    mx_few(&mx_e5m2, f);
+}

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# table.awk ROWS -v json= -v chip=: rows "count name cells um2 flops memory_bits ns" as a table or as
+# JSON, with their sums (each as often as the tile has it) and the longest path.
+{
+    row[NR] = $0
+    for (i = 3; i <= 6; i++)
+        sum[i] += $1 * $i
+    if ($7 > longest)
+        longest = $7
+}
+function line(name, count, a, b, c, d, e) {
+    printf "%-10s %5s %9d %12d %9d %12d %9.2f\n", name, count, a, b, c, d, e
+}
+function object(name, count, a, b, c, d, e) {
+    printf "{\"unit\": \"%s\", \"count\": %d, \"cells\": %d, \"um2\": %d, \"flops\": %d, " \
+        "\"memory_bits\": %d, \"path_ns\": %.2f}", name, count, a, b, c, d, e
+}
+END {
+    if (json)
+        printf "{\n  \"chip\": \"%s\",\n  \"cells_of\": \"osu018\",\n  \"units\": [\n", chip
+    else
+        printf "%-10s %5s %9s %12s %9s %12s %9s\n", "unit", "count", "cells", "um2", "flops",
+            "memory bits", "path ns"
+    for (r = 1; r <= NR; r++) {
+        split(row[r], f, " ")
+        if (json) {
+            printf "    "
+            object(f[2], f[1], f[3], f[4], f[5], f[6], f[7])
+            print r < NR ? "," : ""
+        } else
+            line(f[2], f[1], f[3], f[4], f[5], f[6], f[7])
+    }
+    if (json) {
+        printf "  ],\n  \"tile\": "
+        object("tile", 1, sum[3], sum[4], sum[5], sum[6], longest)
+        print "\n}"
+    } else
+        line("tile", 1, sum[3], sum[4], sum[5], sum[6], longest)
+}

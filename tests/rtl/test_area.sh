@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# labels: slow nosan
+# ./run area on one small unit: flip-flops and memory against the formula of its RTL, cells and area
+# against the netlist counted apart; the same bytes twice. All units at night.
+set -eu
+lib=/usr/share/qflow/tech/osu018/osu018_stdcells.lib
+for tool in yosys sta "$lib"; do
+    if ! command -v "$tool" >which.txt 2>&1 && ! [ -e "$tool" ]; then
+        echo "SKIPPED: rtl.area: $tool is not installed (./run area installs it)"
+        exit 77
+    fi
+done
+area=$TESSERA_SOURCE_DIR/rtl/area/area.sh
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+TSR_AREA_DIR=$PWD/area sh "$area" "$TESSERA_GEN" --json queue_acc >first.json
+TSR_AREA_DIR=$PWD/again sh "$area" "$TESSERA_GEN" --json queue_acc >second.json
+cmp first.json second.json
+figure() { sed -n "s/.*\"queue_acc\".*\"$1\": \([0-9.]*\).*/\1/p" first.json; }
+
+# tsr_queue.sv: head and tail of log2(depth) bits, a count of one more; places of 17 + 128 + 64 a
+# slot.
+sv=area/sv
+depth=$(sed -n 's/.*TILE_QUEUE_DEPTH = \([0-9]*\);.*/\1/p' $sv/micro/tsr_chip_pkg.sv)
+slots=$(sed -n 's/.* SLOTS_ACC = \([0-9]*\);.*/\1/p' $sv/tsr_isa_pkg.sv)
+w=0
+while [ $((1 << w)) -lt "$depth" ]; do w=$((w + 1)); done
+[ "$(figure flops)" = $((3 * w + 1)) ] || fail "flip-flops: $(figure flops), not $((3 * w + 1))"
+bits=$((depth * (145 + 64 * slots)))
+[ "$(figure memory_bits)" = $bits ] || fail "memory bits: $(figure memory_bits), not $bits"
+
+# Of the timing's netlist, the instances that memory.v did not bring: those stand in no .stat.
+cells=$(awk '/^ +[A-Z0-9]+ +[0-9]+$/ && !/mem/ { n += $2 } END { print n }' area/queue_acc.stat)
+buffers=$(grep -c '^BUFX4 b' area/queue_acc.v)
+[ "$(figure cells)" = $((cells + buffers)) ] || fail "cells: $(figure cells), not $cells + $buffers"
+um2=$(awk -v buffers="$buffers" '
+    FNR == NR && /^cell/ { gsub(/^cell *\(|\).*$/, ""); cell = $0 }
+    FNR == NR && /^area/ { gsub(/[^0-9.]/, ""); area[cell] = $0 }
+    FNR != NR && NF == 2 && $1 in area { sum += $2 * area[$1] }
+    END { print sum + buffers * area["BUFX4"] }' "$lib" area/queue_acc.stat)
+[ "$(figure um2)" = "$um2" ] || fail "area: $(figure um2), not $um2"
+ns=$(figure path_ns)
+awk -v ns="$ns" 'BEGIN { exit !(ns > 1 && ns < 100) }' || fail "path of $ns ns"
+
+code=0
+sh "$area" "$TESSERA_GEN" no_such_unit 2>said || code=$?
+[ $code = 2 ] && grep -q 'no such unit' said || fail "an unknown unit: exit $code"
+
+if [ -n "${TESSERA_NIGHTLY:-}" ]; then
+    TSR_AREA_DIR=$PWD/area sh "$area" "$TESSERA_GEN" >table.txt
+    [ "$(wc -l <table.txt)" -ge 12 ] || fail "units are missing"
+    cat table.txt
+fi

@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# labels: slow nosan
+# What the random programs of rtl.random reach, counted from the simulator alone, which is quick:
+# the events are those that rtl.random finds equal in the RTL. Names the bins that were missed.
+set -eu
+if ! command -v verilator >which.txt 2>&1; then
+    echo "SKIPPED: rtl.coverage: verilator is not installed"
+    exit 77
+fi
+cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 || {
+    tail -n 40 build.txt >&2
+    exit 1
+}
+programs=2000
+wanted=94
+if [ -n "${TESSERA_NIGHTLY:-}" ]; then
+    programs=100000
+    wanted=98
+fi
+seed=${TESSERA_SEED:-1}
+echo "seed $seed: repeat with TESSERA_SEED=$seed ctest -R rtl.coverage"
+"$TESSERA_BINARY_DIR/tessera-rtl-micro" random "${TESSERA_COUNT:-$programs}" --seed "$seed" \
+    --sim-only --coverage bins
+sh "$TESSERA_SOURCE_DIR/tests/rtl/coverage.sh" bins | tee report.txt
+awk -v wanted=$wanted '/in all/ { for (i = 1; i <= NF; i++) if ($i == "in") at = i
+    share = $(at + 2) / $(at + 4); exit !(100 * share >= wanted) }' report.txt || {
+    echo "less than $wanted % of the bins were hit"
+    exit 1
+}
