@@ -6,6 +6,7 @@
 #include "sim/cli/formats_table.h"
 #include "sim/cli/model_run.h"
 #include "sim/infer/eval.h"
+#include "sim/infer/round.h"
 
 struct evaluation {
     struct model_run run;
@@ -169,14 +170,17 @@ static enum tsr_status one_line(struct table *t, const struct tsr_format *const 
     return TSR_OK;
 }
 
-/* The float reference first where the target has it, then every format that may be asked for. */
+/* The float reference first where the target has it, then every format that may be asked for and
+ * has values of its own: q4_k and q6_k, which nothing here writes, would repeat q8_0. */
 static enum tsr_status all_lines(struct table *t, struct tsr_error *err)
 {
     const struct tsr_isa *isa = t->e->run.isa;
     enum tsr_status st = TSR_OK;
     for (int i = 0; i < TSR_DTYPE_MAX && st == TSR_OK; i++) {
         const struct tsr_format *const f[3] = {&isa->formats[i], NULL, NULL};
-        if (isa->has_format[i] && infer_takes(t->e->run.options.target, f[0]))
+        const struct tsr_format *held = infer_rounding(isa, f[0]).format;
+        if (isa->has_format[i] && infer_takes(t->e->run.options.target, f[0]) &&
+            (held == NULL || held == f[0]))
             st = one_line(t, f, err);
     }
     return st;
