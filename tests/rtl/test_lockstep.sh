@@ -1,15 +1,49 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # labels: slow nosan
-# The RTL of micro beside the simulator: what the kernels' suite says.
+# The RTL of micro beside the simulator: the kernels' suite (the router, two fifths of its cycles,
+# in one shape), a program of transposes, casts and to_control; nightly the whole suite, and micro4
+# with each of its tiles as RTL in turn.
 set -eu
 if ! command -v verilator >which.txt 2>&1; then
     echo "SKIPPED: rtl.lockstep: verilator is not installed"
     exit 77
 fi
-cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 || {
-    tail -n 40 build.txt >&2
-    exit 1
+build() {
+    cmake --build "$TESSERA_BINARY_DIR" --target "tessera-rtl-$1" >build.txt 2>&1 || {
+        tail -n 40 build.txt >&2
+        exit 1
+    }
 }
-"$TESSERA_PROGRAM" check cast --target rtl --chip micro --shape 1x8 --json >check.json
-grep -q '"mismatches": 0' check.json
+bad=0
+# equal NAME COMMAND...: every program ran and nothing differs
+equal() {
+    name=$1
+    shift
+    "$@" --json >"$name.json" 2>"$name.txt" || bad=1
+    grep -q '"mismatches": 0' "$name.json" && grep -q '"not_run": 0' "$name.json" &&
+        ! grep -q '"programs": 0' "$name.json" || bad=1
+    echo "$name: $(tr -d '{}\n' <"$name.json")"
+    cat "$name.txt"
+}
+build micro
+check="$TESSERA_PROGRAM check --target rtl --chip micro"
+# shellcheck disable=SC2086
+if [ -n "${TESSERA_NIGHTLY:-}" ]; then
+    equal all $check all
+else
+    for kernel in matmul matmul_quantize residual cast quantize quantize_fused requantize \
+        dequantize activation rmsnorm softmax attention rope kv_append embedding moe_dispatch \
+        moe_combine moe_expert; do
+        equal $kernel $check $kernel
+    done
+    equal moe_router $check moe_router --shape 4x8x2
+fi
+equal single "$TESSERA_BINARY_DIR/tessera-rtl-micro" run "$TESSERA_SOURCE_DIR/tests/rtl/single.s"
+if [ -n "${TESSERA_NIGHTLY:-}" ]; then
+    build micro4
+    for tile in 0 1 2 3; do
+        equal "micro4-$tile" "$TESSERA_BINARY_DIR/tessera-rtl-micro4" check all --tile $tile
+    done
+fi
+exit $bad
