@@ -135,8 +135,8 @@ enum tsr_status tsr_attention_scratch_bytes(const struct tsr_attention_call *c, 
  *   products added by BFMMLA, or as f32 where there is none. With bf16, keys and values of a cache
  * in f32, f16 or i8 are rounded to bf16, and so are the weights. Logits times log2(e); keys in
  * blocks of 256, weights 2^(t - M) by FEXPA, M a multiple of 1/64 that moves when the row's maximum
- * has grown by more than 8; sums in f32 in order of the keys; contexts of more than 1024 keys under
- *   few queries are split at multiples of 1024 and merged in order. With S the mean, by weight, of
+ * has grown by more than 8; sums in f32 in order of the keys; contexts of more than 2048 keys under
+ *   few queries are split at multiples of 2048 and merged in order. With S the mean, by weight, of
  *   sum |q||k| |scale| + |logit|:
  *   |o - exact| <= 2 max|v| (u (dim + 16) S + 8 u softcap + u (keys + 64) + 2^-20 [bf16: + 2^-8 +
  *   1.6e-5; rounded keys and values: + 2^-8 (S + 1)]) + half an ULP, and one of f32, of the result.

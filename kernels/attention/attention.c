@@ -18,8 +18,8 @@ enum {
     MOST_TASKS = 256,
     MOST_KEYS = 1 << 24, /* positions are exact in f32 */
     CHUNK_ROWS = 96,     /* that share a pass over the keys, or one block if that is more */
-    SPLIT_ROWS = 64,     /* up to these rows of a key head, contexts are split */
-    SPLIT_KEYS = 4 * TSR_FLASH_KEYS
+    SPLIT_ROWS = 16,     /* up to these rows of a key head, contexts are split */
+    SPLIT_KEYS = 8 * TSR_FLASH_KEYS
 };
 
 const struct tsr_attention_kernel *tsr_attention_f32_ref(void)

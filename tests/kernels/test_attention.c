@@ -237,7 +237,7 @@ static void check_shape(const struct tsr_variant *v, const struct shape *s,
     attention_problem_free(&p);
 }
 
-/* Around tiles of 8 keys, blocks of 256, splits of 1024, the rows of a block at several lengths. */
+/* Around tiles of 8 keys, blocks of 256, splits of 2048, the rows of a block at several lengths. */
 static void test_attention_edges_are_within_bound(void **state)
 {
     (void)state;
@@ -250,7 +250,7 @@ static void test_attention_edges_are_within_bound(void **state)
         {1, 2, 2, 32, 16, {25}, {256}, PROBLEM_CAUSAL},
         {1, 8, 1, 40, 40, {2}, {257}, PROBLEM_CAUSAL | PROBLEM_WINDOW},
         {3, 2, 1, 8, 8, {0, 4, 1}, {5, 4, 0}, PROBLEM_SINKS},
-        {2, 2, 1, 16, 16, {2, 1}, {1025, 1024}, PROBLEM_CAUSAL | PROBLEM_SINKS},
+        {2, 2, 1, 16, 16, {2, 1}, {2049, 2048}, PROBLEM_CAUSAL | PROBLEM_SINKS},
         {1, 1, 1, 8, 24, {65}, {300}, PROBLEM_CAUSAL | PROBLEM_PREFIX},
         {1, 3, 1, 24, 8, {97}, {40}, PROBLEM_MASK},
         {1, 2, 2, 192, 128, {2}, {70}, PROBLEM_CAUSAL},
@@ -296,7 +296,7 @@ static void test_attention_bits_depend_on_the_row_alone(void **state)
     for (const struct tsr_variant *v = NULL; (v = next_variant(v)) != NULL;) {
         struct attention_problem p = {
             .q_len = {21, 3},
-            .kv_len = {270, 1100},
+            .kv_len = {270, 2100},
             .what = {.batch = 2, .heads = 4, .kv_heads = 2, .dim = 16, .value_dim = 8}};
         struct rig r;
         tsr_variant_use(v);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradients: one result a program, so that eight banks hold it for every size of head.
+ *
+ * An item is a block of `lanes` rows of the result, "outer" rows: queries for dQ, keys for dK and
+ * dV; over it pass blocks of 4D "inner" rows of the other kind. With X1, X2 the outer rows of Q and
+ * dO (K and V) and Y1, Y2 the inner ones of K and V (Q and dO): S = Y1 X1^T, T = Y2 X2^T     TTU,
+ * lanes are outer rows W = P or scale dS            TVP, to TSRAM result += W^T Y              TTU:
+ * Y1, for dV Y2 TTU and TVP take turns, loads run ahead by one of two slots. The next scores follow
+ * the sum in the TTU's queue, and that waits for W: the scores' banks and W are free by then. */
+#include "kernels/npu/attention_backward_emit.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static enum tsr_status bad(struct tsr_error *err, const char *what)
+{
+    return tsr_error_set(err, TSR_BAD_INPUT, "attention backward: %s", what);
+}
+
+static struct tsr_npu_rows dense(struct tsr_npu_rows r, uint64_t tokens, uint64_t heads,
+                                 uint64_t row)
+{
+    if (r.batch_stride == 0 && r.token_stride == 0 && r.head_stride == 0)
+        r = (struct tsr_npu_rows){r.address, tokens * heads * row, heads * row, row};
+    return r;
+}
+
+static enum tsr_status check(const struct tsr_npu_attention_backward *op, struct tsr_error *err)
+{
+    const uint64_t sizes[] = {op->batch, op->heads, op->kv_heads, op->head_dim,
+                              op->v_dim, op->q_len, op->kv_len};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i] == 0 || sizes[i] > UINT64_C(1) << 20)
+            return bad(err, "every size is 1 to 2^20");
+    if (op->heads % op->kv_heads || op->batch * op->heads > UINT64_C(1) << 20)
+        return bad(err, "heads is a multiple of kv_heads, batch x heads at most 2^20");
+    if (op->head_dim % 8 || op->v_dim % 8)
+        return bad(err, "head_dim and v_dim are multiples of 8");
+    if ((op->causal && op->q_len > op->kv_len) || (op->window && !op->causal))
+        return bad(err, "causal: q_len is at most kv_len; a window needs causal");
+    if (!(op->scale > 0x1p-100 && op->scale < 0x1p100))
+        return bad(err, "scale is positive");
+    if (op->format != TSR_BF16 && op->format != TSR_F16)
+        return bad(err, "format is bf16 or f16");
+    return TSR_OK;
+}
+
+/* A row of `dim` elements in slabs of whole lines. */
+static struct gradient_operand operand(const struct gradient *g, struct tsr_npu_rows rows,
+                                       uint64_t dim)
+{
+    struct gradient_operand x = {.rows = rows};
+    x.slabs = attention_parts(dim, g->line / g->element);
+    x.cols = (uint32_t)dim / x.slabs;
+    x.banks = (x.cols + g->side - 1) / g->side;
+    return x;
+}
+
+static void operands(struct gradient *g)
+{
+    const struct tsr_npu_attention_backward *op = g->op;
+    const uint64_t d = op->head_dim, v = op->v_dim, e = g->element;
+    struct gradient_operand q = operand(g, dense(op->q, op->q_len, op->heads, d * e), d),
+                            o = operand(g, dense(op->d_o, op->q_len, op->heads, v * e), v),
+                            k = operand(g, dense(op->k, op->kv_len, op->kv_heads, d * e), d),
+                            w = operand(g, dense(op->v, op->kv_len, op->kv_heads, v * e), v);
+    g->by_query = g->part == TSR_GRADIENT_DQ || g->part == TSR_GRADIENT_DELTA;
+    g->x[0] = g->by_query ? q : k;
+    g->x[1] = g->by_query ? o : w;
+    g->y[0] = g->by_query ? k : q;
+    g->y[1] = g->by_query ? w : o;
+    if (g->part == TSR_GRADIENT_DELTA)
+        g->x[0] = operand(g, dense(op->o, op->q_len, op->heads, v * e), v);
+    g->result = g->part == TSR_GRADIENT_DV ? w : k;
+    g->result.rows = g->part == TSR_GRADIENT_DQ   ? dense(op->d_q, op->q_len, op->heads, d * 4)
+                     : g->part == TSR_GRADIENT_DK ? dense(op->d_k, op->kv_len, op->kv_heads, d * 4)
+                                                  : dense(op->d_v, op->kv_len, op->kv_heads, v * 4);
+}
+
+static enum tsr_status place(struct gradient *g, struct tsr_error *err)
+{
+    const uint64_t line = g->line, lanes = g->lanes;
+    uint64_t at = line;
+    for (int i = 0; i < 2; i++) {
+        g->x_at[i] = at;
+        at += g->x[i].slabs * lanes * line;
+    }
+    g->stats = at; /* lse, delta of the outer queries */
+    at += 2 * line;
+    g->w = at;
+    at += g->side * line;
+    g->slot_bytes = ((g->y[0].slabs + g->y[1].slabs) * g->side + 2 * g->side * 4 / line + 2) * line;
+    g->slots = at;
+    at += 2 * g->slot_bytes;
+    g->stage_row = ((g->result.slabs * g->result.cols * 4 + line - 1) / line | 1) * line;
+    g->stage = at;
+    at += lanes * g->stage_row;
+    if (at > g->chip->tile.tsram_bytes || g->result.slabs * g->result.banks > 6)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "attention backward: head_dim %" PRIu64 ", v_dim %" PRIu64
+                             " need more TSRAM or accumulators than %s has",
+                             g->op->head_dim, g->op->v_dim, g->chip->name);
+    return TSR_OK;
+}
+
+enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                           const struct tsr_npu_attention_backward *op,
+                                           enum tsr_npu_gradient part, struct tsr_program *out,
+                                           struct tsr_error *err)
+{
+    struct gradient g = {.op = op, .chip = chip, .part = part};
+    int64_t args[TSR_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
+    enum tsr_status st = check(op, err);
+    if (st != TSR_OK)
+        return st;
+    g.side = 4 * chip->tile.ttu.dim;
+    g.lanes = chip->tile.tvp.lanes;
+    g.line = chip->tile.line_bytes;
+    g.element = isa->formats[op->format].bits / 8;
+    g.format = isa->formats[op->format].name;
+    if (chip->tile.ttu.acc_banks < 8 || g.side % g.lanes || g.line != 4 * g.lanes)
+        return bad(err, "the chip needs a line of lanes, lanes that divide 4D, 8 banks");
+    operands(&g);
+    st = place(&g, err);
+    if (st != TSR_OK)
+        return st;
+    g.outer_len = g.by_query ? op->q_len : op->kv_len;
+    g.outer_heads = g.by_query ? op->heads : op->kv_heads;
+    g.blocks = (g.outer_len + g.lanes - 1) / g.lanes;
+    g.items = g.blocks * g.outer_heads * op->batch;
+    if (g.items * g.blocks >> 40) /* what the program divides by products */
+        return bad(err, "sequences and heads times the square of their blocks are below 2^40");
+    g.tiles = tsr_chip_tiles(chip);
+    for (uint32_t i = 0; i < g.tiles; i++)
+        args[i][0] = i;
+    gradient_program(&g);
+    return tsr_text_program(&g.t, isa, "attention_backward", g.tiles,
+                            (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
+}

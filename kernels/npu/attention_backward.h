@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gradient of attention on the NPU, the weights computed again from lse. */
+#ifndef KERNELS_NPU_ATTENTION_BACKWARD_H
+#define KERNELS_NPU_ATTENTION_BACKWARD_H
+
+#include "kernels/npu/attention.h"
+
+/* A program each; DELTA first, the others in any order or at once. */
+enum tsr_npu_gradient {
+    TSR_GRADIENT_DELTA, /* delta = sum of dO O, for each query */
+    TSR_GRADIENT_DQ,
+    TSR_GRADIENT_DK,
+    TSR_GRADIENT_DV,
+    TSR_GRADIENTS
+};
+
+/* dQ = scale sum dS K, dK = scale sum dS Q, dV = sum P dO with P = exp(scale Q K^T - lse) where the
+ * query sees the key and dS = P (dO V^T - delta): tessera/attention.h, tsr_attention_backward.
+ * Shapes: q, o, d_o, d_q batch x q_len x heads x head_dim (o, d_o: v_dim); k, v, d_k, d_v batch x
+ *   kv_len x kv_heads x head_dim (v, d_v: v_dim); lse (natural logarithm), delta batch x heads x
+ *   q_len of f32. heads a multiple of kv_heads; head_dim and v_dim multiples of 8, at most 256 on a
+ *   chip of 64 lanes (eight accumulator banks: one of scores, one of dO V^T, six of the result).
+ *   causal, window as in attention.h; sinks count by way of lse.
+ * Numerics: scores and dO V^T as mma adds them; exp2 and products in f32; P and scale dS rounded to
+ *   `format`; results as mma adds them, in f32.
+ * Errors: TSR_BAD_INPUT what is not served (message says which); TSR_INTERNAL out of memory.
+ *   Deterministic; runs on all tiles. Ownership: *out is freed by tsr_program_free. Results overlap
+ *   nothing.
+ * Source: arXiv 2205.14135, appendix B. */
+struct tsr_npu_attention_backward {
+    uint64_t batch, heads, kv_heads, head_dim, v_dim, q_len, kv_len;
+    bool causal;
+    uint64_t window;
+    double scale;
+    enum tsr_dtype format; /* of q, k, v, o, d_o and inside: bf16 or f16 */
+    struct tsr_npu_rows q, k, v, o, d_o;
+    struct tsr_npu_rows d_q, d_k, d_v; /* f32 */
+    uint64_t lse, delta;
+};
+enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const struct tsr_chip *chip,
+                                           const struct tsr_npu_attention_backward *op,
+                                           enum tsr_npu_gradient part, struct tsr_program *out,
+                                           struct tsr_error *err);
+
+#endif
