@@ -45,6 +45,7 @@ module tsr_tdma (
   localparam int unsigned Channels = tsr_tile_pkg::CHANNELS;
   localparam int unsigned NumberW = tsr_tile_pkg::NUMBER_W;
   localparam int unsigned Numbers = tsr_tile_pkg::NUMBERS;
+  localparam int unsigned IndexW = $clog2(tsr_tile_pkg::NUMBERS);
   localparam int unsigned Max = tsr_tile_pkg::MAX_REQUESTS;
   localparam int unsigned ReqW = tsr_tile_pkg::REQUEST_W;
   localparam int unsigned ReqBits = 8 * tsr_tile_pkg::REQUEST_BYTES;
@@ -288,8 +289,8 @@ module tsr_tdma (
       .local_i(local_q),
       .local_number_i(local_number_q),
       .job_o(write_job),
-      .layout_i(to_layout[write_job]),
-      .data_i(buffer[write_job]),
+      .layout_i(to_layout[write_job[IndexW-1:0]]),
+      .data_i(buffer[write_job[IndexW-1:0]]),
       .single_i(single_write),
       .single_last_i(single_put_last),
       .single_put_o(single_put),
@@ -317,7 +318,7 @@ module tsr_tdma (
       .ready_i(stored_q[out_number[IdW-1:0]]),
       .head_o(out_number),
       .bytes_i(out_about[ReqW-1:0]),
-      .data_i(buffer[out_number]),
+      .data_i(buffer[out_number[IndexW-1:0]]),
       .sent_o(sent_unused),
       .out_o(out_o)
   );
@@ -403,11 +404,11 @@ module tsr_tdma (
       about[number[IdW-1:0]] <= {who, slots[4*32'(who)+:4], kind, layout.bytes};
       from_layout[number[IdW-1:0]] <= layout_read;
     end
-    if (issue && kind != tsr_tile_pkg::DESC_WRITE) to_layout[number] <= layout_write;
-    if (arrive && in_i.cast) to_layout[arrive_number] <= in_i.layout;
+    if (issue && kind != tsr_tile_pkg::DESC_WRITE) to_layout[number[IndexW-1:0]] <= layout_write;
+    if (arrive && in_i.cast) to_layout[arrive_number[IndexW-1:0]] <= in_i.layout;
     if (in_i.valid) receive_q <= receive_d;
-    if (arrive) buffer[arrive_number] <= receive_d;
-    if (store && !store_single) buffer[store_number] <= store_data;
+    if (arrive) buffer[arrive_number[IndexW-1:0]] <= receive_d;
+    if (store && !store_single) buffer[store_number[IndexW-1:0]] <= store_data;
     if (single_begin) begin
       single_slot_q <= slots[4*32'(who)+:4];
       single_channel_q <= who;
@@ -417,6 +418,6 @@ module tsr_tdma (
   end
 
   logic unused;
-  assign unused = ^{locals, sent_unused};
+  assign unused = ^{locals, sent_unused, write_job, out_number};
 
 endmodule
