@@ -291,12 +291,17 @@ std::string writer::program(uint64_t length, bool faulty)
 
 } // namespace
 
-uint64_t random_length(uint64_t seed)
+uint64_t random_length(uint64_t seed, uint64_t most)
 {
-    uint64_t state = seed ^ 0x1E46;
-    uint64_t length = UINT64_C(10) << 32; // times 1000^(1/1000) up to a thousand times
-    for (uint64_t n = random_next(&state) % 1001; n > 0; n--)
-        length += length / 1000000 * 6932;
+    uint64_t state = seed ^ 0x1E46, steps = 0;
+    // times 1000^(1/1000) at each step, in fixed point so that all hosts draw the same
+    auto next = [](uint64_t length) { return length + length / 1000000 * 6932; };
+    const uint64_t first = UINT64_C(10) << 32;
+    for (uint64_t length = first; length >> 32 < most; length = next(length))
+        steps++;
+    uint64_t length = first;
+    for (uint64_t n = random_next(&state) % (steps + 1); n > 0; n--)
+        length = next(length);
     return length >> 32;
 }
 
