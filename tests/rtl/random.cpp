@@ -214,8 +214,8 @@ void writer::weigh()
     } pieces[] = {{&writer::arithmetic, 16}, {&writer::memory, 4},  {&writer::branch, 4},
                   {&writer::semaphores, 2},  {&writer::sync, 2},    {&writer::call, 8},
                   {&writer::mma, 8},         {&writer::drain, 6},   {&writer::fill, 4},
-                  {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 0},
-                  {&writer::to_control, 0},  {&writer::rpost, 2},   {&writer::join, 4},
+                  {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 2},
+                  {&writer::to_control, 2},  {&writer::rpost, 2},   {&writer::join, 4},
                   {&writer::burst, 3}};
     while (mix_.empty())
         for (const auto &x : pieces)
