@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every family against a reference in double precision, on the host and on the chip. */
+/* Every family against a reference in double precision, on the host and on the chip.
+ * labels: slow */
 #include <stdlib.h>
 
 #include "tests/support/families.h"

@@ -20,7 +20,7 @@ verilator --cc --exe --build -O3 --x-assign fast --noassert -Wno-fatal -Wno-UNUS
     -CFLAGS "-std=c++17 -DTESSERA_CHIP='\"$chip\"' -I$root -I$root/include" \
     -LDFLAGS "$record $library -lyaml -ljansson -lm" "$@" \
     rtl/waivers.vlt -I"$sv/$chip" "$sv/tsr_isa_pkg.sv" "$sv/tsr_format_pkg.sv" \
-    "$sv/tsr_table_pkg.sv" "$sv/$chip/tsr_chip_pkg.sv" $(cat rtl/files.f) \
+    "$sv/tsr_table_pkg.sv" "$sv/$chip/tsr_chip_pkg.sv" $(cat "${TESSERA_RTL_FILES:-rtl/files.f}") \
     "$sv/tsr_prims.sv" "$sv/tsr_lane.sv" "$sv/tsr_tvp_parts.sv" tests/rtl/tsr_bench.sv \
     "$root/tests/rtl/lockstep.cpp" "$root/tests/rtl/campaign.cpp" "$root/tests/rtl/reduce.cpp" \
     "$root"/tests/rtl/coverage*.cpp "$root"/tests/rtl/random*.cpp \

@@ -24,6 +24,7 @@ struct campaign {
     struct rtl_record *record;
     std::string program;           // name of this program, for repeat commands
     uint64_t limit = 0;            // cycles; 0: by length
+    uint64_t most = 10000;         // instructions of a random program
     const char *falsify = nullptr; // a test of the test: values of this mnemonic are told wrongly
     coverage *covered = nullptr;   // counts what equal programs show; may be null
     // the same of programs without fault, from the RTL's ports and from the simulator; or both null

@@ -214,8 +214,8 @@ void writer::weigh()
     } pieces[] = {{&writer::arithmetic, 16}, {&writer::memory, 4},  {&writer::branch, 4},
                   {&writer::semaphores, 2},  {&writer::sync, 2},    {&writer::call, 8},
                   {&writer::mma, 8},         {&writer::drain, 6},   {&writer::fill, 4},
-                  {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 0},
-                  {&writer::to_control, 0},  {&writer::rpost, 2},   {&writer::join, 4},
+                  {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 2},
+                  {&writer::to_control, 2},  {&writer::rpost, 2},   {&writer::join, 4},
                   {&writer::burst, 3}};
     while (mix_.empty())
         for (const auto &x : pieces)
@@ -291,12 +291,17 @@ std::string writer::program(uint64_t length, bool faulty)
 
 } // namespace
 
-uint64_t random_length(uint64_t seed)
+uint64_t random_length(uint64_t seed, uint64_t most)
 {
-    uint64_t state = seed ^ 0x1E46;
-    uint64_t length = UINT64_C(10) << 32; // times 1000^(1/1000) up to a thousand times
-    for (uint64_t n = random_next(&state) % 1001; n > 0; n--)
-        length += length / 1000000 * 6932;
+    uint64_t state = seed ^ 0x1E46, steps = 0;
+    // times 1000^(1/1000) at each step, in fixed point so that all hosts draw the same
+    auto next = [](uint64_t length) { return length + length / 1000000 * 6932; };
+    const uint64_t first = UINT64_C(10) << 32;
+    for (uint64_t length = first; length >> 32 < most; length = next(length))
+        steps++;
+    uint64_t length = first;
+    for (uint64_t n = random_next(&state) % (steps + 1); n > 0; n--)
+        length = next(length);
     return length >> 32;
 }
 

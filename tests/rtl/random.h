@@ -27,8 +27,8 @@ enum class random_kind {
     damaged, // one to three words have a bit or more flipped
 };
 
-/* Of a seed: its length, 10 to 10,000 instructions, all magnitudes alike, and its kind. */
-uint64_t random_length(uint64_t seed);
+/* Of a seed: its length, 10 to `most` instructions, all magnitudes alike, and its kind. */
+uint64_t random_length(uint64_t seed, uint64_t most);
 random_kind random_kind_of(uint64_t seed);
 
 /* The text of a program that ends, of about `length` instructions of the TCP when it runs: all

@@ -87,6 +87,10 @@ void random_copy(plan *p)
                 std::to_string(base + 4 + 3 * d) + ", ds" + i + "=x" +
                 std::to_string(base + 5 + 3 * d);
     }
+    if (to == 0 && p->one_in(6)) { // to the tiles of a mask: this one
+        p->set(20, 1);
+        more += ", mask=x20, mc=1";
+    }
     p->line("copy ch=%d, src=x%u, dst=x%u, len=x%u%s%s", j.queue - TSR_Q_DMA0, base, base + 1,
             base + 2, more.c_str(), sems.c_str());
 }

@@ -210,7 +210,8 @@ int run(session *s, const char *file)
 const char usage[] =
     "usage: tessera-rtl-CHIP run FILE.s | random N | check KERNEL\n"
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
-    "  --length L  of random programs (drawn)   --falsify MNEMONIC  a test of the test\n"
+    "  --most L    instructions of random programs (10000), drawn from 10 on\n"
+    "  --length L  of all random programs       --falsify MNEMONIC  a test of the test\n"
     "  --coverage F  bins of functional coverage, counted   --sim-only  without the RTL\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
     "  --only N    of a check's programs        --jobs N    processes of a check\n"
@@ -262,6 +263,8 @@ int main(int argc, char **argv)
             s.seed = number(argv[++i]);
         else if (a == "--length")
             length = number(argv[++i]);
+        else if (a == "--most")
+            s.programs.most = number(argv[++i]);
         else if (a == "--limit")
             s.programs.limit = number(argv[++i]);
         else if (a == "--coverage")

@@ -10,7 +10,7 @@
 
 enum {
     TOKENS = FAMILY_TOKENS,
-    DISPLACED = 4
+    DISPLACED = 2
 };
 
 const struct family_units family_f32 = {8 * 0x1p-24, 22 * 0x1p-24, 0, 0.002};
