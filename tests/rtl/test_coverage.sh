@@ -13,10 +13,10 @@ cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 |
     exit 1
 }
 programs=2000
-wanted=94
+wanted=98
 if [ -n "${TESSERA_NIGHTLY:-}" ]; then
     programs=100000
-    wanted=98
+    wanted=99
 fi
 seed=${TESSERA_SEED:-1}
 echo "seed $seed: repeat with TESSERA_SEED=$seed ctest -R rtl.coverage"
