@@ -142,6 +142,8 @@ static bool is_plain(const struct tsr_weights_layout *l, size_t k, const uint8_t
 {
     if (l->most == 0)
         return false;
+    if (k == 0)
+        return true;
     const size_t groups = (k + l->group - 1u) / l->group;
     const uint8_t *s = (const uint8_t *)scales + line * groups;
     bool plain = true;

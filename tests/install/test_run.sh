@@ -35,9 +35,6 @@ expect_code 'unknown word' 2
 [ ! -s out ] || complain 'unknown word: stdout is not empty'
 grep -q frobnicate err || complain 'unknown word: not named'
 
-call area
-expect_code 'area without RTL' 2
-
 # A program that is up to date runs where the caller stands, and only it writes to stdout.
 cat >root/build/default/tessera <<'END'
 #!/bin/sh
@@ -92,6 +89,14 @@ for machine in x86_64:default aarch64:aarch64; do
 done
 PATH=$PWD/tools:$PATH MACHINE=x86_64 call bench --fail
 expect_code 'bench that fails' 1
+
+# Areas: what the script says of the units that were asked for.
+mkdir -p root/rtl/area
+printf '#!/bin/sh\nshift\necho "<$*>"\nexit 5\n' >root/rtl/area/area.sh
+: >root/build/.packages-base-area-
+PATH=$PWD/tools:$PATH MACHINE=x86_64 call area queue --json
+expect_code 'area' 5
+[ "$(cat out)" = '<queue --json>' ] || complain "area: stdout is $(cat out)"
 
 # No package installed and no network: each is named with its reason, nothing runs.
 cat >bin/dpkg-query <<'END'
