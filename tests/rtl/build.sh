@@ -22,7 +22,7 @@ verilator --cc --exe --build -O3 --x-assign fast --noassert -Wno-fatal -Wno-UNUS
     rtl/waivers.vlt -I"$sv/$chip" "$sv/tsr_isa_pkg.sv" "$sv/tsr_format_pkg.sv" \
     "$sv/tsr_table_pkg.sv" "$sv/$chip/tsr_chip_pkg.sv" $(cat "${TESSERA_RTL_FILES:-rtl/files.f}") \
     "$sv/tsr_prims.sv" "$sv/tsr_lane.sv" "$sv/tsr_tvp_parts.sv" tests/rtl/tsr_bench.sv \
-    "$root/tests/rtl/lockstep.cpp" "$root/tests/rtl/campaign.cpp" "$root/tests/rtl/reduce.cpp" \
+    "$root"/tests/rtl/lockstep*.cpp "$root/tests/rtl/campaign.cpp" "$root/tests/rtl/reduce.cpp" \
     "$root"/tests/rtl/coverage*.cpp "$root"/tests/rtl/random*.cpp \
     "$root/tests/rtl/tessera_rtl.cpp" >"$dir/build.log" 2>&1 || {
     grep -E -A 3 "(error|Error|\*\*\*)" "$dir/build.log" | head -n 60 >&2
