@@ -2,33 +2,16 @@
 // Every lane primitive of the RTL against isa/num, then the whole lane: a random instruction in
 // every cycle, each result due after its row's latency.
 // usage: Vbench COUNT SEED; the lane runs for COUNT / 5 cycles
-#include <cinttypes>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
+#include "tests/rtl/unit_bench.h"
+
 #include <vector>
 
 #include "Vbench.h"
-#include "verilated.h"
 
 extern "C" {
 #include "isa/expr.h"
-#include "isa/num/num.h"
-#include "tessera/isa.h"
 }
 #include "bench.h" // prim_names, lane_latencies, lane_result()
-
-static uint64_t state;
-
-static uint64_t draw()
-{
-    state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = state;
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
 
 // Bits at random, bits near a power of two, the ends of every class, small integers; and often a
 // close relative of what stood before, for cancellation, ties and comparisons.
@@ -122,18 +105,12 @@ static uint32_t expected(const struct tsr_op *op, const uint32_t *x)
     return stack[0];
 }
 
-static int lane(Vbench &v, uint64_t count)
+static int lane(Vbench &v, const struct tsr_isa *isa, uint64_t count)
 {
     struct issued {
         const struct tsr_op *op;
         uint32_t x[3];
     };
-    struct tsr_isa *isa = nullptr;
-    struct tsr_error err = {};
-    if (tsr_isa_load(nullptr, 0, &isa, &err) != TSR_OK) {
-        std::printf("%s\n", err.message);
-        return 1;
-    }
     std::vector<const struct tsr_op *> rows;
     for (int i = 0; i < isa->n_ops; i++)
         if (isa->ops[i].stream == TSR_STREAM_TVP && isa->ops[i].lanes.n > 0)
@@ -166,19 +143,16 @@ static int lane(Vbench &v, uint64_t count)
         v.eval();
     }
     std::printf("lane, %zu rows, %" PRIu64 " cycles: %d differences\n", rows.size(), count, bad);
-    tsr_isa_free(isa);
     return bad;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 0) : 100000;
-    uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 0) : 1;
+    uint64_t count = argument(argc, argv, 1, 100000);
     auto v = std::make_unique<Vbench>();
-    state = seed;
-    std::printf("seed %" PRIu64 "; repeat: TESSERA_SEED=%" PRIu64 " ctest -R rtl.prims -V\n", seed,
-                seed);
+    struct tsr_isa *isa = begin_bench("rtl.prims", argument(argc, argv, 2, 1));
     int bad = primitives(*v, count);
-    bad += lane(*v, count / 5);
+    bad += lane(*v, isa, count / 5);
+    tsr_isa_free(isa);
     return bad != 0;
 }

@@ -2,38 +2,13 @@
 // The tensor unit's arithmetic in RTL against isa/num: in every cycle a step of one output, any
 // pair of formats, random and adversarial elements, scales and accumulators. usage: Vttu_bench
 // COUNT SEED R16 R9 R6
+#include "tests/rtl/unit_bench.h"
+
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "Vttu_bench.h"
-#include "verilated.h"
-
-extern "C" {
-#include "isa/num/num.h"
-#include "tessera/isa.h"
-}
-
-static uint64_t state;
-
-static uint64_t draw()
-{
-    state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = state;
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
-static uint32_t below(uint32_t n)
-{
-    return static_cast<uint32_t>(draw() >> 32) % n;
-}
 
 enum {
     ROOM = 512
@@ -315,26 +290,18 @@ int main(int argc, char **argv)
 {
     if (argc < 6)
         return 2;
-    uint64_t count = std::strtoull(argv[1], nullptr, 0), seed = std::strtoull(argv[2], nullptr, 0);
+    uint64_t count = argument(argc, argv, 1, 0);
     auto v = std::make_unique<Vttu_bench>();
-    struct tsr_isa *isa = nullptr;
-    struct tsr_error err = {};
-    if (tsr_isa_load(nullptr, 0, &isa, &err) != TSR_OK) {
-        std::printf("%s\n", err.message);
-        return 1;
-    }
+    struct tsr_isa *isa = begin_bench("rtl.ttu", argument(argc, argv, 2, 1));
     unit u = {};
     u.isa = isa;
-    u.r16 = static_cast<uint32_t>(std::strtoul(argv[3], nullptr, 0));
-    u.r9 = static_cast<uint32_t>(std::strtoul(argv[4], nullptr, 0));
-    u.r6 = static_cast<uint32_t>(std::strtoul(argv[5], nullptr, 0));
+    u.r16 = static_cast<uint32_t>(argument(argc, argv, 3, 0));
+    u.r9 = static_cast<uint32_t>(argument(argc, argv, 4, 0));
+    u.r6 = static_cast<uint32_t>(argument(argc, argv, 5, 0));
     u.window = std::max(std::max(16 * u.r16, 9 * u.r9), 6 * u.r6);
     for (int i = 0; i < TSR_DTYPE_MAX; i++)
         if (isa->has_format[i] && isa->formats[i].width_class != 0)
             u.formats.push_back(&isa->formats[i]);
-    state = seed;
-    std::printf("seed %" PRIu64 "; repeat: TESSERA_SEED=%" PRIu64 " ctest -R rtl.ttu -V\n", seed,
-                seed);
     int bad = steps(*v, u, count);
     tsr_isa_free(isa);
     return bad != 0;

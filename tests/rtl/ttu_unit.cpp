@@ -2,38 +2,16 @@
 // Values of whole mma, drain and fill in RTL against isa/num: random bytes in the TSRAM, random
 // instructions of every pair of formats and layout, then every accumulator and every byte compared.
 // usage: Vttu_unit_bench PROGRAMS SEED CHIP
+#include "tests/rtl/unit_bench.h"
+
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "Vttu_unit_bench.h"
-#include "verilated.h"
 
 extern "C" {
 #include "isa/chip.h"
-#include "isa/num/num.h"
-#include "tessera/isa.h"
-}
-
-static uint64_t state;
-
-static uint64_t draw()
-{
-    state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = state;
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
-
-static uint32_t below(uint64_t n)
-{
-    return static_cast<uint32_t>((draw() >> 32) % n);
 }
 
 struct instruction {
@@ -466,7 +444,7 @@ static int program(machine &m, uint64_t seed, uint64_t &count)
 {
     std::vector<instruction> code;
     uint64_t left = 0;
-    state = seed * 0x100000001B3;
+    random_state = seed * 0x100000001B3;
     draw_memory(m);
     uint32_t n = 4 + below(28);
     // Drawn before they run: mma that scale put their exponents into the memory.
@@ -511,12 +489,11 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    uint64_t programs = std::strtoull(argv[1], nullptr, 0), count = 0;
-    uint64_t seed = std::strtoull(argv[2], nullptr, 0);
+    uint64_t programs = argument(argc, argv, 1, 0), count = 0, seed = argument(argc, argv, 2, 1);
     auto m = std::make_unique<machine>();
     struct tsr_error err = {};
-    if (tsr_isa_load(nullptr, 0, &m->isa, &err) != TSR_OK ||
-        tsr_chip_load(argv[3], &m->chip, &err) != TSR_OK) {
+    m->isa = begin_bench("rtl.ttu_unit", seed);
+    if (tsr_chip_load(argv[3], &m->chip, &err) != TSR_OK) {
         std::printf("%s\n", err.message);
         return 1;
     }
@@ -529,8 +506,6 @@ int main(int argc, char **argv)
     m->v.rst_ni = 0;
     clock(*m);
     m->v.rst_ni = 1;
-    std::printf("seed %" PRIu64 "; repeat: TESSERA_SEED=%" PRIu64 " ctest -R rtl.ttu_unit -V\n",
-                seed, seed);
     int bad = 0;
     for (uint64_t i = 0; i < programs && !bad; i++) {
         bad = program(*m, seed + i, count);

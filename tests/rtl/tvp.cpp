@@ -2,20 +2,14 @@
 // What vector loads and stores make of elements and scales, in every format, and the reductions,
 // against isa/num. Loads see every code of 16 bits or fewer, stores COUNT vectors of values.
 // usage: Vtvp_bench COUNT SEED
+#include "tests/rtl/unit_bench.h"
+
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 
 #include "Vtvp_bench.h"
-#include "verilated.h"
 
 extern "C" {
 #include "isa/num/element.h"
-#include "isa/num/num.h"
-#include "tessera/isa.h"
 }
 
 namespace
@@ -27,16 +21,7 @@ enum {
     LINE = 32
 };
 
-uint64_t state;
 int bad;
-
-uint64_t draw()
-{
-    uint64_t z = state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
-}
 
 struct shape {
     const tsr_format *f;
@@ -234,18 +219,9 @@ void reductions(Vtvp_bench &v, const tsr_isa *isa, uint64_t count)
 
 int main(int argc, char **argv)
 {
-    uint64_t count = argc > 1 ? strtoull(argv[1], nullptr, 0) : 20000;
-    uint64_t seed = argc > 2 ? strtoull(argv[2], nullptr, 0) : 1;
+    uint64_t count = argument(argc, argv, 1, 20000);
     auto v = std::make_unique<Vtvp_bench>();
-    tsr_isa *isa = nullptr;
-    tsr_error err = {};
-    state = seed;
-    printf("seed %" PRIu64 "; repeat: TESSERA_SEED=%" PRIu64 " ctest -R rtl.tvp_units -V\n", seed,
-           seed);
-    if (tsr_isa_load(nullptr, 0, &isa, &err) != TSR_OK) {
-        printf("%s\n", err.message);
-        return 1;
-    }
+    tsr_isa *isa = begin_bench("rtl.tvp_units", argument(argc, argv, 2, 1));
     int formats = 0;
     for (int c = 0; c < TSR_DTYPE_MAX; c++) {
         const tsr_format *f = &isa->formats[c];
