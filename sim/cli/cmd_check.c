@@ -172,6 +172,8 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     const char *target = cli_text(c, "target"), *shape = cli_text(c, "shape");
     if (target && strcmp(target, "rtl") == 0)
         return cli_check_rtl(c, err);
+    if (cli_has(c, "tile"))
+        return tsr_error_set(err, TSR_USAGE, "--tile: which tile is RTL, with --target rtl only");
     enum tsr_status st = cli_isa(c, &k.suite.isa, err);
     if (st == TSR_OK)
         st = cli_chip(c, &chip, err);
@@ -204,6 +206,7 @@ static const struct cli_option options[] = {
      .words = CLI_WORDS_LIST,
      .list = "sim rtl",
      .doc = "what runs the programs"},
+    {.name = "tile", .argument = "T", .doc = "with --target rtl: the tile that is RTL, default 0"},
     {.name = "junit", .argument = "FILE", .words = CLI_WORDS_FILE, .doc = "report as JUnit XML"},
     {.name = "json", .doc = "for machines"},
     {0},
@@ -221,7 +224,7 @@ const struct cli_command cmd_check = {
         "Each case runs three times: with values, cycles and the race check; for the cycles\n"
         "alone, which must be the same; for the values alone, likewise. KERNEL is a name or\n"
         "all (the default). A kernel that disagrees ends with exit code 1, a fault with 4.\n"
-        "--target rtl runs the programs on the simulator and on the RTL of tile 0 in lock-step:\n"
+        "--target rtl runs the programs on the simulator and on the RTL of one tile in lock-step:\n"
         "every retired instruction, write and semaphore change in value and cycle. There KERNEL\n"
         "may also be FILE.s, any program.\n",
 };

@@ -67,9 +67,9 @@ static bool is_program(const char *text)
 /* A kernel of the suite, or the text of any program. */
 enum tsr_status cli_check_rtl(struct cli *c, struct tsr_error *err)
 {
-    static const char *const passed[] = {"shape", "format", "seed"};
+    static const char *const passed[] = {"shape", "format", "seed", "tile"};
     static const char *const refused[] = {"thorough", "junit"};
-    char path[2200], option[3][16];
+    char path[2200], option[4][16];
     const char *args[MAX_ARGS];
     size_t at = 0, n = 0;
     if (cli_each(c, "isa", &at))

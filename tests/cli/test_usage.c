@@ -82,6 +82,7 @@ static void test_wrong_usage_exits_2_and_says_what_is_allowed(void **state)
         {2, "the built-in instruction set",
          {"check", "--chip", "micro", "--target", "rtl", "--isa", "x.yaml"}},
         {2, "allowed: sim rtl", {"check", "--chip", "micro", "--target", "fpga"}},
+        {2, "--tile", {"check", "--chip", "micro4", "--tile", "1"}},
         {2,
          "--m 0: an integer from 1",
          {"bench-gemm", "--chip", "micro", "--m", "0", "--n", "1", "--k", "1", "--format", "bf16"}},
