@@ -169,13 +169,21 @@ void reduce(campaign *c, const std::string &text, uint64_t seed, uint64_t limit)
         fputs(out.c_str(), f);
         fclose(f);
     }
-    fprintf(stderr,
-            "%s\nseed %" PRIu64 ", reduced (%s):\n%s  repeat: %s\n  with its waveform: the target "
-            "%s-wave, and --wave FILE\n",
-            report.c_str(), seed, file.c_str(), out.c_str(), command.c_str(), c->program.c_str());
+    fprintf(stderr, "%s\nseed %" PRIu64 ", reduced (%s):\n%s", report.c_str(), seed, file.c_str(),
+            out.c_str());
+    campaign_repeat(c->program, command);
 }
 
 } // namespace
+
+void campaign_repeat(const std::string &program, const std::string &command)
+{
+    std::string wave = program + "-wave" + command.substr(program.size());
+    fprintf(stderr,
+            "  repeat: %s\n  waveform: cmake --build . --target %s-wave && %s --wave "
+            "difference.fst\n",
+            command.c_str(), program.c_str(), wave.c_str());
+}
 
 outcome campaign_text(campaign *c, const char *name, const std::string &text, uint64_t limit)
 {

@@ -44,6 +44,10 @@ outcome campaign_text(struct campaign *c, const char *name, const std::string &t
  * NAME-SEED.s. length 0: drawn. False: a difference, or a legal program that races. */
 bool campaign_random(struct campaign *c, uint64_t seed, uint64_t n, uint64_t length);
 
+/* Tells how to repeat a difference: `command` begins with the program's name. The waveform needs
+ * the harness that the target NAME-wave builds. */
+void campaign_repeat(const std::string &program, const std::string &command);
+
 /* What ran, as text or as members of a JSON object. */
 void campaign_print(const struct campaign *c, bool json);
 

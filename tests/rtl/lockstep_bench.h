@@ -87,6 +87,7 @@ class bench
     std::string vector_word(uint32_t pc) const;
     void say(const char *format, ...) __attribute__((format(printf, 2, 3)));
     void say_state();
+    void say_vectors();
     void say_event(const char *mark, rtl_kind k, size_t i);
     void screen();
 

@@ -42,15 +42,6 @@ struct session {
     exit(code);
 }
 
-// The waveform needs the harness that the target NAME-wave builds.
-void tell_repeat(const session *s)
-{
-    fprintf(stderr,
-            "  repeat: %s\n  waveform: cmake --build . --target %s-wave && %s-wave%s "
-            "--wave difference.fst\n",
-            s->repeat.c_str(), s->name, s->name, s->repeat.c_str() + strlen(s->name));
-}
-
 verdict judge(session *s, const tsr_program *p, const tsr_stats *stats, const tsr_fault *fault)
 {
     if (!rtl_record_finish(&s->record, stats, fault))
@@ -59,7 +50,7 @@ verdict judge(session *s, const tsr_program *p, const tsr_stats *stats, const ts
     if (v == verdict::different)
         fprintf(stderr, "%s", s->lock.report.c_str());
     if (v == verdict::different)
-        tell_repeat(s);
+        campaign_repeat(s->name, s->repeat);
     return v;
 }
 
@@ -202,7 +193,7 @@ int run(session *s, const char *file)
         fprintf(stderr, "not run: %s\n", s->lock.report.c_str());
     if (o == outcome::different) {
         fprintf(stderr, "%s", s->lock.report.c_str());
-        tell_repeat(s);
+        campaign_repeat(s->name, s->repeat);
     }
     return 0;
 }

@@ -30,6 +30,15 @@ code=0
     echo "a wrong value of xori: exit $code instead of 1"
     exit 1
 }
+for part in '^cycle .* in the RTL, .* in the simulator' 'state: .*word 0 (xori' 'of both:.* x' \
+    'semaphores, RTL/simulator' '^  \*.* tcp word 0 (xori.* = 0x' '^#!seed [0-9]' \
+    '^  repeat: tessera-rtl-micro run' '^  waveform: .*micro-wave run .* --wave'; do
+    grep -q -e "$part" false.txt || {
+        cat false.txt
+        echo "the first difference's screen lacks $part"
+        exit 1
+    }
+done
 reduced=$(ls tessera-rtl-micro-*.s)
 grep -q xori "$reduced"
 lines=$(grep -vc '^#' "$reduced")

@@ -27,6 +27,12 @@ class vector_check
     }
     size_t issued() const { return next_issue_; }
     size_t written() const { return next_line_; }
+    static unsigned word(const uint8_t *p)
+    {
+        unsigned v;
+        memcpy(&v, p, 4);
+        return v;
+    }
 
   private:
     template <typename T> static const uint8_t *bytes(const T &port)
@@ -129,13 +135,6 @@ class vector_check
                     line * size + i, on ? "" : "not ", data[i], want ? "" : "not ",
                     r_->data[d->data + i]);
         }
-    }
-
-    static unsigned word(const uint8_t *p)
-    {
-        unsigned v;
-        memcpy(&v, p, 4);
-        return v;
     }
 
     struct pending {
