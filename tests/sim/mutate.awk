@@ -3,7 +3,8 @@
 # asleep until TSR_MUTANT is its number (mutant.h). `-v seed=`; `-v without=` a file of "FILE:LINE" to
 # leave alone. `out`/mutants gets "number file:line kind: the line".
 # Kinds: a limit, a constant or a shift moved by one; a sum turned into a difference; a condition
-# negated or cut; a statement left out.
+# negated, or a part of it left out (where it ends on another line: false for and, true for or); a
+# statement left out.
 function random(below) { # Park and Miller
     state = (state * 16807) % 2147483647
     return state % below
@@ -32,9 +33,10 @@ BEGIN {
 FNR == 1 { file[++files] = FILENAME; inside = 0 }
 /^{/ { inside = 1 }
 /^}/ { inside = 0 }
-inside && /^ / && !/^ *(\/\*|\*|case |default|static |#|\/\/)/ && !((FILENAME ":" FNR) in skip) {
+inside && /^ / && !/^ *(\/\*|\*|case |default|static |#|\/\/)/ {
     code = $0
-    while (match(code, /"([^"\\]|\\.)*"|'[^']*'|\/\*.*\*\//)) { # strings and comments become blanks
+    # strings, comments, and numbers that a macro pastes together become blanks
+    while (match(code, /"([^"\\]|\\.)*"|'[^']*'|\/\*.*\*\/|INT[0-9]+_C\([^)]*\)/)) {
         blank = sprintf("%" RLENGTH "s", "")
         code = substr(code, 1, RSTART - 1) blank substr(code, RSTART + RLENGTH)
     }
@@ -44,11 +46,25 @@ inside && /^ / && !/^ *(\/\*|\*|case |default|static |#|\/\/)/ && !((FILENAME ":
     look("and", " && ", code)
     look("or", " [|][|] ", code)
     look("constant", "[ (]([1-9]|[1-9][0-9]+)[,;) ]", code)
-    if (code ~ /^ +[a-z_][A-Za-z0-9_.>-]*(\[[^]]*\])*[A-Za-z0-9_.>-]* ([+|&-]?=) [^{]*;$/ ||
-        code ~ /^ +[a-z_][a-z0-9_]*\(.*\);$/ || code ~ /^ +[a-z_>.-]+(\+\+|--);$/)
+    if (before !~ /[,=(&|?+*-]$/ && (code ~ /^ +[a-z_][A-Za-z0-9_.>-]*(\[[^]]*\])*[A-Za-z0-9_.>-]* ([+|&-]?=) [^{]*;$/ ||
+        code ~ /^ +[a-z_][a-z0-9_]*\(.*\);$/ || code ~ /^ +[a-z_>.-]+(\+\+|--);$/))
         site("statement", 0, 0)
     if (code ~ /^ +(} else )?if \(.*\)( {)?$/ && gsub(/\(/, "(", code) == gsub(/\)/, ")", code))
         site("condition", 0, 0)
+}
+{ before = $0 }
+# The length of the operand that `text` begins with; 0: it goes on in the next line.
+function operand(text,    i, c, depth) {
+    for (i = 1; i <= length(text); i++) {
+        c = substr(text, i, 1)
+        if (c ~ /[([{]/)
+            depth++
+        else if (depth == 0 && (c ~ /[])};?:,]/ || substr(text, i, 2) ~ /^(&&|[|][|])$/))
+            return i - 1
+        else if (c ~ /[])}]/)
+            depth--
+    }
+    return depth == 0 && text ~ /[A-Za-z0-9_)]$/ ? length(text) : 0
 }
 # One line's mutants, from right to left, those of the whole line last.
 function changed(name, number, line,    k, i, m, best, done, kind, head, tail, word) {
@@ -71,10 +87,14 @@ function changed(name, number, line,    k, i, m, best, done, kind, head, tail, w
             line = head "TSR_D(" m ") + " tail
         else if (kind == "sum")
             line = head "TSR_S(" m ") * " tail
-        else if (kind == "and")
-            line = head "!TSR_D(" m ") && " tail
-        else if (kind == "or")
-            line = head "TSR_D(" m ") || " tail
+        else if (kind == "and" || kind == "or") {
+            k = operand(tail)
+            if (k)
+                line = head "(" (kind == "and" ? "TSR_D(" m ") || (" : "!TSR_D(" m ") && (") \
+                    substr(tail, 1, k) "))" (tail ~ /[^ ]/ ? " " : "") substr(tail, k + 1)
+            else
+                line = head (kind == "and" ? "!TSR_D(" m ") && " : "TSR_D(" m ") || ") tail
+        }
         else if (kind == "constant") {
             word = substr(line, s_at[best] + 1, s_size[best] - 2)
             line = substr(line, 1, s_at[best]) "(" word " + TSR_D(" m "))" \
@@ -93,14 +113,15 @@ function changed(name, number, line,    k, i, m, best, done, kind, head, tail, w
 END {
     for (i = 1; i <= sites; i++)
         order[i] = i
-    if (n > sites)
-        n = sites
-    for (i = 1; i <= n; i++) { # the first n of a shuffle
+    for (i = 1; i <= sites && mutants < n; i++) { # the first n of a shuffle
         j = i + random(sites - i + 1)
         k = order[i]
         order[i] = order[j]
         order[j] = k
         k = order[i]
+        if ((s_file[k] ":" s_line[k]) in skip)
+            continue
+        mutants++
         id[k] = i
         chosen[s_file[k], s_line[k], ++on[s_file[k], s_line[k]]] = k
         line = text[s_file[k], s_line[k]]
@@ -114,5 +135,5 @@ END {
                 line = changed(file[f], l, line)
             print line >(out "/" file[f])
         }
-    print sites " sites, " n " mutants" >"/dev/stderr"
+    print sites " sites, " mutants " mutants" >"/dev/stderr"
 }
