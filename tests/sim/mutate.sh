@@ -3,10 +3,10 @@
 # mutate.sh BUILD OUT [N] [SEED]: how many of N small mistakes in the simulator's time and meaning
 # (sim/time, sim/exec, isa/num) the tests of sim and num notice, then random programs in lock-step
 # with the RTL where BUILD has tessera-rtl-micro. BUILD: a directory of the default preset, built.
-# All mutants stand in one copy of the sources, TESSERA_MUTANT says which is awake (mutant.h). A test
-# runs for a mutant only if it comes by the mutant's place, those with the most kills per second
-# first, with twenty times the CPU seconds that it takes without a mutant: who needs more, loops, and
-# is noticed. TESSERA_MUTATE_PROGRAMS (60; 0: none) random programs, seeds 1 and on.
+# All mutants stand in one copy of the sources, TESSERA_MUTANT says which is awake (mutant.h). A
+# test runs for a mutant only if it comes by the mutant's place, those with the most kills per
+# second first, with twenty times the CPU seconds that it takes without a mutant: who needs more,
+# loops, and is noticed. TESSERA_MUTATE_PROGRAMS (60; 0: none) random programs, seeds 1 and on.
 # TESSERA_MUTATE_ONLY="3 17": these mutants alone. Prints a line per folder and the survivors;
 # OUT/results has a line per mutant. The same OUT again: what is built is not built again.
 set -eu
@@ -96,7 +96,8 @@ try() {
         return $?
 }
 
-# reach/NAME of each test that passes without a mutant: CPU milliseconds, and the mutants it comes by.
+# reach/NAME of each test that passes without a mutant: CPU milliseconds, and the mutants it comes
+# by.
 survey() {
     mkdir -p "$out/reach"
     for name in $(ls "$out/bin"); do
