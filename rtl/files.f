@@ -46,6 +46,8 @@ rtl/tsr_tvp.sv
 rtl/tsr_dma_describe.sv
 rtl/tsr_dma_channel.sv
 rtl/tsr_dma_cursor.sv
+rtl/tsr_dma_put.sv
+rtl/tsr_dma_take.sv
 rtl/tsr_dma_read.sv
 rtl/tsr_dma_write.sv
 rtl/tsr_dma_out.sv

@@ -29,8 +29,8 @@ module tsr_dma_read (
   logic [W-1:0] head_q, tail_q;
   logic [W:0] count_q;
   logic begun_q, more_q, last_q;
-  tsr_tile_pkg::cursor_t fresh, saved_q, now, after, taken_q, unused_cursor;
-  tsr_tile_pkg::layout_t layout_q;
+  tsr_tile_pkg::cursor_t fresh, saved_q, now, after;
+  logic [tsr_tile_pkg::REQUEST_W-1:0] off_q;
   logic [NumberW-1:0] number_q;
   logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] pack_q, pack_d;
   logic granted, ends, single;
@@ -47,30 +47,24 @@ module tsr_dma_read (
   assign single_gnt_o = granted && single;
   assign single_take_o = en_i && more_q && number_q == tsr_tile_pkg::SINGLE;
 
-  logic [tsr_tile_pkg::LINE_BYTES-1:0] unused_mask, unused_mask2;
-  logic [tsr_tile_pkg::LINE_BITS-1:0] unused_line, unused_line2;
-  logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] unused_request;
-  tsr_dma_cursor u_ask (
+  logic [tsr_tile_pkg::LINE_BYTES-1:0] moves, moves_q;
+  logic [tsr_tile_pkg::LINE_BYTES*tsr_tile_pkg::LINE_SHIFT-1:0] places, places_q;
+  tsr_dma_cursor u_cursor (
       .on_i(count_q != '0 && !single),
       .cursor_i(now),
       .layout_i(layout_i),
-      .request_i('0),
-      .line_i('0),
       .cursor_o(after),
-      .mask_o(unused_mask),
-      .line_o(unused_line),
-      .request_o(unused_request)
+      .moves_o(moves),
+      .places_o(places)
   );
   // The line is here a cycle after its grant.
-  tsr_dma_cursor u_take (
+  tsr_dma_take u_take (
       .on_i(more_q),
-      .cursor_i(taken_q),
-      .layout_i(layout_q),
-      .request_i(pack_q),
+      .moves_i(moves_q),
+      .places_i(places_q),
+      .off_i(off_q),
       .line_i(read_i.rdata),
-      .cursor_o(unused_cursor),
-      .mask_o(unused_mask2),
-      .line_o(unused_line2),
+      .request_i(pack_q),
       .request_o(pack_d)
   );
   assign store_o = more_q && last_q;
@@ -97,8 +91,9 @@ module tsr_dma_read (
     if (en_i && push_i) job[tail_q] <= number_i;
     if (granted) begin
       saved_q <= after;
-      taken_q <= now;
-      layout_q <= layout_i;
+      off_q <= now.off;
+      moves_q <= moves;
+      places_q <= places;
       number_q <= job_o;
       last_q <= ends;
     end
@@ -106,7 +101,6 @@ module tsr_dma_read (
   end
 
   logic unused;
-  assign unused = ^{unused_mask, unused_mask2, unused_line, unused_line2, unused_request,
-                    unused_cursor, read_i.rvalid};
+  assign unused = read_i.rvalid;
 
 endmodule

@@ -41,7 +41,8 @@ module tsr_dma_write (
   logic [tsr_tile_pkg::LINE_BITS-1:0] line;
   logic [NumberW-1:0] done_number_q;
   tsr_tile_pkg::cursor_t fresh, saved_q, now, after;
-  logic [8*tsr_tile_pkg::REQUEST_BYTES-1:0] unused_request;
+  logic [tsr_tile_pkg::LINE_BYTES-1:0] moves;
+  logic [tsr_tile_pkg::LINE_BYTES*tsr_tile_pkg::LINE_SHIFT-1:0] places;
 
   assign packets_any = packet_head_q != packet_tail_q;
   assign copies_any = copy_head_q != copy_tail_q;
@@ -60,16 +61,22 @@ module tsr_dma_write (
   assign fresh = {layout_i.at, layout_i.first, layout_i.bytes, tsr_tile_pkg::REQUEST_W'(0)};
   assign now = begun_q ? saved_q : fresh;
 
-  tsr_dma_cursor u_put (
+  tsr_dma_cursor u_cursor (
       .on_i(ready && !single),
       .cursor_i(now),
       .layout_i(layout_i),
-      .request_i(data_i),
-      .line_i('0),
       .cursor_o(after),
+      .moves_o(moves),
+      .places_o(places)
+  );
+  tsr_dma_put u_put (
+      .on_i(ready && !single),
+      .moves_i(moves),
+      .places_i(places),
+      .off_i(now.off),
+      .request_i(data_i),
       .mask_o(mask),
-      .line_o(line),
-      .request_o(unused_request)
+      .line_o(line)
   );
   assign single = job_o == tsr_tile_pkg::SINGLE;
   assign single_put_o = ready && single;
@@ -122,6 +129,6 @@ module tsr_dma_write (
   end
 
   logic unused;
-  assign unused = ^{unused_request, single_i.valid};
+  assign unused = single_i.valid;
 
 endmodule

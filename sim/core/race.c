@@ -219,17 +219,26 @@ struct access {
     const struct unit_insn *in;
     uint32_t thread;
     bool write;
+    bool open; /* what one instruction does is not in order: a transfer's requests */
 };
 
 static bool before(const struct access *a, struct epoch e)
 {
-    if (e.clock == 0 || (e.thread == a->thread && e.clock == a->in->clock))
+    if (e.clock == 0)
         return true;
+    if (e.thread == a->thread && e.clock == a->in->clock)
+        return !a->open;
     return a->in->clocks && a->in->clocks[e.thread] >= e.clock;
 }
 
 static void report(const struct access *a, struct epoch e, const char *where, uint64_t address)
 {
+    if (e.thread == a->thread && e.clock == a->in->clock) {
+        raise_fault(a->s, TSR_FAULT_RACE, a->s->cal.now, a->t->id, a->q, a->in->pc,
+                    "%s %s 0x%llx: the same transfer reads or writes it, too, in any order",
+                    a->write ? "write to" : "read of", where, (unsigned long long)address);
+        return;
+    }
     raise_fault(a->s, TSR_FAULT_RACE, a->s->cal.now, a->t->id, a->q, a->in->pc,
                 "%s %s 0x%llx is not ordered after instruction %u of tile %u %s",
                 a->write ? "write to" : "read of", where, (unsigned long long)address, e.clock,
@@ -343,7 +352,7 @@ static void range(const struct access *a, struct tile *owner, uint64_t address, 
 void race_read(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
                uint64_t address, uint64_t bytes)
 {
-    struct access a = {s, t, q, in, thread_of(t, q), false};
+    struct access a = {s, t, q, in, thread_of(t, q), false, false};
     if (s->race)
         range(&a, t, address, bytes);
 }
@@ -351,7 +360,7 @@ void race_read(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct
 void race_write(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
                 uint64_t address, uint64_t bytes)
 {
-    struct access a = {s, t, q, in, thread_of(t, q), true};
+    struct access a = {s, t, q, in, thread_of(t, q), true, false};
     if (s->race)
         range(&a, t, address, bytes);
 }
@@ -359,8 +368,8 @@ void race_write(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struc
 void race_transfer(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q,
                    const struct unit_insn *in, uint64_t src, uint64_t dst, uint64_t len)
 {
-    struct access r = {s, from, q, in, thread_of(from, q), false},
-                  w = {s, from, q, in, thread_of(from, q), true};
+    struct access r = {s, from, q, in, thread_of(from, q), false, true},
+                  w = {s, from, q, in, thread_of(from, q), true, true};
     if (!s->race)
         return;
     range(&r, from, src, len);
@@ -372,7 +381,7 @@ void race_acc(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct 
 {
     if (!s->race)
         return;
-    struct access a = {s, t, q, in, thread_of(t, q), write};
+    struct access a = {s, t, q, in, thread_of(t, q), write, false};
     uint32_t d = s->chip->tile.ttu.dim, tr = (uint32_t)(c >> 4 & 15), tc = (uint32_t)(c & 15);
     for (uint32_t i = tr; i < tr + (m + d - 1) / d; i++)
         for (uint32_t j = tc; j < tc + (n + d - 1) / d; j++) {
@@ -386,7 +395,7 @@ void race_acc_line(struct tsr_sim *s, struct tile *t, const struct unit_insn *in
 {
     if (!s->race)
         return;
-    struct access a = {s, t, TSR_Q_TVP, in, thread_of(t, TSR_Q_TVP), false};
+    struct access a = {s, t, TSR_Q_TVP, in, thread_of(t, TSR_Q_TVP), false, false};
     uint32_t d = s->chip->tile.ttu.dim, lanes = s->chip->tile.tvp.lanes, segments = 4 * d / lanes;
     uint64_t lines = 4 * d * segments, bank = line / lines, i = line % lines / segments,
              seg = line % segments;

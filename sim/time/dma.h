@@ -36,6 +36,52 @@ static inline void put(struct tsr_sim *s, uint64_t time, enum event_kind kind, u
     e->tile = (uint16_t)tile;
 }
 
+/* A request's bytes in the TSRAM run by run: each within one line. Runs of one line that follow
+ * each other share an access, as far as it has room: it moves at most a line's bytes. */
+struct runs {
+    uint64_t near, bytes; /* the run at hand */
+    uint64_t line;
+    bool fresh;             /* it begins an access */
+    uint64_t left, n, room; /* bytes of the request, of the piece; that the access may still move */
+    const struct packet *p;
+    unsigned shift;
+};
+
+static inline struct runs runs_of(const struct tsr_sim *s, const struct packet *p)
+{
+    return (struct runs){.near = p->near,
+                         .line = NO_LINE,
+                         .left = p->bytes,
+                         .n = p->first,
+                         .p = p,
+                         .shift = s->line_shift};
+}
+
+static inline bool next_run(struct runs *r)
+{
+    r->near += r->bytes;
+    r->left -= r->bytes;
+    r->n -= r->bytes;
+    if (!r->left)
+        return false;
+    if (!r->n) {
+        r->near += (uint64_t)(int64_t)r->p->gap;
+        r->n = r->p->len;
+    }
+    uint64_t line = r->near >> r->shift, size = BIT(r->shift), in = r->near & (size - 1);
+    r->fresh = line != r->line || !r->room;
+    if (r->fresh)
+        r->room = size;
+    r->line = line;
+    r->bytes = r->n < r->left ? r->n : r->left;
+    if (r->bytes > size - in)
+        r->bytes = size - in;
+    if (r->bytes > r->room)
+        r->bytes = r->room;
+    r->room -= r->bytes;
+    return true;
+}
+
 /* path.c */
 uint32_t packet_new(struct tsr_sim *s); /* may move the pool: take pointers anew */
 void packet_drop(struct tsr_sim *s, uint32_t i);

@@ -110,30 +110,22 @@ void show_lines(const struct tsr_sim *s, const struct tile *t, uint64_t at, cons
                 const struct packet *from)
 {
     uint8_t data[MAX_PACKET], written[2 * MAX_LINE] = {0};
-    uint64_t near = p->near, left = p->bytes, n = p->first, off = 0;
-    uint64_t bytes = (uint64_t)1 << s->line_shift;
+    uint64_t off = 0, bytes = (uint64_t)1 << s->line_shift;
     struct port port = t->dma.write; /* a copy: the grants are what write_lines will find */
     if (!observed(s) || !s->values)
         return;
     collect(s, &s->tile[p->tile], from ? from : p, from != NULL, data);
     port_open(&port);
-    while (left) {
-        uint64_t in = near & (bytes - 1), step = bytes - in;
-        uint64_t kept = port.line, next = port.next;
-        n = n > left ? left : n;
-        step = step < n ? step : n;
-        at = port_write(&port, PORT_DMA_WRITE, at, near >> s->line_shift);
-        if (port.next != next) { /* the kept line was written */
-            show_line(s, t, kept, port.next - 1, written);
+    for (struct runs r = runs_of(s, p); next_run(&r); off += r.bytes) {
+        uint64_t in = r.near & (bytes - 1), kept = port.line;
+        if (r.fresh && kept != NO_LINE) {
+            at = port_flush(&port, PORT_DMA_WRITE, at);
+            show_line(s, t, kept, at - 1, written);
             memset(written, 0, sizeof written);
         }
-        memset(written + in, 1, step);
-        memcpy(written + bytes + in, data + off, step);
-        off += step, left -= step, n -= step, near += step;
-        if (n == 0) {
-            near += (uint64_t)(int64_t)p->gap;
-            n = p->len;
-        }
+        port.line = r.line;
+        memset(written + in, 1, r.bytes);
+        memcpy(written + bytes + in, data + off, r.bytes);
     }
     uint64_t last = port.line;
     show_line(s, t, last, port_flush(&port, PORT_DMA_WRITE, at) - 1, written);

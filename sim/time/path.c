@@ -47,22 +47,24 @@ struct descriptor *desc_of(struct tsr_sim *s, const struct packet *p)
     return &s->tile[p->tile].dma.ch[p->channel].d[p->slot];
 }
 
-/* ---- TSRAM side of a request: pieces of `len` bytes, ns1 apart
- * ------------------------------------ */
+/* ---- TSRAM side of a request
+ * ------------------------------------------------------------------------------------ */
 
+/* Every access has a grant of its own, a write when the next one's data are there. */
 static uint64_t pieces(struct tsr_sim *s, struct port *port, bool write, uint64_t at,
                        const struct packet *p)
 {
-    uint64_t near = p->near, left = p->bytes, n = p->first;
     unsigned who = write ? PORT_DMA_WRITE : PORT_DMA_READ;
-    while (left) {
-        if (n > left)
-            n = left;
-        at = write ? port_write_bytes(port, who, at, near, n, s->line_shift)
-                   : port_read_bytes(port, who, at, near, n, s->line_shift);
-        left -= n;
-        near += n + (uint64_t)(int64_t)p->gap;
-        n = p->len;
+    for (struct runs r = runs_of(s, p); next_run(&r);) {
+        if (!r.fresh)
+            continue;
+        if (write) {
+            at = port_flush(port, who, at);
+            port->line = r.line;
+        } else {
+            port_open(port);
+            at = port_read(port, who, at, r.line);
+        }
     }
     if (write)
         s->stats.tsram_write_bytes += p->bytes;

@@ -46,45 +46,6 @@ void rtl_counted(void *self, const tsr_program *p, const rtl_record *own)
     static_cast<campaign *>(self)->rtl_covered->count(p, own);
 }
 
-/* The value of a register operand by its name; 0 where the row has none. */
-uint64_t named(const tsr_insn &in, const uint64_t x[32], const char *name)
-{
-    for (int i = 0; i < in.op->n_operands; i++)
-        if (!strcmp(in.op->operand[i].name, name))
-            return x[in.v[i] & 31];
-    return 0;
-}
-
-/* Whether more than `most` rows of one side lie in the TSRAM and over one another. */
-bool folded(const tsr_insn &in, const uint64_t x[32], const char *place, const char *stride,
-            uint64_t most)
-{
-    uint64_t len = named(in, x, "len"), apart = named(in, x, stride);
-    return named(in, x, place) >> TSR_SPACE_SHIFT == TSR_SPACE_TSRAM && named(in, x, "n1") > most &&
-           len > 0 && apart + len - 1 < 2 * len - 1;
-}
-
-/* What rtl/README.md calls not comparable: a copy whose pieces overlap in the TSRAM. */
-bool overlaps(const campaign *c, const tsr_program *p)
-{
-    const rtl_stream *s = &c->record->stream[RTL_TCP];
-    uint64_t x[32] = {}, line = 4 * c->chip->tile.tvp.lanes;
-    tsr_error err = {};
-    tsr_insn in;
-    for (unsigned i = 0; p->args && i < TSR_LAUNCH_REGS; i++)
-        x[i + 1] = static_cast<uint64_t>(p->args[c->record->tile][i]);
-    for (size_t i = 0; i < s->n; i++) {
-        const rtl_event *e = &s->e[i];
-        if (tsr_decode(c->isa, TSR_STREAM_TCP, p->tcp[e->pc], &in, &err) == TSR_OK &&
-            !strcmp(in.op->exec, "copy") &&
-            (folded(in, x, "dst", "ds1", 1) || folded(in, x, "src", "ss1", line)))
-            return true;
-        if (e->reg)
-            x[e->reg & 31] = e->value;
-    }
-    return false;
-}
-
 outcome run(campaign *c, const std::string &text, const tsr_program *p, uint64_t limit)
 {
     tsr_sim *sim = nullptr;
@@ -111,10 +72,6 @@ outcome run(campaign *c, const std::string &text, const tsr_program *p, uint64_t
     if (fault.kind == TSR_FAULT_RACE) {
         c->error = std::string(tsr_queue_name[fault.queue]) + " word " + std::to_string(fault.pc) +
                    ": " + fault.text;
-        return outcome::racing;
-    }
-    if (overlaps(c, p)) {
-        c->error = "pieces of a copy overlap in the TSRAM";
         return outcome::racing;
     }
     falsify(c, p);

@@ -24,11 +24,8 @@ lint micro -f rtl/files.f
 lint maia100 $(sed 's,rtl/tsr_ttu_dot,tests/rtl/ttu_dot_ports,' rtl/files.f)
 if command -v yosys >/dev/null; then
     # shellcheck disable=SC2046
-    # of tsr_dma_cursor the ports only: its body takes yosys minutes
     yosys -q -e '.*' -p "read_verilog -sv -I$sv/micro $(packages micro) \
-        $(grep -v tsr_dma_cursor rtl/files.f | tr '\n' ' ') \
-        $parts;
-        read_verilog -sv -lib -I$sv/micro rtl/tsr_dma_cursor.sv;
+        $(tr '\n' ' ' <rtl/files.f) $parts;
         hierarchy -check -top tsr_tile; proc; check -assert" || bad=1
 fi
 exit $bad

@@ -39,7 +39,10 @@ else
     done
     equal moe_router $check moe_router --shape 4x8x2
 fi
-equal single "$TESSERA_BINARY_DIR/tessera-rtl-micro" run "$TESSERA_SOURCE_DIR/tests/rtl/single.s"
+for program in single overlap; do
+    equal $program "$TESSERA_BINARY_DIR/tessera-rtl-micro" run \
+        "$TESSERA_SOURCE_DIR/tests/rtl/$program.s"
+done
 if [ -n "${TESSERA_NIGHTLY:-}" ]; then
     build micro4
     for tile in 0 1 2 3; do

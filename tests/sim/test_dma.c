@@ -67,6 +67,16 @@ static void test_write_to_csram_by_hand(void **state)
     assert_int_equal(sim_unit(&r, 0, 3)->end, 218 + 1 + 20 + 8);
 }
 
+static void test_rows_over_one_another_by_hand(void **state)
+{
+    (void)state;
+    /* As above, of 96 rows of two bytes at one place: 16 fill an access of 32 bytes, so there are
+     * six of line 0: 211, 219, ... 251. Data in 253, 192 bytes through the port in 265. */
+    sim_do(&r, "li x1, csram:0:4096\nli x2, 0\nli x3, 2\nli x4, 96\n"
+               "copy ch=1, dst=x1, src=x2, len=x3, n1=x4, ss1=x0, ds1=x3\nhalt\n");
+    assert_int_equal(sim_unit(&r, 0, 4)->end, 265 + 1 + 20 + 8);
+}
+
 static void test_read_across_the_mesh_by_hand(void **state)
 {
     (void)state;
@@ -453,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_of_csram_by_hand),
         cmocka_unit_test(test_write_to_csram_by_hand),
+        cmocka_unit_test(test_rows_over_one_another_by_hand),
         cmocka_unit_test(test_read_across_the_mesh_by_hand),
         cmocka_unit_test(test_copy_within_tsram_by_hand),
         cmocka_unit_test(test_descriptor_starts_when_the_one_before_has_issued),

@@ -99,6 +99,32 @@ static void test_two_descriptors_of_a_channel(void **state)
           ", w0=s1", "dma0");
 }
 
+static void test_transfer_that_writes_a_byte_twice(void **state)
+{
+    (void)state;
+    races(&one,
+          LOAD "li x6, 51@\nli x7, 2\n"
+               "copy ch=0, dst=x1, src=x2, len=x3, n1=x7, ss1=x3, ds1=x6\nhalt\n",
+          "2", "same transfer");
+    races(&one,
+          LOAD "li x6, @3\nli x7, 2\nli x8, hbm:4096\n"
+               "copy ch=0, dst=x8, src=x1, len=x5, n1=x7, ss1=x5, ds1=x6\nhalt\n",
+          "1", "same transfer");
+}
+
+static void test_transfer_that_reads_what_it_writes(void **state)
+{
+    (void)state;
+    races(&one, LOAD "li x6, 51@\ncopy ch=0, dst=x6, src=x1, len=x3\nhalt\n", "2", "TSRAM");
+}
+
+static void test_transfer_that_reads_a_byte_twice(void **state)
+{
+    (void)state;
+    sim_do(&one, LOAD "li x6, 512\ncopy ch=0, dst=x6, src=x1, len=x4, n1=x5, ss1=x0, ds1=x4\n"
+                      "halt\n");
+}
+
 static void test_two_tiles_write_one_word(void **state)
 {
     (void)state;
@@ -164,6 +190,9 @@ int main(void)
         cmocka_unit_test(test_drain_without_waiting_for_the_tensor_unit),
         cmocka_unit_test(test_vlda_without_waiting_for_the_tensor_unit),
         cmocka_unit_test(test_two_descriptors_of_a_channel),
+        cmocka_unit_test(test_transfer_that_writes_a_byte_twice),
+        cmocka_unit_test(test_transfer_that_reads_what_it_writes),
+        cmocka_unit_test(test_transfer_that_reads_a_byte_twice),
         cmocka_unit_test(test_two_tiles_write_one_word),
         cmocka_unit_test(test_neighbours_of_one_word_do_not_race),
         cmocka_unit_test(test_multicast_over_a_buffer_that_is_read),
