@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) void f32_neon_block(const struct ts
 
 static inline void f32_neon_blocks(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, NEON_ROWS, f32_neon_block);
+    TSR_EACH_BLOCK(b, NEON_ROWS, f32_neon_block, f32_neon_block);
 }
 
 #endif

@@ -89,12 +89,12 @@ F32_INLINE void f32_block_values(const struct tsr_block *b)
  * rate; elsewhere it saves 9 of 42 instructions a step. */
 static __attribute__((noinline)) void f32_blocks_to_256(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, F32_ROWS, f32_block_lanes);
+    TSR_EACH_BLOCK(b, F32_ROWS, f32_block_lanes, f32_block_lanes);
 }
 
 static __attribute__((noinline)) void f32_blocks_from_512(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, F32_ROWS, f32_block_values);
+    TSR_EACH_BLOCK(b, F32_ROWS, f32_block_values, f32_block_values);
 }
 
 static inline void f32_blocks(const struct tsr_block *b)

@@ -10,6 +10,19 @@
 #define FEW_EACH_PANEL(X) X(0) X(1) X(2)
 #define FEW_EACH_PAIR(X, v) X(v, 0) X(v, 1) X(v, 2) X(v, 3)
 
+/* One row's vector of 2 x 2s, even or odd halves of the segments, to *c; on to the next row. */
+MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g,
+                              float **c)
+{
+    if (row >= b->rows)
+        return;
+    const svbool_t p = svwhilelt_b32_u64(0, b->columns);
+    const svuint64_t x = svreinterpret_u64(f), y = svreinterpret_u64(g);
+    const svfloat32_t z = svreinterpret_f32(row % 2 == 0 ? svuzp1(x, y) : svuzp2(x, y));
+    svst1(p, *c, svmul_x(svptrue_b32(), z, svdup_f32(b->a_scale[row])));
+    *c += b->ldc;
+}
+
 /* F = fma(sum of a group, its minima, F) for every group (q4_k). */
 MMLA_INLINE void few_shifts(const uint8_t *scales, size_t groups, size_t pairs, size_t i,
                             const float *sums, svfloat32_t *f, svfloat32_t *g)

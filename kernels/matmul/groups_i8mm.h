@@ -23,20 +23,9 @@ static inline size_t groups_columns(void)
     return 4 * (svcntb() / 16);
 }
 
-/* One row's vector of 2 x 2s, even or odd halves of the segments, to *c; on to the next row. */
-MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t f, svfloat32_t g,
-                              float **c)
-{
-    if (row >= b->rows)
-        return;
-    const svbool_t p = svwhilelt_b32_u64(0, b->columns);
-    const svuint64_t x = svreinterpret_u64(f), y = svreinterpret_u64(g);
-    const svfloat32_t z = svreinterpret_f32(row % 2 == 0 ? svuzp1(x, y) : svuzp2(x, y));
-    svst1(p, *c, svmul_x(svptrue_b32(), z, svdup_f32(b->a_scale[row])));
-    *c += b->ldc;
-}
-
-MMLA_INLINE void groups_block(const struct tsr_block *b)
+/* `pairs` of rows that are computed; packed A has GROUPS_ROWS / 2. minima: whether the weights have
+ * any (q4_k). Both constants. */
+MMLA_INLINE void groups_block(const size_t pairs, const bool minima, const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
     const uint64_t vb = svcntb(), vw = svcntw();
@@ -48,10 +37,10 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
     GROUPS_EACH(FLOATS)
     const size_t groups = b->k / TSR_GROUP;
     const float *shift = b->shift, *sums = b->a_groups;
-    for (size_t g = 0; shift != NULL && g < groups; g++, shift += 2 * vw, sums += 24) {
+    for (size_t g = 0; minima && g < groups; g++, shift += 2 * vw, sums += 24) {
         const svfloat32_t s0 = svld1(p32, shift), s1 = svld1_vnum(p32, shift, 1);
 #define SHIFT(i)                                                                                   \
-    {                                                                                              \
+    if (i < pairs) {                                                                               \
         const svfloat32_t x = svld1rq(p32, sums + 4 * i);                                          \
         f##i = svmla_x(p32, f##i, x, s0);                                                          \
         g##i = svmla_x(p32, g##i, x, s1);                                                          \
@@ -66,7 +55,7 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
         GROUPS_EACH(START)
         do {
 #define STEP(i)                                                                                    \
-    {                                                                                              \
+    if (i < pairs) {                                                                               \
         const svint8_t rows = svld1rq(all, a + 16 * i);                                            \
         x##i = svmmla(x##i, rows, w0);                                                             \
         y##i = svmmla(y##i, rows, w1);                                                             \
@@ -81,16 +70,22 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
             CELLS CELLS CELLS CELLS const svfloat32_t d0 = svld1(p32, delta),
                                                       d1 = svld1_vnum(p32, delta, 1);
 #define FIX(i)                                                                                     \
-    f##i = svmla_x(p32, f##i, svsub_x(p32, svreinterpret_f32(x##i), magic), d0);                   \
-    g##i = svmla_x(p32, g##i, svsub_x(p32, svreinterpret_f32(y##i), magic), d1);
+    if (i < pairs) {                                                                               \
+        f##i = svmla_x(p32, f##i, svsub_x(p32, svreinterpret_f32(x##i), magic), d0);               \
+        g##i = svmla_x(p32, g##i, svsub_x(p32, svreinterpret_f32(y##i), magic), d1);               \
+    }
             GROUPS_EACH(FIX)
             delta += 2 * vw;
         } while (--run > 0);
     } while (left > 0);
+    const svbool_t p = svwhilelt_b32_u64(0, b->columns);
     float *c = b->c;
-#define STORE(i)                                                                                   \
-    groups_store(b, 2 * i, f##i, g##i, &c);                                                        \
-    groups_store(b, 2 * i + 1, f##i, g##i, &c);
+#define ROW(uzp, row, i)                                                                           \
+    if ((row) < b->rows) {                                                                         \
+        svst1(p, c, svmul_x(p32, MMLA_HALVES(uzp, f##i, g##i), svdup_f32(b->a_scale[row])));       \
+        MMLA_NEXT_ROW(c, b->ldc);                                                                  \
+    }
+#define STORE(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
     GROUPS_EACH(STORE)
 #undef FLOATS
 #undef SHIFT
@@ -98,35 +93,56 @@ MMLA_INLINE void groups_block(const struct tsr_block *b)
 #undef STEP
 #undef CELLS
 #undef FIX
+#undef ROW
 #undef STORE
 }
 
-static inline void groups_blocks(const struct tsr_block *b)
+/* The functions of a kernel's blocks. */
+#define GROUPS_BLOCKS(minima)                                                                      \
+    static inline void whole(const struct tsr_block *b)                                            \
+    {                                                                                              \
+        groups_block(6, minima, b);                                                                \
+    }                                                                                              \
+    static inline void rest(const struct tsr_block *b)                                             \
+    {                                                                                              \
+        if (b->rows <= 8)                                                                          \
+            groups_block(4, minima, b);                                                            \
+        else                                                                                       \
+            groups_block(6, minima, b);                                                            \
+    }                                                                                              \
+    static void blocks(const struct tsr_block *b)                                                  \
+    {                                                                                              \
+        TSR_EACH_BLOCK(b, GROUPS_ROWS, whole, rest);                                               \
+    }
+
+/* Two vectors of nibbles, k low and k + 8 high, to two cells of i8: a step of a panel, whose
+ * columns fill two vectors. */
+MMLA_INLINE void groups_step(const int8_t *in, int8_t *out, bool is_signed)
 {
-    TSR_EACH_BLOCK(b, GROUPS_ROWS, groups_block);
+    const svbool_t all = svptrue_b8();
+    const svint8_t x = svld1(all, in), y = svld1_vnum(all, in, 1);
+#define HIGH(x)                                                                                    \
+    (is_signed ? svasr_x(all, x, 4) : svreinterpret_s8(svlsr_x(all, svreinterpret_u8(x), 4)))
+#define LOW(x) (is_signed ? svasr_x(all, svlsl_x(all, x, 4), 4) : svand_x(all, x, 15))
+    svst1(all, out, LOW(x));
+    svst1_vnum(all, out, 1, LOW(y));
+    svst1_vnum(all, out, 2, HIGH(x));
+    svst1_vnum(all, out, 3, HIGH(y));
+#undef HIGH
+#undef LOW
 }
 
-/* Cells of nibbles, k low and k + 8 high, to two of i8. flip: whether codes are signed. */
+/* All nibbles of a panel; is_signed, a constant: whether codes are. k is a multiple of 32. */
 MMLA_INLINE void groups_expand(const struct tsr_panel *from, struct tsr_prepared *to,
                                bool is_signed)
 {
-    const svbool_t all = svptrue_b8();
-    const size_t step = from->columns * 8; /* bytes of a step of cells: two vectors */
+    const uint64_t vb = svcntb();
     const int8_t *in = from->elements;
     int8_t *out = to->space;
-    for (size_t p = 0; p < from->k; p += 16, in += step, out += 2 * step)
-        for (size_t v = 0; v < step; v += svcntb()) {
-            const svint8_t x = svld1(all, in + v);
-            const svuint8_t u = svreinterpret_u8(x);
-            svint8_t low = svreinterpret_s8(svand_x(all, u, 15));
-            svint8_t high = svreinterpret_s8(svlsr_x(all, u, 4));
-            if (is_signed) {
-                low = svasr_x(all, svlsl_x(all, x, 4), 4);
-                high = svasr_x(all, x, 4);
-            }
-            svst1(all, out + v, low);
-            svst1(all, out + step + v, high);
-        }
+    for (size_t p = 0; p < from->k; p += 32, in += 4 * vb, out += 8 * vb) {
+        groups_step(in, out, is_signed);
+        groups_step(in + 2 * vb, out + 4 * vb, is_signed);
+    }
     to->elements = to->space;
 }
 

@@ -18,12 +18,13 @@ MMLA_INLINE void i8_store(const struct tsr_block *b, size_t row, uint64_t at, sv
     svst1(p, b->c + row * b->ldc + at, svmul_x(p, scaled, svld1(p, b->b_scale + at)));
 }
 
-/* An i4 row of a 4-column panel: the lower half's columns, then the upper's. */
-MMLA_INLINE void i4_store(const struct tsr_block *b, size_t row, svint32_t low, svint32_t high,
-                          size_t columns)
-{
-    const svuint64_t l = svreinterpret_u64(low), h = svreinterpret_u64(high);
-    i8_store(b, row, 0, svreinterpret_s32(row % 2 == 0 ? svuzp1(l, h) : svuzp2(l, h)), columns);
-}
+/* Sums of an i4 pair in a panel of 4 columns a segment, once they have gone through all k: x over
+ * a (16 high + low), y over a low, each less 8 sum a. Of the upper half's columns sum a high =
+ * (x - y) / 16. Row by row (uzp one of svuzp1, svuzp2) the lower half's columns come first. */
+#define I4_HIGH(x, y) svasr_x(svptrue_b32(), svsub_x(svptrue_b32(), x, y), 4)
+#define I4_ROW(uzp, x, y)                                                                          \
+    svreinterpret_s32(uzp(svreinterpret_u64(y), svreinterpret_u64(I4_HIGH(x, y))))
+/* What both begin at: a code of the lower half is kept as code + 8. */
+#define I4_BEGIN(b, i) svmul_x(svptrue_b32(), svld1rq(svptrue_b32(), (b)->a_sum + 4 * (i)), -8)
 
 #endif

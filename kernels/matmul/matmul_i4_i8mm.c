@@ -19,7 +19,9 @@ static size_t columns(void)
     return 4 * (svcntb() / 16);
 }
 
-MMLA_INLINE void one(const struct tsr_block *b)
+/* `pairs` of rows that are computed, a constant; packed A has ROWS / 2. raw, a constant: b->raw
+ * takes the sums, the low half's without their correction. */
+MMLA_INLINE void block(const size_t pairs, const bool raw, const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
     const uint64_t vl = svcntb();
@@ -27,39 +29,66 @@ MMLA_INLINE void one(const struct tsr_block *b)
     TSR_OPAQUE_VECTOR(mask); /* else `and` with an immediate, which costs a move beside it */
     /* ld1rqb reaches -128 to 112 bytes: the pointer stands in the middle of the 192. */
     const int8_t *a = (const int8_t *)b->a + 96, *w = b->b;
-#define ZERO(i) svint32_t x##i = svdup_s32(0), y##i = x##i;
-    EACH(ZERO)
+#define BEGIN(i) svint32_t x##i = i < pairs && !raw ? I4_BEGIN(b, i) : svdup_s32(0), y##i = x##i;
+    EACH(BEGIN)
     TSR_OPAQUE_POINTER(a);
     size_t left = b->k;
     do {
         const svint8_t both = svld1(all, w), low = svand_x(all, both, mask);
 #define STEP(i)                                                                                    \
-    {                                                                                              \
+    if (i < pairs) {                                                                               \
         const svint8_t rows = svld1rq(all, a + 16 * i - 96);                                       \
         x##i = svmmla(x##i, rows, both);                                                           \
         y##i = svmmla(y##i, rows, low);                                                            \
     }
         EACH(STEP)
-        a += 192;
+        a += 8 * ROWS;
         w += vl;
         left -= 8;
     } while (left > 0);
-#define STORE(i)                                                                                   \
-    if (2 * i < b->rows) {                                                                         \
-        const svint32_t high = svasr_x(p32, svsub_x(p32, x##i, y##i), 4);                          \
-        const int32_t s0 = b->raw != NULL ? 0 : 8 * b->a_sum[2 * i];                               \
-        i4_store(b, 2 * i, svsub_x(p32, y##i, s0), high, columns());                               \
-        if (2 * i + 1 < b->rows) {                                                                 \
-            const int32_t s1 = b->raw != NULL ? 0 : 8 * b->a_sum[2 * i + 1];                       \
-            i4_store(b, 2 * i + 1, svsub_x(p32, y##i, s1), high, columns());                       \
-        }                                                                                          \
+    const svbool_t p = svwhilelt_b32_u64(0, b->columns);
+    const svfloat32_t by_column = raw ? svdup_f32(0) : svld1(p, b->b_scale);
+    float *c = b->c;
+#define ROW(uzp, row, i)                                                                           \
+    if ((row) < b->rows && raw) {                                                                  \
+        i8_store(b, row, 0, I4_ROW(uzp, x##i, y##i), columns());                                   \
+    } else if ((row) < b->rows) {                                                                  \
+        const svfloat32_t by_row = svdup_f32(b->a_scale[row]);                                     \
+        const svfloat32_t z = MMLA_HALVES(uzp, low##i, high##i);                                   \
+        svst1(p, c, svmul_x(p32, svmul_x(p32, z, by_row), by_column));                             \
+        MMLA_NEXT_ROW(c, b->ldc);                                                                  \
     }
+/* Floats before the rows are picked, and high before low: the conversions then need no moves. */
+#define STORE(i)                                                                                   \
+    const svfloat32_t high##i = svcvt_f32_x(p32, I4_HIGH(x##i, y##i));                             \
+    TSR_OPAQUE_VECTOR(y##i);                                                                       \
+    const svfloat32_t low##i = svcvt_f32_x(p32, y##i);                                             \
+    ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
     EACH(STORE)
+}
+
+MMLA_INLINE void whole(const struct tsr_block *b)
+{
+    block(ROWS / 2, false, b);
+}
+
+/* As few pairs as are needed, in steps of four. */
+static inline void rest(const struct tsr_block *b)
+{
+    if (b->rows <= 8)
+        block(4, false, b);
+    else if (b->rows <= 16)
+        block(8, false, b);
+    else
+        block(12, false, b);
 }
 
 static void blocks(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, ROWS, one);
+    if (b->raw != NULL)
+        block(ROWS / 2, true, b);
+    else
+        TSR_EACH_BLOCK(b, ROWS, whole, rest);
 }
 
 TSR_MATMUL_KERNEL(i4_i8mm, .operand = TSR_I8, .rows = ROWS, .columns = columns, .blocks = blocks,

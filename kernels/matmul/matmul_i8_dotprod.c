@@ -63,7 +63,7 @@ static inline __attribute__((always_inline)) void one(const struct tsr_block *b)
 
 static void blocks(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, ROWS, one);
+    TSR_EACH_BLOCK(b, ROWS, one, one);
 }
 
 TSR_MATMUL_KERNEL(i8_dotprod, .operand = TSR_I8, .rows = ROWS, .columns = columns, .blocks = blocks)

@@ -9,5 +9,7 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     groups_deltas(TSR_Q4_K, from, to);
 }
 
+GROUPS_BLOCKS(true)
+
 TSR_MATMUL_KERNEL(q4_k_i8mm, .operand = TSR_I8, .rows = GROUPS_ROWS, .columns = groups_columns,
-                  .prepare = prepare, .blocks = groups_blocks, .few = tsr_matvec_q4_k_i8mm)
+                  .prepare = prepare, .blocks = blocks, .few = tsr_matvec_q4_k_i8mm)

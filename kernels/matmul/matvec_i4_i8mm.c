@@ -11,7 +11,7 @@
 MMLA_INLINE void panels(const struct tsr_few *f, const size_t pairs, const size_t count,
                         size_t first)
 {
-    const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
+    const svbool_t all = svptrue_b8();
     const size_t columns = 4 * (svcntb() / 16);
     svint8_t mask = svdup_s8(15);
     TSR_OPAQUE_VECTOR(mask);
@@ -19,8 +19,9 @@ MMLA_INLINE void panels(const struct tsr_few *f, const size_t pairs, const size_
     const struct tsr_block b##v =                                                                  \
         tsr_few_block(f, tsr_least(first + (v < count ? v : 0), f->last - 1));                     \
     const int8_t *w##v = b##v.b;                                                                   \
-    EACH_PAIR(ZERO, v)
-#define ZERO(v, i) svint32_t x##v##i = svdup_s32(0), y##v##i = x##v##i;
+    EACH_PAIR(SUMS, v)
+#define SUMS(v, i)                                                                                 \
+    svint32_t x##v##i = v < count && i < pairs ? I4_BEGIN(f, i) : svdup_s32(0), y##v##i = x##v##i;
     EACH_PANEL(BEGIN)
     const int8_t *a = f->a;
     const size_t bytes = f->k / 8 * svcntb();
@@ -46,11 +47,9 @@ MMLA_INLINE void panels(const struct tsr_few *f, const size_t pairs, const size_
     }
 #define STORE(v, i)                                                                                \
     if (i < pairs && 2 * i < f->m) {                                                               \
-        const svint32_t high = svasr_x(p32, svsub_x(p32, x##v##i, y##v##i), 4);                    \
-        i4_store(&b##v, 2 * i, svsub_x(p32, y##v##i, 8 * f->a_sum[2 * i]), high, columns);         \
+        i8_store(&b##v, 2 * i, 0, I4_ROW(svuzp1, x##v##i, y##v##i), columns);                      \
         if (2 * i + 1 < f->m)                                                                      \
-            i4_store(&b##v, 2 * i + 1, svsub_x(p32, y##v##i, 8 * f->a_sum[2 * i + 1]), high,       \
-                     columns);                                                                     \
+            i8_store(&b##v, 2 * i + 1, 0, I4_ROW(svuzp2, x##v##i, y##v##i), columns);              \
     }
     EACH_PANEL(STORES)
 }

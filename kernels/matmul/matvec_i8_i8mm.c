@@ -45,10 +45,10 @@ void tsr_matvec_i8_i8mm(const struct tsr_few *f)
     for (size_t p = f->first; p < f->last; p++) {
         const struct tsr_block b = tsr_few_block(f, p);
         if (f->m <= 4)
-            mmla_i8(2, &b);
+            mmla_i8(2, false, &b);
         else if (f->m <= 6)
-            mmla_i8(3, &b);
+            mmla_i8(3, false, &b);
         else
-            mmla_i8(4, &b);
+            mmla_i8(4, false, &b);
     }
 }

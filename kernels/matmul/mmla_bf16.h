@@ -75,7 +75,7 @@ MMLA_INLINE void mmla_bf16_whole(const struct tsr_block *b)
 
 static inline void mmla_bf16_blocks(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, MMLA_ROWS, mmla_bf16_whole);
+    TSR_EACH_BLOCK(b, MMLA_ROWS, mmla_bf16_whole, mmla_bf16_whole);
 }
 
 #endif

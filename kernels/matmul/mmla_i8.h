@@ -11,10 +11,10 @@
     if (i < pairs)                                                                                 \
         c##v##i = svmmla(c##v##i, a##i, w##v);
 
-/* `pairs` is a constant, 1 to 4; packed A has as many. */
-MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
+/* `pairs` is a constant, 1 to 4; packed A has as many. raw, a constant: b->raw takes the sums. */
+MMLA_INLINE void mmla_i8(const size_t pairs, const bool raw, const struct tsr_block *b)
 {
-    const svbool_t all = svptrue_b8();
+    const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
     const uint64_t vl = svcntb();
     const int8_t *a = b->a, *w = b->b;
 #define ZERO(v, i) svint32_t c##v##i = svdup_s32(0);
@@ -34,7 +34,7 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
         w += 6 * vl;
         left -= 8;
     } while (left > 0);
-    if (b->raw != NULL) {
+    if (raw) {
 #define RAW(uzp, row, i)                                                                           \
     if (row < b->rows) {                                                                           \
         MMLA_ROW(uzp, i, c, x)                                                                     \
@@ -51,22 +51,25 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
     const svfloat32_t s0 = svld1(p0, b->b_scale), s1 = svld1(p1, b->b_scale + vw),
                       s2 = svld1(p2, b->b_scale + 2 * vw);
     float *to = b->c;
-#define SCALED(x, s)                                                                               \
-    svmul_x(svptrue_b32(),                                                                         \
-            svmul_x(svptrue_b32(), svcvt_f32_x(svptrue_b32(), svreinterpret_s32(x)), by), s)
+/* Floats before the rows are picked: the conversion then needs no move. */
+#define FLOAT(v, i) const svfloat32_t f##v##i = svcvt_f32_x(p32, c##v##i);
+#define FLOATS(i) FLOAT(0, i) FLOAT(1, i) FLOAT(2, i) FLOAT(3, i) FLOAT(4, i) FLOAT(5, i)
+#define SCALED(x, s) svmul_x(p32, svmul_x(p32, x, by), s)
 #define ROW(uzp, row, i)                                                                           \
-    if (row < b->rows) {                                                                           \
+    if ((row) < b->rows) {                                                                         \
         const svfloat32_t by = svdup_f32(b->a_scale[row]);                                         \
-        MMLA_ROW(uzp, i, c, x)                                                                     \
+        MMLA_ROW(uzp, i, f, x)                                                                     \
         svst1(p0, to, SCALED(x0, s0));                                                             \
         svst1_vnum(p1, to, 1, SCALED(x1, s1));                                                     \
         svst1_vnum(p2, to, 2, SCALED(x2, s2));                                                     \
-        to += b->ldc;                                                                              \
+        MMLA_NEXT_ROW(to, b->ldc);                                                                 \
     }
-#define STORE(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
+#define STORE(i) FLOATS(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
     STORE(0) STORE(1) STORE(2) STORE(3)
 #undef RAW
 #undef RAWS
+#undef FLOAT
+#undef FLOATS
 #undef SCALED
 #undef ZERO
 #undef ZEROS
@@ -77,12 +80,15 @@ MMLA_INLINE void mmla_i8(const size_t pairs, const struct tsr_block *b)
 
 MMLA_INLINE void mmla_i8_whole(const struct tsr_block *b)
 {
-    mmla_i8(MMLA_ROWS / 2, b);
+    mmla_i8(MMLA_ROWS / 2, false, b);
 }
 
 static inline void mmla_i8_blocks(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, MMLA_ROWS, mmla_i8_whole);
+    if (b->raw != NULL)
+        mmla_i8(MMLA_ROWS / 2, true, b);
+    else
+        TSR_EACH_BLOCK(b, MMLA_ROWS, mmla_i8_whole, mmla_i8_whole);
 }
 
 #endif

@@ -22,6 +22,14 @@
 #define TSR_OPAQUE_VECTOR(x) __asm__("" : "+w"(x))
 #define TSR_OPAQUE_POINTER(x) __asm__("" : "+r"(x))
 
+/* The next row of C by one addition: the compiler would rather keep a distance for every row, more
+ * than there are registers. */
+#define MMLA_NEXT_ROW(c, ldc)                                                                      \
+    do {                                                                                           \
+        (c) += (ldc);                                                                              \
+        TSR_OPAQUE_POINTER(c);                                                                     \
+    } while (0)
+
 enum {
     MMLA_ROWS = 8
 };

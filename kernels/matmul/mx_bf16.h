@@ -187,7 +187,7 @@ MMLA_INLINE void mx_block(const struct tsr_block *b)
 
 static inline void mx_blocks(const struct tsr_block *b)
 {
-    TSR_EACH_BLOCK(b, MMLA_ROWS, mx_block);
+    TSR_EACH_BLOCK(b, MMLA_ROWS, mx_block, mx_block);
 }
 
 #endif

@@ -60,7 +60,7 @@ static void lay_out(struct plan *p, size_t m, size_t threads, uint8_t *scratch)
     size_t at = 0;
     p->a = carve(scratch, &at, blocks * p->block_bytes);
     p->a_scale = carve(scratch, &at, lines * sizeof(float));
-    p->a_sum = carve(scratch, &at, lines * sizeof(int32_t));
+    p->a_sum = carve(scratch, &at, 2 * lines * sizeof(int32_t));
     p->a_groups = carve(scratch, &at, lines * p->groups * 2 * sizeof(float));
     p->staging = carve(scratch, &at, p->tasks * p->staging_bytes);
     p->space = carve(scratch, &at, p->tasks * p->space_bytes);
@@ -113,7 +113,7 @@ static void pack_task(void *arg, size_t t)
             .scales = op->a_scales != NULL ? op->a_scales + first : NULL,
             .to = p->a + b * p->block_bytes,
             .a_scale = p->a_scale + row,
-            .a_sum = p->a_sum + row,
+            .a_sum = p->a_sum + 2 * row,
             .a_groups = p->groups > 0 ? p->a_groups + row * p->groups * 2 : NULL,
             .staging = p->staging + t * p->staging_bytes};
         tsr_pack_rows(&r);
@@ -140,7 +140,7 @@ static void deep_block(const struct plan *p, const struct tsr_block *whole)
         for (size_t j = 0; j < b.columns; j++) {
             int64_t x = sum[i * columns + j];
             if (p->layout->lines > 1 && j < lines)
-                x -= 8 * (int64_t)b.a_sum[i];
+                x -= 8 * (int64_t)b.a_sum[2 * i];
             b.c[i * b.ldc + j] = (float)x * b.a_scale[i] * b.b_scale[j];
         }
 }

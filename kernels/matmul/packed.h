@@ -97,7 +97,7 @@ struct tsr_block {
     const float *delta, *shift;
     const float *b_scale;  /* i8, i4: per column */
     const float *a_scale;  /* i8: per row */
-    const int32_t *a_sum;  /* i4: per row, over k */
+    const int32_t *a_sum;  /* i4: [rows / 2][4], over k, of rows r, r + 1 as r, r, r + 1, r + 1 */
     const float *a_groups; /* q4_k: [k / 32][rows of the block / 2][4], sums of A over a group of
                             * rows r, r + 1 as r, r, r + 1, r + 1 */
     float *c;
@@ -112,25 +112,25 @@ static inline void tsr_block_next(struct tsr_block *b, size_t lines)
 {
     b->a = (const uint8_t *)b->a + b->a_bytes;
     b->a_scale += lines;
-    b->a_sum += lines;
+    b->a_sum += 2 * lines;
     if (b->a_groups != NULL)
         b->a_groups += b->k / TSR_GROUP * 2 * lines;
     b->c += b->ldc * lines;
 }
 
-/* Runs `one` on each block of `lines` rows, a constant; whole ones apart, so that a function that
- * is inlined knows its rows there. */
-#define TSR_EACH_BLOCK(all, lines, one)                                                            \
+/* Runs `whole` on each block of `lines` rows, a constant, and `rest` on what is left: a function
+ * that is inlined knows its rows in the former. */
+#define TSR_EACH_BLOCK(all, lines, whole, rest)                                                    \
     do {                                                                                           \
         struct tsr_block part = *(all);                                                            \
         for (; part.rows >= (lines); tsr_block_next(&part, lines)) {                               \
             const size_t left = part.rows;                                                         \
             part.rows = (lines);                                                                   \
-            one(&part);                                                                            \
+            whole(&part);                                                                          \
             part.rows = left - (lines);                                                            \
         }                                                                                          \
         if (part.rows > 0)                                                                         \
-            one(&part);                                                                            \
+            rest(&part);                                                                           \
     } while (0)
 
 /* C of at most TSR_FEW rows and the panels first..last (not included) of stored weights. */

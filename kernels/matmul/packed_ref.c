@@ -96,7 +96,7 @@ static void block_i4(const struct tsr_block *b)
                 continue;
             }
             if (j < PAIRED / 2)
-                sum -= 8 * b->a_sum[i];
+                sum -= 8 * b->a_sum[2 * i];
             b->c[i * b->ldc + j] = (float)sum * b->a_scale[i] * b->b_scale[j];
         }
 }
@@ -126,7 +126,7 @@ static void block_groups(const struct tsr_block *b)
 #define KERNEL(op, operand, columns, prepare, one)                                                 \
     static void blocks_##op(const struct tsr_block *b)                                             \
     {                                                                                              \
-        TSR_EACH_BLOCK(b, ROWS, one);                                                              \
+        TSR_EACH_BLOCK(b, ROWS, one, one);                                                         \
     }                                                                                              \
     TSR_MATMUL_KERNEL(op##_ref, operand, ROWS, columns, prepare, blocks_##op, NULL)
 KERNEL(packed_f32, TSR_F32, columns_12, NULL, block_f32)

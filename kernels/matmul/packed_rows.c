@@ -157,7 +157,7 @@ static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
             put_group(r, p / TSR_GROUP, i, (float)sum);
         all += sum;
     }
-    r->a_sum[i] = all;
+    r->a_sum[2 * i] = r->a_sum[2 * i + 1] = all;
 }
 
 void tsr_pack_rows(const struct tsr_rows *r)
@@ -177,7 +177,7 @@ void tsr_pack_rows(const struct tsr_rows *r)
             clear(to, stride, r->padded * elem / cell, cell);
             if (r->operand == TSR_I8) {
                 r->a_scale[i] = 0;
-                r->a_sum[i] = 0;
+                r->a_sum[2 * i] = r->a_sum[2 * i + 1] = 0;
                 for (size_t g = 0; r->a_groups != NULL && g < r->padded / TSR_GROUP; g++)
                     put_group(r, g, i, 0);
             }

@@ -14,17 +14,29 @@ struct cells {
     size_t stride, steps; /* padded k in cells */
 };
 
+/* Four steps of a pair of rows. */
+INLINE void put_four(uint8_t *to, size_t stride, uint8x16_t s0, uint8x16_t s1, uint8x16_t s2,
+                     uint8x16_t s3)
+{
+    vst1q_u8(to, s0);
+    vst1q_u8(to + stride, s1);
+    vst1q_u8(to + 2 * stride, s2);
+    vst1q_u8(to + 3 * stride, s3);
+}
+
 /* Two rows of bytes. Steps beyond the last whole ones are filled up with zeros. */
 static void copy_two(const uint8_t *x, const uint8_t *y, size_t bytes, const struct cells *c)
 {
     uint8_t *to = c->to;
     size_t at = 0;
-    for (; at + 16 <= bytes; at += 16, to += 2 * c->stride) {
-        const uint64x2_t u = vreinterpretq_u64_u8(vld1q_u8(x + at)),
-                         v = vreinterpretq_u64_u8(vld1q_u8(y + at));
-        vst1q_u8(to, vreinterpretq_u8_u64(vzip1q_u64(u, v)));
-        vst1q_u8(to + c->stride, vreinterpretq_u8_u64(vzip2q_u64(u, v)));
+#define ZIP(n, i)                                                                                  \
+    vreinterpretq_u8_u64(                                                                          \
+        vzip##n##q_u64(vreinterpretq_u64_u8(u.val[i]), vreinterpretq_u64_u8(v.val[i])))
+    for (; at + 32 <= bytes; at += 32, to += 4 * c->stride) {
+        const uint8x16x2_t u = vld1q_u8_x2(x + at), v = vld1q_u8_x2(y + at);
+        put_four(to, c->stride, ZIP(1, 0), ZIP(2, 0), ZIP(1, 1), ZIP(2, 1));
     }
+#undef ZIP
     for (; at < c->steps * 8; at += 8, to += c->stride) {
         uint8_t cell[16] = {0};
         if (at < bytes) {
@@ -35,48 +47,56 @@ static void copy_two(const uint8_t *x, const uint8_t *y, size_t bytes, const str
     }
 }
 
-INLINE int32x4_t larger(int32x4_t max, float32x4_t x)
+/* Lane by lane, the larger of max and the four vectors' magnitudes. */
+INLINE int32x4_t larger(int32x4_t max, float32x4x4_t v)
 {
-    return vmaxq_s32(max, vreinterpretq_s32_f32(vabsq_f32(x)));
+#define MAGNITUDE(i) vreinterpretq_s32_f32(vabsq_f32(v.val[i]))
+    return vmaxq_s32(vmaxq_s32(max, vmaxq_s32(MAGNITUDE(0), MAGNITUDE(1))),
+                     vmaxq_s32(MAGNITUDE(2), MAGNITUDE(3)));
+#undef MAGNITUDE
 }
 
 /* Largest magnitude of a row as bits. */
 static uint32_t rows_largest(const float *x, size_t n)
 {
-    int32x4_t max[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+    int32x4_t a = vdupq_n_s32(0), b = a, c = a, d = a;
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        const float32x4x4_t v = vld1q_f32_x4(x + i);
-        for (int j = 0; j < 4; j++)
-            max[j] = larger(max[j], v.val[j]);
+    for (; i + 64 <= n; i += 64) {
+        a = larger(a, vld1q_f32_x4(x + i));
+        b = larger(b, vld1q_f32_x4(x + i + 16));
+        c = larger(c, vld1q_f32_x4(x + i + 32));
+        d = larger(d, vld1q_f32_x4(x + i + 48));
     }
+    for (; i + 16 <= n; i += 16)
+        a = larger(a, vld1q_f32_x4(x + i));
     for (; i < n; i++)
-        max[0] = larger(max[0], vdupq_n_f32(x[i]));
-    return (uint32_t)vmaxvq_s32(vmaxq_s32(vmaxq_s32(max[0], max[1]), vmaxq_s32(max[2], max[3])));
+        b = vmaxq_s32(b, vreinterpretq_s32_f32(vabsq_f32(vdupq_n_f32(x[i]))));
+    return (uint32_t)vmaxvq_s32(vmaxq_s32(vmaxq_s32(a, b), vmaxq_s32(c, d)));
 }
 
-/* Codes of 8 elements, in the low bytes of halfwords. */
-INLINE uint16x8_t codes(float32x4_t x, float32x4_t y, float32x4_t r)
+/* A step of two rows: codes of 8 elements of each, the lowest bytes of the sums. */
+INLINE uint8x16_t codes(float32x4_t x0, float32x4_t x1, float32x4_t rx, float32x4_t y0,
+                        float32x4_t y1, float32x4_t ry)
 {
+    const uint8x16_t lowest = {0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60};
     const float32x4_t magic = vdupq_n_f32(0x1.8p23f);
-    return vuzp1q_u16(vreinterpretq_u16_f32(vaddq_f32(vmulq_f32(x, r), magic)),
-                      vreinterpretq_u16_f32(vaddq_f32(vmulq_f32(y, r), magic)));
+#define SUM(x, r) vreinterpretq_u8_f32(vaddq_f32(vmulq_f32(x, r), magic))
+    const uint8x16x4_t all = {{SUM(x0, rx), SUM(x1, rx), SUM(y0, ry), SUM(y1, ry)}};
+#undef SUM
+    return vqtbl4q_u8(all, lowest);
 }
 
-INLINE void codes_of_step(uint8_t *to, uint16x8_t x, uint16x8_t y)
-{
-    vst1q_u8(to, vuzp1q_u8(vreinterpretq_u8_u16(x), vreinterpretq_u8_u16(y)));
-}
-
-/* Codes of two rows, of `n` elements of a multiple of 16. */
+/* Codes of two rows, of `n` elements of a multiple of 32. */
 static void rows_codes(const float *x, const float *y, size_t n, float32x4_t rx, float32x4_t ry,
                        uint8_t *to, size_t stride)
 {
-    for (size_t i = 0; i < n; i += 16, to += 2 * stride) {
-        const float32x4x4_t u = vld1q_f32_x4(x + i), v = vld1q_f32_x4(y + i);
-        codes_of_step(to, codes(u.val[0], u.val[1], rx), codes(v.val[0], v.val[1], ry));
-        codes_of_step(to + stride, codes(u.val[2], u.val[3], rx), codes(v.val[2], v.val[3], ry));
+#define CODES(u, v, i) codes((u).val[i], (u).val[i + 1], rx, (v).val[i], (v).val[i + 1], ry)
+    for (size_t i = 0; i < n; i += 32, to += 4 * stride) {
+        const float32x4x4_t u = vld1q_f32_x4(x + i), v = vld1q_f32_x4(y + i),
+                            w = vld1q_f32_x4(x + i + 16), z = vld1q_f32_x4(y + i + 16);
+        put_four(to, stride, CODES(u, v, 0), CODES(u, v, 2), CODES(w, z, 0), CODES(w, z, 2));
     }
+#undef CODES
 }
 
 /* Scale and its inverse of a row with that largest magnitude, finite. */
@@ -98,41 +118,50 @@ static bool quantize_two(const float *x, const float *y, size_t k, float *scale,
     if (mx >= 0x7F800000 || my >= 0x7F800000)
         return false;
     const float32x4_t rx = scale_of(mx, scale), ry = scale_of(my, scale + 1);
-    const size_t whole = k / 16 * 16;
+    const size_t whole = k / 32 * 32;
     rows_codes(x, y, whole, rx, ry, c->to, c->stride);
     if (whole == c->steps * 8)
         return true;
-    float rest[2][16] = {{0}};
+    float rest[2][32] = {{0}};
     memcpy(rest[0], x + whole, (k - whole) * sizeof(float));
     memcpy(rest[1], y + whole, (k - whole) * sizeof(float));
-    uint8_t last[32];
-    rows_codes(rest[0], rest[1], 16, rx, ry, last, 16);
+    uint8_t last[64];
+    rows_codes(rest[0], rest[1], 32, rx, ry, last, 16);
     for (size_t s = whole / 8; s < c->steps; s++)
-        if (s < whole / 8 + 2)
+        if (s < whole / 8 + 4)
             memcpy(c->to + s * c->stride, last + (s - whole / 8) * 16, 16);
         else
             memset(c->to + s * c->stride, 0, 16);
     return true;
 }
 
+/* Sums of a group's packed codes: two parts of the first row, then of the second. */
+INLINE int32x4_t group_sum(const uint8_t *at, size_t stride)
+{
+#define STEP(i) vreinterpretq_s8_u8(vld1q_u8(at + (i)*stride))
+    return vpaddlq_s16(
+        vpadalq_s8(vpadalq_s8(vpadalq_s8(vpaddlq_s8(STEP(0)), STEP(1)), STEP(2)), STEP(3)));
+#undef STEP
+}
+
 /* Sums of the packed codes: of each group, and of all. */
 static void sum_two(const struct tsr_rows *r, size_t i, const struct cells *c)
 {
     const uint8_t *at = c->to;
-    int32x2_t all = vdup_n_s32(0);
-    for (size_t s = 0; s < c->steps; s += TSR_GROUP / 8) {
-        int32x4_t sum = vdupq_n_s32(0);
-        for (size_t j = 0; j < tsr_least(TSR_GROUP / 8, c->steps - s); j++, at += c->stride)
-            sum = vpadalq_s16(sum, vpaddlq_s8(vreinterpretq_s8_u8(vld1q_u8(at))));
-        const int32x2_t both = vpadd_s32(vget_low_s32(sum), vget_high_s32(sum));
+    int32x4_t all = vdupq_n_s32(0);
+    size_t s = 0;
+    for (; s + 4 <= c->steps; s += 4, at += 4 * c->stride) {
+        const int32x4_t sum = group_sum(at, c->stride);
         if (r->a_groups != NULL) {
-            const float32x2_t f = vcvt_f32_s32(both);
-            vst1q_f32(r->a_groups + s / 4 * r->lines * 2 + i * 2,
-                      vcombine_f32(vdup_lane_f32(f, 0), vdup_lane_f32(f, 1)));
+            const float32x4_t f = vcvtq_f32_s32(vpaddq_s32(sum, sum));
+            vst1q_f32(r->a_groups + s / 4 * r->lines * 2 + i * 2, vzip1q_f32(f, f));
         }
-        all = vadd_s32(all, both);
+        all = vaddq_s32(all, sum);
     }
-    vst1_s32(r->a_sum + i, all);
+    for (; s < c->steps; s++, at += c->stride)
+        all = vpadalq_s16(all, vpaddlq_s8(vreinterpretq_s8_u8(vld1q_u8(at))));
+    const int32x4_t both = vpaddq_s32(all, all);
+    vst1q_s32(r->a_sum + 2 * i, vzip1q_s32(both, both));
 }
 
 /* Four rows of f32: their values of one k side by side. */
