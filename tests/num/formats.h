@@ -38,6 +38,8 @@ enum {
     N_E8M15,
     N_ODD_BIAS,
     N_I12,
+    N_I9,
+    N_I16,
     N_FORMATS
 };
 enum {
@@ -64,6 +66,8 @@ static const struct tsr_format num_formats[N_FORMATS] = {
     [N_E8M15] = NUM_FLOAT("e8m15", 24, TSR_SPECIALS_IEEE, 24, 8, 15, 127, 0),
     [N_ODD_BIAS] = NUM_FLOAT("e5m4", 25, TSR_SPECIALS_FN, 10, 5, 4, 120, 16),
     [N_I12] = NUM_INT("i12", 26, 12, 16),
+    [N_I9] = NUM_INT("i9", 27, 9, 9),
+    [N_I16] = NUM_INT("i16", 28, 16, 0),
 };
 
 static inline float num_float(uint32_t bits)

@@ -368,6 +368,8 @@ static void test_block_refusals_name_what_is_wrong(void **state)
     REFUSED(TSR_USAGE, "bf16: no blocks");
     q = base, q.format = &isa->formats[TSR_Q4_K], q.file_layout = true;
     REFUSED(TSR_USAGE, "read only");
+    q = base, q.format = &isa->formats[TSR_Q6_K], q.file_layout = true;
+    REFUSED(TSR_USAGE, "read only");
     q = base, q.format = &isa->formats[TSR_Q6_K];
     REFUSED(TSR_USAGE, "no layout but its file's");
     q = base, q.format = &isa->formats[TSR_MX9], q.file_layout = true;
@@ -390,6 +392,8 @@ static void test_block_refusals_name_what_is_wrong(void **state)
     REFUSED(TSR_USAGE, "multiple of 16");
     odd = isa->formats[TSR_MXF4], odd.block = 5;
     REFUSED(TSR_USAGE, "whole bytes");
+    odd = isa->formats[TSR_MXF8E4M3], odd.bits = 9;
+    REFUSED(TSR_USAGE, "at most 8 bits");
 }
 
 int main(void)

@@ -168,6 +168,7 @@ verdict bench::run()
             if (next_[k] < r_->stream[k].n && !at_the_end(static_cast<rtl_kind>(k)))
                 differ("the simulator has %zu more of %s", r_->stream[k].n - next_[k],
                        rtl_kind_name[k]);
+    compare_data();
 #ifdef TESSERA_WAVE
     if (l_->wave)
         fst_.close();

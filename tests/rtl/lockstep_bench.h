@@ -77,6 +77,7 @@ class bench
     void compare_port();
     void compare_writes();
     void compare_drain();
+    void compare_data();
     void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
     const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
     void take(rtl_kind k)

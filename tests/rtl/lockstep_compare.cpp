@@ -295,3 +295,15 @@ void bench::compare()
     compare_writes();
     compare_fault();
 }
+
+/* At the end: the simulator told the value of each issue and the data of each line, or they were
+ * not compared. Those that a fault cut short are not known. */
+void bench::compare_data()
+{
+    static const rtl_kind pairs[3][2] = {
+        {RTL_VISSUE, RTL_VALUE}, {RTL_VLINE, RTL_VDATA}, {RTL_ALINE, RTL_ADATA}};
+    for (const auto &p : pairs)
+        if (!r_->fault.kind && r_->stream[p[0]].n != r_->stream[p[1]].n)
+            differ("of %zu %s the simulator told %zu %s", r_->stream[p[0]].n, rtl_kind_name[p[0]],
+                   r_->stream[p[1]].n, rtl_kind_name[p[1]]);
+}

@@ -194,6 +194,15 @@ static void test_slabs_are_written_line_by_line(void **state)
                 t = sim_write(&w, t, l);
         }
         assert_int_equal(sim_unit(&r, 0, 5)->end, sim_flush(&w, t));
+        assert_int_equal(r.stats.tsram_write_bytes, 32 * n);
+        assert_int_equal(r.stats.tsram_read_bytes, 0);
+        sim_loadf(&r,
+                  "li x1, csram:0:0\nli x2, 64\nli x3, 32\nli x4, %d\nli x5, %d\n"
+                  "copy ch=0, dst=x1, src=x2, len=x3, n1=x4, ss1=x5, ds1=x3\nhalt\n",
+                  n, strides[i]);
+        assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_OK);
+        assert_int_equal(r.stats.tsram_read_bytes, 32 * n);
+        assert_int_equal(r.stats.tsram_write_bytes, 0);
     }
 }
 
@@ -205,6 +214,31 @@ static void test_limit_holds_without_time(void **state)
     for (int mode = 0; mode < 3; mode++) {
         assert_int_equal(sim_run(&r, (enum tsr_mode)mode), TSR_FAULT);
         assert_int_equal(r.fault.kind, TSR_FAULT_LIMIT);
+    }
+    /* and every piece is a request: 3,000 of one byte are more than 2,000 cycles */
+    uint64_t limit = r.opt.limit_cycles;
+    r.opt.limit_cycles = 2000;
+    sim_load(&r, "li x1, 3000\nli x2, csram:0:0\nli x3, 1\nli x4, 2\n"
+                 "copy ch=1, dst=x0, src=x2, len=x3, n1=x1, ss1=x4\nhalt\n");
+    for (int mode = 0; mode < 3; mode++) {
+        assert_int_equal(sim_run(&r, (enum tsr_mode)mode), TSR_FAULT);
+        assert_int_equal(r.fault.kind, TSR_FAULT_LIMIT);
+    }
+    r.opt.limit_cycles = limit;
+}
+
+static void test_waits_for_the_tile_itself_are_not_charged_to_the_mesh(void **state)
+{
+    (void)state;
+    /* The TCP waits for a transpose, whose channel waits for the ports of the TSRAM. */
+    sim_do(&r, ".sem 1 tcp\nli x1, 4096\nli x2, 8\nli x3, 32\n"
+               "transpose ch=0, dst=x1, src=x0, rows=x2, cols=x2, ss=x3, ds=x3, size=2, p0=s1\n"
+               "wait wait(s1)\nhalt\n");
+    uint64_t waited = sim_tcp(&r, 0, 4)->start - sim_tcp(&r, 0, 3)->start - 1;
+    assert_int_equal(r.stats.unit[TSR_Q_TCP][TSR_WAIT_SEMAPHORE], waited);
+    for (int q = 0; q < TSR_QUEUES; q++) {
+        assert_int_equal(r.stats.unit[q][TSR_WAIT_MESH], 0);
+        assert_int_equal(r.stats.unit[q][TSR_WAIT_HBM], 0);
     }
 }
 
@@ -320,6 +354,25 @@ static void test_cast_posts_at_each_destination_in_order(void **state)
     assert_int_equal(four.stats.tile_in_bytes, 3 * 512);
     /* the source hears of it after the destinations */
     assert_true(sim_unit(&four, 0, 7)->end >= sim_unit(&four, 1, 14)->start - 256 / 16);
+}
+
+static void test_cast_from_a_tiles_own_memory(void **state)
+{
+    (void)state;
+    uint8_t got[256];
+    sim_do(&four, ".tiles 4\n.sem 1 dma0\n.sem 2 tcp\n.sem 3 dma1\n.arg 0 x10 1\n"
+                  ".arg 1 x11 hbm:66048\n.arg 2 x11 hbm:66560\n.arg 3 x11 hbm:67072\n"
+                  "li x1, 64\nli x2, hbm:3000\nli x3, 256\nli x4, 14\nli x5, 1024\n"
+                  "beq x10, x0, receive\n"
+                  "copy ch=0, dst=x1, src=x2, len=x3, p0=s1\n"
+                  "copy ch=0, dst=x5, src=x1, len=x3, mask=x4, mc=1, w0=s1, p0=s2, p1=s3\n"
+                  "wait wait(s2)\nhalt\n"
+                  "receive: copy ch=1, dst=x11, src=x5, len=x3, w0=s3\nhalt\n");
+    for (int i = 1; i < 4; i++) {
+        sim_get(&four, TSR_HBM(65536 + 512 * i), got, 256);
+        assert_memory_equal(got, image + 3000, 256);
+    }
+    assert_int_equal(four.stats.tsram_read_bytes, 4 * 256); /* once for all, and each its own */
 }
 
 static void test_a_fast_cast_does_not_overtake_a_slow_one(void **state)
@@ -472,12 +525,14 @@ int main(void)
         cmocka_unit_test(test_transpose_and_to_control_by_hand),
         cmocka_unit_test(test_slabs_are_written_line_by_line),
         cmocka_unit_test(test_limit_holds_without_time),
+        cmocka_unit_test(test_waits_for_the_tile_itself_are_not_charged_to_the_mesh),
         cmocka_unit_test(test_window_keeps_room_for_a_whole_request),
         cmocka_unit_test(test_requests_join_runs_that_are_contiguous_far_away),
         cmocka_unit_test(test_many_tiny_requests_stay_within_the_memory_queue),
         cmocka_unit_test(test_posts_come_in_order_and_rpost_behind_them),
         cmocka_unit_test(test_remote_posts_arrive_one_a_tile_and_cycle),
         cmocka_unit_test(test_cast_posts_at_each_destination_in_order),
+        cmocka_unit_test(test_cast_from_a_tiles_own_memory),
         cmocka_unit_test(test_a_fast_cast_does_not_overtake_a_slow_one),
         cmocka_unit_test(test_copy_of_four_dimensions_each_way),
         cmocka_unit_test(test_negative_strides_and_forward_between_memories),

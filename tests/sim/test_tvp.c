@@ -82,6 +82,13 @@ static void test_one_memory_and_one_arithmetic_word_a_cycle(void **state)
     takes(1 + 4, "vadd v2, v3, v4\nvlda v1, a0");
     takes(3 + 4, "vlda v1, a0\nvlda v2, a1\nvlda v3, a2");
     takes(2 + 4, "vlda v1, a0\nvadd v2, v3, v4\nvlda v5, a1\nvadd v6, v3, v4");
+    /* what a memory word adds to an address register is there in the next cycle */
+    takes(3 + 4, "vlda v1, a1, 1\naaddi a2, a1, 0\nvadd v2, v3, v4");
+    takes(3 + 4, "vlda v1, a1, 1\nvsplat v5, a1\nvadd v2, v3, v4");
+    takes(2 + 4, "vlda v1, a1, 1\nvsplat v5, a2\nvadd v2, v3, v4");
+    struct sim_port p = {.requester = SIM_READ1};
+    takes(sim_read(&p, LAUNCH + 1 + 1, 0) - LAUNCH - 1 + 2 + 4,
+          "vld v1, a1, f32, 32\naadd a2, a3, a1\nvadd v2, v3, v4");
     /* in order: a blocked word holds all behind it */
     takes(1 + 4 + 4, "vadd v1, v2, v3\nvadd v4, v1, v1\nvlda v5, a0");
 }
@@ -328,6 +335,16 @@ static void test_inactive_lanes_load_as_zero(void **state)
         assert_int_equal(got[i], 3);
 }
 
+static void test_stores_of_i8_saturate(void **state)
+{
+    (void)state;
+    static const int32_t x[8] = {127, 128, -128, -129, INT32_MAX, INT32_MIN, -1, 0};
+    static const int8_t want[8] = {127, 127, -128, -128, 127, -128, -1, 0};
+    int8_t got[8];
+    transform("vld v1, a0, i32\nvst v1, a1, i8", x, 32, got, 8, 8);
+    assert_memory_equal(got, want, 8);
+}
+
 static void test_reductions_pass_inactive_lanes_over(void **state)
 {
     (void)state;
@@ -430,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_loads_and_stores_of_block_elements),
         cmocka_unit_test(test_scales_and_segments),
         cmocka_unit_test(test_inactive_lanes_load_as_zero),
+        cmocka_unit_test(test_stores_of_i8_saturate),
         cmocka_unit_test(test_reductions_pass_inactive_lanes_over),
         cmocka_unit_test(test_lane_expressions_equal_the_primitives),
         cmocka_unit_test(test_registers_survive_between_routines),
