@@ -40,6 +40,7 @@ enum {
     N_I12,
     N_I9,
     N_I16,
+    N_E1M2,
     N_FORMATS
 };
 enum {
@@ -68,6 +69,7 @@ static const struct tsr_format num_formats[N_FORMATS] = {
     [N_I12] = NUM_INT("i12", 26, 12, 16),
     [N_I9] = NUM_INT("i9", 27, 9, 9),
     [N_I16] = NUM_INT("i16", 28, 16, 0),
+    [N_E1M2] = NUM_FLOAT("e1m2", 29, TSR_SPECIALS_NONE, 4, 1, 2, 1, 6),
 };
 
 static inline float num_float(uint32_t bits)

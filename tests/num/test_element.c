@@ -119,6 +119,37 @@ static void test_element_integers_round_and_saturate(void **state)
     tsr_isa_free(isa);
 }
 
+/* Many groups at once are each group by itself, both ways. */
+static void test_element_arrays_equal_their_groups(void **state)
+{
+    struct tsr_isa *isa = load_isa();
+    uint64_t s = tsr_test_seed("element arrays", 6);
+    (void)state;
+    for (int code = 0; code < TSR_DTYPE_MAX; code++) {
+        const struct tsr_format *f = &isa->formats[code];
+        struct tsr_num_group g = tsr_num_element_group(f);
+        if (!isa->has_format[code] || g.elems == 0)
+            continue;
+        enum {
+            GROUPS = 5
+        };
+        uint8_t *in = tsr_test_guarded(GROUPS * g.bytes), *out = tsr_test_guarded(GROUPS * g.bytes);
+        uint32_t *x = tsr_test_guarded(4 * GROUPS * g.elems), y[64];
+        for (size_t i = 0; i < GROUPS * g.bytes; i++)
+            in[i] = (uint8_t)tsr_test_random(&s);
+        tsr_num_load_elements(f, x, in, GROUPS * g.elems);
+        tsr_num_store_elements(f, out, x, GROUPS * g.elems);
+        for (size_t i = 0; i < GROUPS; i++) {
+            uint8_t one[64];
+            tsr_num_load_elements(f, y, in + i * g.bytes, g.elems);
+            tsr_num_store_elements(f, one, y, g.elems);
+            assert_memory_equal(y, x + i * g.elems, 4 * g.elems);
+            assert_memory_equal(one, out + i * g.bytes, g.bytes);
+        }
+    }
+    tsr_isa_free(isa);
+}
+
 static void test_element_scales_survive_load_and_store(void **state)
 {
     struct tsr_isa *isa = load_isa();
@@ -182,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_element_codes_survive_load_and_store),
         cmocka_unit_test(test_element_pairs_share_a_shift),
         cmocka_unit_test(test_element_integers_round_and_saturate),
+        cmocka_unit_test(test_element_arrays_equal_their_groups),
         cmocka_unit_test(test_element_scales_survive_load_and_store),
         cmocka_unit_test(test_element_blocks_of_powers_of_two_equal_quantize),
     };

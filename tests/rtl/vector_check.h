@@ -74,6 +74,9 @@ class vector_check
     {
         const rtl_event *v = at(RTL_VALUE, index);
         unknown_ |= v == nullptr;
+        if (v && v->pc != issue->pc)
+            differ("tvp: the simulator told the value of word %u for that of word %u", v->pc,
+                   issue->pc);
         if (!v || !issue->value)
             return;
         for (unsigned i = 0; i < v->bytes / (4 * lanes_); i++)

@@ -38,6 +38,18 @@ static uint64_t lines_of(uint64_t first, uint64_t bytes, uint64_t *line)
     return (first + bytes - 1) / 32 - *line + 1;
 }
 
+/* Of its cycles an instruction of m rows is busy in one more than it has rows, the others wait for
+ * the port; and what it moved. */
+static void books(int m, int bytes, bool drain)
+{
+    const struct sim_retired *a = sim_unit(&r, 0, 5);
+    uint64_t busy = (uint64_t)m + 1, all = a->end + 1 - a->start;
+    assert_int_equal(r.stats.unit[TSR_Q_ACC][TSR_WAIT_BUSY], busy);
+    assert_int_equal(r.stats.unit[TSR_Q_ACC][TSR_WAIT_OPERAND_PORT], all - busy);
+    assert_int_equal(r.stats.tsram_write_bytes, drain ? m * bytes : 0);
+    assert_int_equal(r.stats.tsram_read_bytes, drain ? 0 : m * bytes);
+}
+
 /* The end of a drain of m rows of `bytes` from columns col.. of n that starts in s. */
 static uint64_t drain_end(uint64_t s, uint64_t address, uint64_t stride, int m, int n, int bytes,
                           int col)
@@ -102,6 +114,7 @@ static void test_drain_and_fill_rows_follow_the_ports(void **state)
         assert_int_equal(sim_unit(&r, 0, 5)->end,
                          drain_end(LAUNCH + 6, AT, (uint64_t)c[i].stride, c[i].m, c[i].n,
                                    c[i].n * c[i].bytes, c[i].col));
+        books(c[i].m, c[i].n * c[i].bytes, true);
         if (c[i].col)
             continue;
         sim_loadf(&r,
@@ -111,6 +124,7 @@ static void test_drain_and_fill_rows_follow_the_ports(void **state)
         assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_OK);
         assert_int_equal(sim_unit(&r, 0, 5)->end, fill_end(LAUNCH + 6, AT, (uint64_t)c[i].stride,
                                                            c[i].m, c[i].n, c[i].n * c[i].bytes));
+        books(c[i].m, c[i].n * c[i].bytes, false);
     }
 }
 

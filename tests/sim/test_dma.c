@@ -16,7 +16,7 @@ enum {
     TSRAM = 2
 };
 
-static struct sim_rig r, four;
+static struct sim_rig r;
 static uint8_t image[1 << 16];
 
 static int setup(void **state)
@@ -24,12 +24,10 @@ static int setup(void **state)
     (void)state;
     uint64_t seed = 77;
     sim_open(&r, "micro");
-    sim_open(&four, "micro4");
     for (size_t i = 0; i < sizeof image; i++)
         image[i] = (uint8_t)tsr_test_random(&seed);
     sim_put(&r, TSR_HBM(0), image, sizeof image);
     sim_put(&r, TSR_CSRAM(0, 0), image, sizeof image);
-    sim_put(&four, TSR_HBM(0), image, sizeof image);
     return 0;
 }
 
@@ -37,7 +35,6 @@ static int teardown(void **state)
 {
     (void)state;
     sim_close(&r);
-    sim_close(&four);
     return 0;
 }
 
@@ -75,26 +72,6 @@ static void test_rows_over_one_another_by_hand(void **state)
     sim_do(&r, "li x1, csram:0:4096\nli x2, 0\nli x3, 2\nli x4, 96\n"
                "copy ch=1, dst=x1, src=x2, len=x3, n1=x4, ss1=x0, ds1=x3\nhalt\n");
     assert_int_equal(sim_unit(&r, 0, 4)->end, 265 + 1 + 20 + 8);
-}
-
-static void test_read_across_the_mesh_by_hand(void **state)
-{
-    (void)state;
-    /* Tile 0 reads CSRAM 5, two hops away: issues in 208, 8 + 2 x 2 on the control plane, CSRAM 20:
-     * 240; links west and north and the local port, 3 each: 249; 64 bytes of 128 a cycle: 250;
-     * line 0 by requester 6 where c mod 8 = 2: 250. The write back: line read in 211 (requester 5,
-     * c mod 8 = 3), data in 213, port 214, links east and south 220, local 223, CSRAM 1 + 20, back
-     * 12. */
-    struct sim_rig maia;
-    sim_open(&maia, "maia100");
-    sim_do(&maia, "li x1, 0\nli x2, csram:5:0\nli x3, 64\n"
-                  "copy ch=0, dst=x1, src=x2, len=x3\nhalt\n");
-    assert_int_equal(sim_unit(&maia, 0, 3)->end, 251);
-    assert_int_equal(maia.stats.mesh_bytes, 3 * 64);
-    sim_do(&maia, "li x1, 0\nli x2, csram:5:0\nli x3, 64\n"
-                  "copy ch=0, dst=x2, src=x1, len=x3\nhalt\n");
-    assert_int_equal(sim_unit(&maia, 0, 3)->end, 223 + 1 + 20 + 12);
-    sim_close(&maia);
 }
 
 static void test_copy_within_tsram_by_hand(void **state)
@@ -173,6 +150,20 @@ static void test_transpose_and_to_control_by_hand(void **state)
     sim_do(&r, "li x1, 64\nli x2, 8\nli x3, 160\n"
                "to_control ch=0, dst=x1, src=x3, n=x2, id=0\nhalt\n");
     assert_int_equal(sim_unit(&r, 0, 3)->end, 216 + 2 + 4 + 1);
+}
+
+static void test_to_control_fills_the_control_memory(void **state)
+{
+    (void)state;
+    int words = (int)(r.chip.tile.control_bytes / 4);
+    for (int from = 0; from < 2; from++)
+        for (int more = 0; more < 2; more++) {
+            sim_loadf(&r,
+                      "li x1, %d\nli x2, %d\nto_control ch=0, dst=x1, src=x0, n=x2, id=0\nhalt\n",
+                      4 * from, words - from + more);
+            assert_int_equal(sim_run(&r, TSR_MODE_FULL), more ? TSR_FAULT : TSR_OK);
+            assert_int_equal(r.fault.kind, more ? TSR_FAULT_ADDRESS : 0);
+        }
 }
 
 static void test_slabs_are_written_line_by_line(void **state)
@@ -310,86 +301,6 @@ static void test_posts_come_in_order_and_rpost_behind_them(void **state)
     assert_int_equal(sim_tcp(&r, 0, 12)->start, fast->end + 1 + REQUEST + 1);
 }
 
-static void test_remote_posts_arrive_one_a_tile_and_cycle(void **state)
-{
-    (void)state;
-    /* Four tiles post to tile 0 in one cycle; a wait for n of them tells the n-th arrival. */
-    for (uint32_t n = 1; n <= 4; n++) {
-        sim_loadf(&four,
-                  ".tiles 4\n.sem 1 tcp\n.arg 0 x3 1\nli x1, 1\n"
-                  "rpost ch=0, mask=x1, sem=1\nbeq x3, x0, end\nwait wait(s1*%u)\n"
-                  "end: halt\n",
-                  n);
-        assert_int_equal(sim_run(&four, TSR_MODE_FULL), TSR_OK);
-        uint64_t sent = sim_unit(&four, 3, 1)->end;
-        assert_int_equal(sent, LAUNCH + 2 + SETUP);
-        assert_int_equal(sim_tcp(&four, 0, 3)->start, sent + REQUEST + n - 1 + 1);
-    }
-}
-
-static void test_cast_posts_at_each_destination_in_order(void **state)
-{
-    (void)state;
-    uint8_t got[4][512];
-    sim_do(&four, ".tiles 4\n.sem 1 tcp\n.sem 2 tcp\n.sem 3 dma1\n.arg 0 x10 1\n"
-                  ".arg 0 x11 hbm:65536\n.arg 1 x11 hbm:66048\n.arg 2 x11 hbm:66560\n"
-                  ".arg 3 x11 hbm:67072\n"
-                  "li x1, 0\nli x2, hbm:1024\nli x3, 256\nli x4, 14\nli x5, hbm:4096\nli x6, 512\n"
-                  "beq x10, x0, receive\n"
-                  "copy ch=0, dst=x1, src=x2, len=x3, mask=x4, mc=1, p0=s1, p1=s3\n"
-                  "copy ch=0, dst=x3, src=x5, len=x3, mask=x4, mc=1, p0=s1, p1=s3\n"
-                  "copy ch=0, dst=x1, src=x5, len=x0, mask=x4, mc=1, p0=s1, p1=s2\n"
-                  "wait wait(s1*3)\nhalt\n"
-                  "receive: wait wait(s2)\nnop\n"
-                  "copy ch=1, dst=x11, src=x1, len=x6, w0=s3*2\nhalt\n");
-    for (int i = 1; i < 4; i++) {
-        sim_get(&four, TSR_HBM(65536 + 512 * i), got[i], 512);
-        assert_memory_equal(got[i], image + 1024, 256);
-        assert_memory_equal(got[i] + 256, image + 4096, 256);
-    }
-    sim_get(&four, TSR_HBM(65536), got[0], 512);
-    for (int i = 0; i < 512; i++)
-        assert_int_equal(got[0][i], 0);
-    assert_int_equal(four.stats.hbm_read_bytes, 512);
-    assert_int_equal(four.stats.tile_in_bytes, 3 * 512);
-    /* the source hears of it after the destinations */
-    assert_true(sim_unit(&four, 0, 7)->end >= sim_unit(&four, 1, 14)->start - 256 / 16);
-}
-
-static void test_cast_from_a_tiles_own_memory(void **state)
-{
-    (void)state;
-    uint8_t got[256];
-    sim_do(&four, ".tiles 4\n.sem 1 dma0\n.sem 2 tcp\n.sem 3 dma1\n.arg 0 x10 1\n"
-                  ".arg 1 x11 hbm:66048\n.arg 2 x11 hbm:66560\n.arg 3 x11 hbm:67072\n"
-                  "li x1, 64\nli x2, hbm:3000\nli x3, 256\nli x4, 14\nli x5, 1024\n"
-                  "beq x10, x0, receive\n"
-                  "copy ch=0, dst=x1, src=x2, len=x3, p0=s1\n"
-                  "copy ch=0, dst=x5, src=x1, len=x3, mask=x4, mc=1, w0=s1, p0=s2, p1=s3\n"
-                  "wait wait(s2)\nhalt\n"
-                  "receive: copy ch=1, dst=x11, src=x5, len=x3, w0=s3\nhalt\n");
-    for (int i = 1; i < 4; i++) {
-        sim_get(&four, TSR_HBM(65536 + 512 * i), got, 256);
-        assert_memory_equal(got, image + 3000, 256);
-    }
-    assert_int_equal(four.stats.tsram_read_bytes, 4 * 256); /* once for all, and each its own */
-}
-
-static void test_a_fast_cast_does_not_overtake_a_slow_one(void **state)
-{
-    (void)state;
-    /* From HBM, then from CSRAM: tile 1 waits for the second, tile 2 for the first. */
-    sim_do(&four, ".tiles 3\n.sem 4 tcp\n.sem 5 tcp\n.arg 0 x9 1\n.arg 1 x9 2\n"
-                  "li x1, hbm:0\nli x2, csram:0:0\nli x3, 16\nli x4, 6\nli x5, 1\nli x6, 2\n"
-                  "beq x9, x6, one\nbeq x9, x0, two\n"
-                  "copy ch=0, dst=x0, src=x1, len=x3, mask=x4, mc=1, p1=s4\n"
-                  "copy ch=0, dst=x3, src=x2, len=x3, mask=x4, mc=1, p1=s5\nhalt\n"
-                  "one: wait wait(s5)\nhalt\ntwo: wait wait(s4)\nhalt\n");
-    uint64_t second = sim_tcp(&four, 1, 11)->start, first = sim_tcp(&four, 2, 13)->start;
-    assert_int_equal(second, first);
-    assert_true(first > LAUNCH + 9 + 1 + SETUP + REQUEST + four.chip.hbm.controller_cycles);
-}
-
 /* ---- values */
 
 static void test_copy_of_four_dimensions_each_way(void **state)
@@ -517,12 +428,12 @@ int main(void)
         cmocka_unit_test(test_read_of_csram_by_hand),
         cmocka_unit_test(test_write_to_csram_by_hand),
         cmocka_unit_test(test_rows_over_one_another_by_hand),
-        cmocka_unit_test(test_read_across_the_mesh_by_hand),
         cmocka_unit_test(test_copy_within_tsram_by_hand),
         cmocka_unit_test(test_descriptor_starts_when_the_one_before_has_issued),
         cmocka_unit_test(test_channels_take_turns_one_request_a_cycle),
         cmocka_unit_test(test_window_bounds_the_bytes_in_flight),
         cmocka_unit_test(test_transpose_and_to_control_by_hand),
+        cmocka_unit_test(test_to_control_fills_the_control_memory),
         cmocka_unit_test(test_slabs_are_written_line_by_line),
         cmocka_unit_test(test_limit_holds_without_time),
         cmocka_unit_test(test_waits_for_the_tile_itself_are_not_charged_to_the_mesh),
@@ -530,10 +441,6 @@ int main(void)
         cmocka_unit_test(test_requests_join_runs_that_are_contiguous_far_away),
         cmocka_unit_test(test_many_tiny_requests_stay_within_the_memory_queue),
         cmocka_unit_test(test_posts_come_in_order_and_rpost_behind_them),
-        cmocka_unit_test(test_remote_posts_arrive_one_a_tile_and_cycle),
-        cmocka_unit_test(test_cast_posts_at_each_destination_in_order),
-        cmocka_unit_test(test_cast_from_a_tiles_own_memory),
-        cmocka_unit_test(test_a_fast_cast_does_not_overtake_a_slow_one),
         cmocka_unit_test(test_copy_of_four_dimensions_each_way),
         cmocka_unit_test(test_negative_strides_and_forward_between_memories),
         cmocka_unit_test(test_gather_and_scatter_follow_the_list),

@@ -62,6 +62,7 @@ static void test_mma_timing_by_hand(void **state)
     assert_int_equal(r.stats.unit[TSR_Q_TTU][TSR_WAIT_OPERAND_PORT], 222 - 209);
     assert_int_equal(r.stats.macs, 4 * 4 * 16);
     assert_int_equal(r.stats.ttu_cycles, 16);
+    assert_int_equal(r.stats.tsram_read_bytes, 4 * 32 + 4 * 32);
 }
 
 /* One mma after another, all starts and ends by the rules. */

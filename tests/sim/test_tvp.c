@@ -419,6 +419,15 @@ static void test_vector_faults(void **state)
                    ".routine q\nali a0, 2\nvloop a0, e\nvloop a0, e\nvloop a0, e\nvloop a0, e\n"
                    "vloop a0, e\nvmov v1, v1\ne: vret\n.end\nvcall q\nhalt\n",
                    TSR_FAULT_LOOP_DEPTH, 0, TSR_Q_TVP, 5, LAUNCH + 7);
+    static const char *const outside[] = {"65536", "131072", "-32", "0x40000000"};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        for (int mode = 0; mode < 3; mode++) {
+            sim_loadf(&r, ".routine q\nali a0, %s\nvld v1, a0, f32\nvret\n.end\nvcall q\nhalt\n",
+                      outside[i]);
+            assert_int_equal(sim_run(&r, (enum tsr_mode)mode), TSR_FAULT);
+            assert_int_equal(r.fault.kind, TSR_FAULT_ADDRESS);
+            assert_int_equal(r.fault.pc, 1);
+        }
     /* A second routine may not fault before the first one does. */
     sim_want_fault(&r,
                    ".routine q\nvsum v1, v1\nvsum v1, v1\nvsum v1, v1\nali a0, 2\nvld v1, a0, f32\n"
@@ -427,10 +436,12 @@ static void test_vector_faults(void **state)
                    TSR_FAULT_ADDRESS, 0, TSR_Q_TVP, 4, -1);
     sim_load(&r, ".routine q\nvmov v1, v1\nvret\n.end\nvcall q\nhalt\n");
     r.program.tvp[0] = 0xFF;
-    assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_FAULT);
-    assert_int_equal(r.fault.kind, TSR_FAULT_ILLEGAL);
-    assert_int_equal(r.fault.queue, TSR_Q_TVP);
-    assert_int_equal(r.fault.pc, 0);
+    for (int mode = 0; mode < 3; mode++) {
+        assert_int_equal(sim_run(&r, (enum tsr_mode)mode), TSR_FAULT);
+        assert_int_equal(r.fault.kind, TSR_FAULT_ILLEGAL);
+        assert_int_equal(r.fault.queue, TSR_Q_TVP);
+        assert_int_equal(r.fault.pc, 0);
+    }
 }
 
 int main(void)
