@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Host tool tessera-gen: writes what is made from the data under isa/.
  *   tessera-gen md FILE   the manual, isa/ISA.md
- *   tessera-gen sv DIR    tsr_isa_pkg.sv, tsr_format_pkg.sv, tsr_table_pkg.sv, tsr_prims.sv,
- *                         tsr_lane.sv, tsr_tvp_parts.sv, and CHIP/tsr_chip_pkg.sv: the package has
- *                         the same name for every chip, a build takes that of its chip;
+ *   tessera-gen sv DIR [OVERLAY.yaml...]  tsr_isa_pkg.sv, tsr_format_pkg.sv, tsr_table_pkg.sv,
+ *                         tsr_prims.sv, tsr_lane.sv, tsr_tvp_parts.sv, and CHIP/tsr_chip_pkg.sv:
+ * the package has the same name for every chip, a build takes that of its chip;
  *                         CHIP/tsr_figures.svh is the same for rtl/tsr_tile_pkg.sv */
 #include <errno.h>
 #include <stdlib.h>
@@ -85,13 +85,13 @@ static void write_packages(const struct tsr_isa *isa, const char *dir)
 int main(int argc, char **argv)
 {
     bool md = argc == 3 && strcmp(argv[1], "md") == 0;
-    if (!md && (argc != 3 || strcmp(argv[1], "sv") != 0)) {
-        fprintf(stderr, "usage: tessera-gen md FILE | sv DIR\n");
+    if (!md && (argc < 3 || strcmp(argv[1], "sv") != 0)) {
+        fprintf(stderr, "usage: tessera-gen md FILE | sv DIR [OVERLAY.yaml...]\n");
         return 2;
     }
     struct tsr_isa *isa;
     struct tsr_error err = {0};
-    if (tsr_isa_load(NULL, 0, &isa, &err) != TSR_OK)
+    if (tsr_isa_load((const char *const *)argv + 3, (size_t)argc - 3, &isa, &err) != TSR_OK)
         fail("instruction set", err.message);
     if (md) {
         struct file file;

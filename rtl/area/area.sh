@@ -1,22 +1,33 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# area.sh GEN [--json] [--chip CHIP] [UNIT...]: cells, area, flip-flops, memory bits and the longest
-# path of each unit of micro (units.txt) in the osu018 cells (0.18 um), by yosys and opensta; of
-# another chip the area, scaled module by module (drivers.txt). README.md has the rules. The mapped
-# netlists stay in TSR_AREA_DIR.
+# area.sh GEN [--json] [--chip CHIP [--exact]] [--isa OVERLAY]... [UNIT | MODULE[:A=1,B=2]]...:
+# cells, area, flip-flops, memory bits and the longest path of each unit of micro (units.txt) in the
+# osu018 cells (0.18 um), by yosys and opensta. Of another chip the area, scaled module by module
+# (drivers.txt), or with --exact synthesised from that chip's own figures. --isa: with rows and
+# formats added. README.md has the rules. The mapped netlists stay in TSR_AREA_DIR.
+# Exit 2: usage, 3: an overlay that is not valid.
 set -eu
 gen=$1
 shift
-json='' chip=micro
+json='' chip=micro exact='' overlays=''
 while [ $# -gt 0 ]; do
     case $1 in
     --json) json=1 ;;
+    --exact) exact=1 ;;
     --chip)
         chip=${2:-}
         shift
         ;;
+    --isa)
+        [ -r "${2:-}" ] || {
+            echo "area: --isa: ${2:-}: no such file" >&2
+            exit 3
+        }
+        overlays="$overlays $(realpath "$2")"
+        shift
+        ;;
     -*)
-        echo "area: $1: the options are --json and --chip CHIP" >&2
+        echo "area: $1: the options are --json, --chip CHIP, --exact and --isa OVERLAY" >&2
         exit 2
         ;;
     *) break ;;
@@ -29,15 +40,17 @@ out=${TSR_AREA_DIR:-$root/build/area}
 TSR_LIBERTY=${TSR_LIBERTY:-/usr/share/qflow/tech/osu018/osu018_stdcells.lib}
 export TSR_LIBERTY
 mkdir -p "$out"
-"$gen" sv "$out/sv"
+# shellcheck disable=SC2086
+"$gen" sv "$out/sv" $overlays || exit 3
 sv=$out/sv
 [ -e "$sv/$chip/tsr_chip_pkg.sv" ] || {
     echo "area: $chip: no such chip" >&2
     exit 2
 }
+[ -z "$exact" ] && of=micro || of=$chip # whose figures are synthesised
 
 sources() {
-    echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/micro/tsr_chip_pkg.sv"
+    echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/$of/tsr_chip_pkg.sv"
     sed "s,^,$root/," "$root/rtl/files.f"
     echo "$sv/tsr_prims.sv $sv/tsr_lane.sv $sv/tsr_tvp_parts.sv"
 }
@@ -53,13 +66,16 @@ parameters() {
     done | tr '\n' ' '
 }
 
-# synthesise NAME MODULE PARAMETERS. The design is mapped module by module and then made flat.
+# synthesise NAME MODULE PARAMETERS HOW. The design is mapped module by module and then made flat;
+# where HOW is "flat", flat from the start. abc finds equal and constant gates itself, much faster
+# than yosys' opt would before it.
 synthesise() {
-    b=$out/$1
-    yosys -q -p "read_verilog -sv -defer -I$sv/micro $(sources | tr '\n' ' ');
-        hierarchy -check -top $2 $(parameters "$3"); proc; opt_expr; opt_clean;
-        opt -nodffe -nosdff; wreduce; peepopt; opt_clean; alumacc; memory -nomap; opt_clean;
-        memory_map -rom-only; opt -fast -full; techmap; opt -fast; dfflibmap -liberty $TSR_LIBERTY;
+    b=$out/$1 first=
+    [ "$4" != flat ] || first='flatten;'
+    yosys -q -p "read_verilog -sv -defer -I$sv/$of $(sources | tr '\n' ' ');
+        hierarchy -check -top $2 $(parameters "$3"); proc; $first opt_expr; opt_clean;
+        opt -nodffe -nosdff; wreduce; peepopt; opt_clean; alumacc; memory -nomap;
+        memory_map -rom-only; opt_expr -full; opt_clean; techmap; dfflibmap -liberty $TSR_LIBERTY;
         abc -liberty $TSR_LIBERTY -script +strash;balance;rewrite;balance;map; opt_clean;
         tee -q -o $b.blocks stat -liberty $TSR_LIBERTY;
         flatten; opt_clean -purge; rename -top unit;
@@ -73,20 +89,31 @@ synthesise() {
 
 units() { sed 's/#.*//' "$here/units.txt" | awk 'NF'; }
 
+# row UNIT: its row of units.txt; of MODULE[:A=1,B=2] one that is no unit of its own.
+row() {
+    units | awk -v unit="$1" '$1 == unit { print; found = 1 } END { exit !found }' && return
+    # shellcheck disable=SC2046
+    grep -q "^module ${1%%:*}\$\|^module ${1%%:*} " $(sources) || return 1
+    values=-
+    [ "$1" = "${1#*:}" ] || values=${1#*:}
+    echo "$(echo "$1" | tr ':=,' '...') ${1%%:*} $values 0"
+}
+
 rows=$out/rows
 : >"$rows"
 known=$(units | cut -d' ' -f1 | tr '\n' ' ')
+# shellcheck disable=SC2048
 for unit in ${*:-$known}; do
-    # shellcheck disable=SC2046
-    set -- $(units | awk -v unit="$unit" '$1 == unit')
-    if [ $# -eq 0 ]; then
-        echo "area: $unit: no such unit; there are: $known" >&2
+    row=$(row "$unit") || {
+        echo "area: $unit: no such unit or module; the units are: $known" >&2
         exit 2
-    fi
-    synthesise "$1" "$2" "$3"
+    }
+    # shellcheck disable=SC2086
+    set -- $row
+    synthesise "$1" "$2" "$3" "${5:-}"
     echo "$4 $(cat "$out/$1.figures")" >>"$rows"
 done
-if [ "$chip" = micro ]; then
+if [ "$chip" = "$of" ]; then
     awk -v json="$json" -v chip="$chip" -f "$here/table.awk" "$rows"
 else
     # shellcheck disable=SC2046

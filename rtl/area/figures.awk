@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # figures.awk LIBERTY MEMORIES STAT TIMING -v name= -v buffers=:
 # "name cells um2 flops memory_bits ns". The buffers are counted with the cells.
-FNR == 1 { file++ }
+# a unit without memories has an empty list of them
+FNR == 1 {
+    while (FILENAME != ARGV[file + 0])
+        file++
+}
 file == 1 && /^ *cell *\(/ {
     cell = $0
     gsub(/^.*\(|\).*$/, "", cell)

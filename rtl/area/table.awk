@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # table.awk ROWS -v json= -v chip=: rows "count name cells um2 flops memory_bits ns" as a table or as
-# JSON, with their sums (each as often as the tile has it) and the longest path.
+# JSON, with their sums (each as often as the tile has it; 0: a part of another) and the longest path.
 {
     row[NR] = $0
     for (i = 3; i <= 6; i++)
         sum[i] += $1 * $i
-    if ($7 > longest)
+    if ($1 > 0 && $7 > longest)
         longest = $7
 }
 function line(name, count, a, b, c, d, e) {

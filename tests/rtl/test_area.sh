@@ -46,6 +46,40 @@ um2=$(awk -v buffers="$buffers" '
 ns=$(figure path_ns)
 awk -v ns="$ns" 'BEGIN { exit !(ns > 1 && ns < 100) }' || fail "path of $ns ns"
 
-code=0
-sh "$area" "$TESSERA_GEN" no_such_unit 2>said || code=$?
-[ $code = 2 ] && grep -q 'no such unit' said || fail "an unknown unit: exit $code"
+refused() { # EXIT MESSAGE ARGS...
+    want=$1 message=$2 code=0
+    shift 2
+    TSR_AREA_DIR=$PWD/refused sh "$area" "$TESSERA_GEN" "$@" 2>said || code=$?
+    { [ $code = "$want" ] && grep -q "$message" said; } || fail "$*: exit $code, $(cat said)"
+}
+refused 2 'no such unit' no_such_unit
+refused 3 'no such file' --isa none.yaml queue_acc
+echo 'rows: []' >wrong.yaml
+refused 3 'wrong.yaml:1:1: rows: unknown key' --isa wrong.yaml queue_acc
+
+# Nightly all units: the memories' bits by the chip's figures, the tile's row by its units'.
+[ -n "${TESSERA_NIGHTLY:-}" ] || exit 0
+TSR_AREA_DIR=$PWD/all sh "$area" "$TESSERA_GEN" --json >all.json
+python3 - $sv/micro/tsr_chip_pkg.sv all.json <<'END'
+import json, re, sys
+
+text = open(sys.argv[1]).read()
+chip = {key: int(n) for key, n in re.findall(r" (TILE_\w+) = (?:64'd)?(\d+);", text)}
+area = json.load(open(sys.argv[2]))
+units = {unit["unit"]: unit for unit in area["units"]}
+words = 16 * chip["TILE_TTU_DIM"] ** 2  # of an accumulator bank
+for unit, bits in (
+    ("control", 8 * chip["TILE_CONTROL_BYTES"]),
+    ("tsram", 8 * chip["TILE_TSRAM_BYTES"]),
+    ("acc_pool", 32 * chip["TILE_TTU_ACC_BANKS"] * words),
+):
+    if units[unit]["memory_bits"] != bits:
+        sys.exit(f"{unit}: {units[unit]['memory_bits']} bits, not {bits}")
+for key in ("cells", "flops", "memory_bits"):
+    whole = sum(unit["count"] * unit[key] for unit in area["units"])
+    if area["tile"][key] != whole:
+        sys.exit(f"tile: {key} {area['tile'][key]}, not {whole}")
+for unit in area["units"]:
+    if unit["cells"] == 0 or not 0 < unit["path_ns"] <= area["tile"]["path_ns"]:
+        sys.exit(f"{unit}")
+END
