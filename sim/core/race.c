@@ -46,7 +46,8 @@ struct race {
     uint32_t *count;       /* [threads] instructions started */
     struct sem_queue *sem; /* [tiles][TSR_MAX_SEMAPHORES] */
     struct page **tsram;   /* [tiles][tsram_pages] */
-    uint64_t tsram_pages;
+    struct page **control; /* [tiles][control_pages] */
+    uint64_t tsram_pages, control_pages;
     struct near_shadow **acc; /* [tiles] */
     struct far_page *far[FAR_BUCKETS];
 };
@@ -72,13 +73,16 @@ struct race *race_new(const struct tsr_sim *s)
     r->count = calloc(r->threads, sizeof *r->count);
     r->sem = calloc((size_t)r->tiles * TSR_MAX_SEMAPHORES, sizeof *r->sem);
     r->tsram_pages = (s->chip->tile.tsram_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    r->control_pages = (s->chip->tile.control_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
     r->tsram = calloc(r->tiles, sizeof(void *));
+    r->control = calloc(r->tiles, sizeof(void *));
     r->acc = calloc(r->tiles, sizeof(void *));
-    bool ok = r->clock && r->count && r->sem && r->tsram && r->acc;
+    bool ok = r->clock && r->count && r->sem && r->tsram && r->control && r->acc;
     for (uint32_t i = 0; ok && i < r->tiles; i++) {
         r->tsram[i] = calloc(r->tsram_pages, sizeof(struct page));
+        r->control[i] = calloc(r->control_pages, sizeof(struct page));
         r->acc[i] = calloc(r->acc_tiles, sizeof(struct near_shadow));
-        ok = r->tsram[i] && r->acc[i];
+        ok = r->tsram[i] && r->control[i] && r->acc[i];
     }
     if (!ok) {
         race_free(r);
@@ -87,15 +91,22 @@ struct race *race_new(const struct tsr_sim *s)
     return r;
 }
 
+static void pages_free(struct page *p, uint64_t n)
+{
+    for (uint64_t i = 0; p && i < n; i++)
+        free(p[i].shadow);
+    free(p);
+}
+
 void race_free(struct race *r)
 {
     if (!r)
         return;
     for (uint32_t i = 0; i < r->tiles; i++) {
-        for (uint64_t p = 0; r->tsram && r->tsram[i] && p < r->tsram_pages; p++)
-            free(r->tsram[i][p].shadow);
         if (r->tsram)
-            free(r->tsram[i]);
+            pages_free(r->tsram[i], r->tsram_pages);
+        if (r->control)
+            pages_free(r->control[i], r->control_pages);
         if (r->acc)
             free(r->acc[i]);
     }
@@ -114,6 +125,7 @@ void race_free(struct race *r)
     free(r->count);
     free(r->sem);
     free(r->tsram);
+    free(r->control);
     free(r->acc);
     free(r);
 }
@@ -319,11 +331,11 @@ static void far_access(const struct access *a, struct far_shadow *f, uint64_t ad
     f->r[slot] = mine;
 }
 
-/* Within one page. */
-static void page_range(const struct access *a, struct tile *owner, uint64_t at, uint64_t end)
+/* Within one page, of the tile's own memory or (null) a far one. */
+static void page_range(const struct access *a, struct page *near, uint32_t owner, const char *where,
+                       uint64_t at, uint64_t end)
 {
-    bool near = space_of(at) == TSR_SPACE_TSRAM;
-    struct page *p = near ? &a->s->race->tsram[owner->id][at >> PAGE_BITS] : far_page(a->s, at);
+    struct page *p = near ? near : far_page(a->s, at);
     size_t size = near ? sizeof(struct near_shadow) : sizeof(struct far_shadow);
     if (!p || !page_ready(p, size, ((at | end) & 3) != 0)) {
         a->s->cal.failed = true;
@@ -333,20 +345,27 @@ static void page_range(const struct access *a, struct tile *owner, uint64_t at, 
     for (; at < end && !a->s->fault.kind; at += step) {
         size_t i = (at & (PAGE_BYTES - 1)) / step;
         if (near)
-            near_access(a, (struct near_shadow *)p->shadow + i, owner->id, "TSRAM at", at);
+            near_access(a, (struct near_shadow *)p->shadow + i, owner, where, at);
         else
             far_access(a, (struct far_shadow *)p->shadow + i, at);
     }
 }
 
-static void range(const struct access *a, struct tile *owner, uint64_t address, uint64_t bytes)
+static void pages_range(const struct access *a, struct tile *owner, struct page *pages,
+                        const char *where, uint64_t address, uint64_t bytes)
 {
     for (uint64_t at = address, last = address + bytes; at < last && !a->s->fault.kind;) {
         uint64_t next = (at & ~(uint64_t)(PAGE_BYTES - 1)) + PAGE_BYTES,
                  end = next < last ? next : last;
-        page_range(a, owner, at, end);
+        page_range(a, pages ? pages + (at >> PAGE_BITS) : NULL, owner->id, where, at, end);
         at = end;
     }
+}
+
+static void range(const struct access *a, struct tile *owner, uint64_t address, uint64_t bytes)
+{
+    bool near = space_of(address) == TSR_SPACE_TSRAM;
+    pages_range(a, owner, near ? a->s->race->tsram[owner->id] : NULL, "TSRAM at", address, bytes);
 }
 
 void race_read(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
@@ -363,6 +382,23 @@ void race_write(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struc
     struct access a = {s, t, q, in, thread_of(t, q), true, false};
     if (s->race)
         range(&a, t, address, bytes);
+}
+
+void race_control(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+                  uint64_t address, uint64_t bytes, bool write)
+{
+    struct race *r = s->race;
+    if (!r)
+        return;
+    uint32_t thread = thread_of(t, q);
+    struct unit_insn own = {.pc = t->tcp.pc};
+    if (!in) { /* the TCP itself: each access is an instruction of its queue */
+        own.clocks = row(r, thread);
+        own.clock = own.clocks[thread] = ++r->count[thread];
+        in = &own;
+    }
+    struct access a = {s, t, q, in, thread, write, false};
+    pages_range(&a, t, r->control[t->id], "control memory at", address, bytes);
 }
 
 void race_transfer(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q,

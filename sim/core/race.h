@@ -28,6 +28,9 @@ void race_read(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct
                uint64_t address, uint64_t bytes);
 void race_write(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
                 uint64_t address, uint64_t bytes);
+/* Control memory, by a channel's instruction or (in null) by the TCP. */
+void race_control(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const struct unit_insn *in,
+                  uint64_t address, uint64_t bytes, bool write);
 /* len bytes from src (TSRAM: of `from`) to dst (TSRAM: of `to`), by a channel of `from`. */
 void race_transfer(struct tsr_sim *s, struct tile *from, struct tile *to, enum tsr_queue q,
                    const struct unit_insn *in, uint64_t src, uint64_t dst, uint64_t len);

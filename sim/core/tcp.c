@@ -35,7 +35,8 @@ static int64_t alu(const struct tcp *p, const struct uop *u)
     return expr_scalar(u->expr, row, row);
 }
 
-static bool control_access(struct tsr_sim *s, struct tile *t, const struct uop *u, uint64_t *at)
+static bool control_access(struct tsr_sim *s, struct tile *t, const struct uop *u, uint64_t *at,
+                           bool write)
 {
     *at = (uint64_t)t->tcp.x[u->reg[0]] + (uint64_t)u->imm[0];
     uint64_t n = (uint64_t)u->imm[1], size = s->chip->tile.control_bytes;
@@ -45,13 +46,14 @@ static bool control_access(struct tsr_sim *s, struct tile *t, const struct uop *
                     (unsigned long long)*at);
         return false;
     }
+    race_control(s, t, TSR_Q_TCP, NULL, *at, n, write);
     return true;
 }
 
 static void load(struct tsr_sim *s, struct tile *t, const struct uop *u)
 {
     uint64_t at;
-    if (!control_access(s, t, u, &at))
+    if (!control_access(s, t, u, &at, false))
         return;
     int64_t v = 0;
     if (u->imm[1] == 8) {
@@ -68,7 +70,7 @@ static void load(struct tsr_sim *s, struct tile *t, const struct uop *u)
 static void store(struct tsr_sim *s, struct tile *t, const struct uop *u)
 {
     uint64_t at;
-    if (control_access(s, t, u, &at))
+    if (control_access(s, t, u, &at, true))
         memcpy(t->control + at, &t->tcp.x[u->reg[1]], (size_t)u->imm[1]); /* little-endian host */
 }
 

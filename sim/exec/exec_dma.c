@@ -85,8 +85,9 @@ bool exec_control(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     uint32_t call = t->dma.control_calls[id]++;
     uint32_t *words = (uint32_t *)(void *)(t->control + in->r[CONTROL_DST]);
     if (s->values) {
-        race_read(s, t, (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]), in,
-                  (uint64_t)in->r[CONTROL_SRC], 4 * (uint64_t)n);
+        enum tsr_queue q = (enum tsr_queue)(TSR_Q_DMA0 + in->u->imm[0]);
+        race_read(s, t, q, in, (uint64_t)in->r[CONTROL_SRC], 4 * (uint64_t)n);
+        race_control(s, t, q, in, (uint64_t)in->r[CONTROL_DST], 4 * (uint64_t)n, true);
         memcpy(words, t->tsram + in->r[CONTROL_SRC], 4 * (size_t)n);
         if (s->opt.record && !trace_add(s->opt.record, t->id, id, call, words, n))
             s->cal.failed = true;
@@ -171,6 +172,7 @@ static void indexed(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const s
     for (int64_t i = 0; len && i < in->r[GATHER_N]; i++) {
         uint32_t v;
         memcpy(&v, t->control + in->r[GATHER_IDX] + 4 * i, 4);
+        race_control(s, t, q, in, (uint64_t)(in->r[GATHER_IDX] + 4 * i), 4, false);
         uint64_t src =
             (uint64_t)in->r[GATHER_SRC] + (uint64_t)(gather ? v : i) * (uint64_t)in->r[GATHER_SS];
         uint64_t dst =

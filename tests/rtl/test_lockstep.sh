@@ -48,5 +48,9 @@ if [ -n "${TESSERA_NIGHTLY:-}" ]; then
     for tile in 0 1 2 3; do
         equal "micro4-$tile" "$TESSERA_BINARY_DIR/tessera-rtl-micro4" check all --tile $tile
     done
+    build maia100
+    for kernel in matmul attention quantize; do
+        equal "maia100-$kernel" "$TESSERA_BINARY_DIR/tessera-rtl-maia100" check $kernel
+    done
 fi
 exit $bad

@@ -118,6 +118,25 @@ static void test_transfer_that_reads_what_it_writes(void **state)
     races(&one, LOAD "li x6, 51@\ncopy ch=0, dst=x6, src=x1, len=x3\nhalt\n", "2", "TSRAM");
 }
 
+static void test_control_memory_before_its_words(void **state)
+{
+    (void)state;
+    races(&one,
+          ".sem 1 tcp\n" LOAD "to_control ch=1, dst=x5, src=x1, n=x5, id=0, p0=s1\n@\n"
+          "lw x6, x5, 12\nhalt\n",
+          "wait w0=s1", "control memory");
+}
+
+static void test_list_overwritten_under_its_gather(void **state)
+{
+    (void)state;
+    races(&one,
+          ".sem 1 tcp\n" LOAD "sw x0, x5, 4\n"
+          "gather ch=1, dst=x1, src=x2, idx=x4, n=x5, len=x5, ss=x5, ds=x5, p0=s1\n"
+          "sw x0, x5, 24\n@\nsw x0, x5, 28\nhalt\n",
+          "wait w0=s1", "control memory");
+}
+
 static void test_transfer_that_reads_a_byte_twice(void **state)
 {
     (void)state;
@@ -192,6 +211,8 @@ int main(void)
         cmocka_unit_test(test_two_descriptors_of_a_channel),
         cmocka_unit_test(test_transfer_that_writes_a_byte_twice),
         cmocka_unit_test(test_transfer_that_reads_what_it_writes),
+        cmocka_unit_test(test_control_memory_before_its_words),
+        cmocka_unit_test(test_list_overwritten_under_its_gather),
         cmocka_unit_test(test_transfer_that_reads_a_byte_twice),
         cmocka_unit_test(test_two_tiles_write_one_word),
         cmocka_unit_test(test_neighbours_of_one_word_do_not_race),
