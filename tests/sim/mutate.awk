@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# mutate.awk FILE... : a sample of `-v n=` mutants, all in one copy of the sources below `-v out=`, each
-# asleep until TSR_MUTANT is its number (mutant.h). `-v seed=`; `-v without=` a file of "FILE:LINE" to
-# leave alone. `out`/mutants gets "number file:line kind: the line".
+# mutate.awk FILE... : a sample of `-v n=` mutants, all in one copy of the sources below `-v out=`,
+# each asleep until TESSERA_MUTANT is its number (mutant.h). `-v seed=`; `-v without=` a file of
+# "FILE:LINE" to leave alone; so are assertions. `out`/mutants gets "number file:line kind: the line".
 # Kinds: a limit, a constant or a shift moved by one; a sum turned into a difference; a condition
 # negated, or a part of it left out (where it ends on another line: false for and, true for or); a
 # statement left out.
@@ -33,7 +33,7 @@ BEGIN {
 FNR == 1 { file[++files] = FILENAME; inside = 0 }
 /^{/ { inside = 1 }
 /^}/ { inside = 0 }
-inside && /^ / && !/^ *(\/\*|\*|case |default|static |#|\/\/)/ {
+inside && /^ / && !/^ *(\/\*|\*|case |default|static |assert\(|#|\/\/)/ {
     code = $0
     # strings, comments, and numbers that a macro pastes together become blanks
     while (match(code, /"([^"\\]|\\.)*"|'[^']*'|\/\*.*\*\/|INT[0-9]+_C\([^)]*\)/)) {
@@ -46,8 +46,10 @@ inside && /^ / && !/^ *(\/\*|\*|case |default|static |#|\/\/)/ {
     look("and", " && ", code)
     look("or", " [|][|] ", code)
     look("constant", "[ (]([1-9]|[1-9][0-9]+)[,;) ]", code)
-    if (before !~ /[,=(&|?+*-]$/ && (code ~ /^ +[a-z_][A-Za-z0-9_.>-]*(\[[^]]*\])*[A-Za-z0-9_.>-]* ([+|&-]?=) [^{]*;$/ ||
-        code ~ /^ +[a-z_][a-z0-9_]*\(.*\);$/ || code ~ /^ +[a-z_>.-]+(\+\+|--);$/))
+    begins = before !~ /[,=(&|?+*-]$/
+    assigns = "^ +[a-z_][A-Za-z0-9_.>-]*(\\[[^]]*\\])*[A-Za-z0-9_.>-]* ([+|&-]?=) [^{]*;$"
+    if (begins && (code ~ assigns || code ~ /^ +[a-z_][a-z0-9_]*\(.*\);$/ ||
+            code ~ /^ +[a-z_>.-]+(\+\+|--);$/))
         site("statement", 0, 0)
     if (code ~ /^ +(} else )?if \(.*\)( {)?$/ && gsub(/\(/, "(", code) == gsub(/\)/, ")", code))
         site("condition", 0, 0)

@@ -79,8 +79,9 @@ programs() {
     dir=$build/tests/rtl/tessera-rtl-micro
     if [ "$random" != 0 ] && [ -d "$dir" ]; then
         # shellcheck disable=SC2046,SC2086
-        g++ $(ls "$dir"/*.o) $objects "$out/mutant.o" \
-            $(find "$build/tests/rtl" -name record.c.o) $libs -o "$out/bin/lockstep" \
+        g++ $(ls "$dir"/*.o | grep -v Vtsr_bench_) "$dir/Vtsr_bench__ALL.a" $objects \
+            "$out/mutant.o" $(find "$build/tests/rtl" -name record.c.o) $libs \
+            -o "$out/bin/lockstep" \
             2>"$out/errors" || echo "left out: lock-step: $(head -n 1 "$out/errors")" >&2
     fi
 }

@@ -97,6 +97,28 @@ static void test_calendar_equals_a_sorted_list(void **state)
     free(p);
 }
 
+/* A handful, each further from the next than the ring is long: the heap alone sorts them. */
+static void test_calendar_of_few_and_far_events(void **state)
+{
+    uint64_t s = tsr_test_seed("calendar, far", 2);
+    struct plain *p = calloc(1, sizeof *p);
+    struct calendar c;
+    (void)state;
+    assert_non_null(p);
+    assert_true(calendar_init(&c));
+    for (int round = 0; round < 500; round++) {
+        uint64_t now = c.now;
+        for (uint64_t n = 1 + tsr_test_random_below(&s, 9), i = 0; i < n; i++)
+            put(&c, p, now + (1 + CALENDAR_BUCKETS) * tsr_test_random_below(&s, 30), i);
+        for (uint64_t n = tsr_test_random_below(&s, 12); n > 0 && take(&c, p); n--)
+            ;
+    }
+    while (take(&c, p))
+        ;
+    calendar_free(&c);
+    free(p);
+}
+
 static void test_calendar_takes_what_its_own_cycle_gets_meanwhile(void **state)
 {
     struct calendar c;
@@ -125,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calendar_equals_a_sorted_list),
+        cmocka_unit_test(test_calendar_of_few_and_far_events),
         cmocka_unit_test(test_calendar_takes_what_its_own_cycle_gets_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

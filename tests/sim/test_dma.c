@@ -413,6 +413,15 @@ static void test_dma_faults(void **state)
                    TSR_FAULT_ADDRESS, 0, TSR_Q_DMA1, 4, LAUNCH + 5 + SETUP + 1);
     sim_want_fault(&r, "rpost ch=3, mask=x0, sem=1\nhalt\n", TSR_FAULT_ADDRESS, 0, TSR_Q_DMA3, 0,
                    LAUNCH + 1);
+    /* 2^40 bytes are too many for the limit, more are no descriptor */
+    for (int n2 = 64; n2 < 66; n2++) {
+        sim_loadf(&r,
+                  "li x1, 16777216\nli x2, hbm:0\nli x3, 1024\nli x4, %d\n"
+                  "copy ch=0, dst=x0, src=x2, len=x3, n1=x1, n2=x4\nhalt\n",
+                  n2);
+        assert_int_equal(sim_run(&r, TSR_MODE_TIMING), TSR_FAULT);
+        assert_int_equal(r.fault.kind, n2 == 64 ? TSR_FAULT_LIMIT : TSR_FAULT_ADDRESS);
+    }
     /* sixteen million empty rows of sixteen million are nothing */
     sim_do(&r, "li x1, 16777216\nli x2, hbm:0\nli x3, 4\nli x4, 0\n"
                "copy ch=0, dst=x0, src=x2, len=x3, n1=x4, n2=x1, n3=x1\nhalt\n");

@@ -49,6 +49,16 @@ static void races(struct sim_rig *r, const char *format, const char *mend, const
 
 #define LOAD "li x1, 0\nli x2, hbm:0\nli x3, 512\nli x4, 32\nli x5, 4\n"
 
+/* An mma reads m rows of so many bytes as its elements take, and nothing between or behind. */
+static void test_neighbours_of_an_operand_do_not_race(void **state)
+{
+    (void)state;
+    sim_do(&one, LOAD "li x6, 128\nli x7, 24\nli x8, 8\nli x9, 256\n"
+                      "copy ch=0, dst=x6, src=x2, len=x4\ncopy ch=1, dst=x8, src=x2, len=x7\n"
+                      "mma a=x1, as=x4, b=x9, bs=x4, m=x5, n=x5, k=x5, c=x0, af=bf16, bf=bf16\n"
+                      "halt\n");
+}
+
 static void test_mma_before_its_data(void **state)
 {
     (void)state;
@@ -204,6 +214,7 @@ static void test_race_fault_says_where(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_neighbours_of_an_operand_do_not_race),
         cmocka_unit_test(test_mma_before_its_data),
         cmocka_unit_test(test_copy_over_what_the_vector_unit_reads),
         cmocka_unit_test(test_drain_without_waiting_for_the_tensor_unit),

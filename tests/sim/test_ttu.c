@@ -209,6 +209,7 @@ static void test_block_scales_lie_in_the_line_of_their_row(void **state)
     uint64_t plain = operands(LAUNCH + 11, 0, 32, 4, 8192, 32, 4);
     /* no cycle for scales; R = 8 */
     assert_int_equal(sim_unit(&r, 0, 10)->end, plain + 2 * 4 - 1 + 4);
+    assert_int_equal(r.stats.tsram_read_bytes, 8 * (16 + 1)); /* of elements and shifts */
     sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(32, 8209) MX9 "\nhalt\n",
                    TSR_FAULT_OPERAND_LINE, 0, TSR_Q_TTU, 10, at); /* the line after */
     sim_want_fault(&r, REGS(0, 32, 4, 4, 16, 0) SCALES(17, 17) MX9 "\nhalt\n",
