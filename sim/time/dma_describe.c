@@ -43,7 +43,7 @@ static bool reach_ok(int64_t n, int64_t stride)
     return stride >= -limit && stride <= limit && stride >= -most && stride <= most;
 }
 
-/* At most 2^24 of each dimension, 2^40 bytes in all; of a multicast less than 2^31 (cast_left). */
+/* At most 2^24 of each dimension, 2^40 bytes in all; of a multicast 2^31 (cast_left). */
 static bool shape_ok(const struct descriptor *d)
 {
     uint64_t total = d->len, most = d->kind == DESC_CAST ? BIT(31) : BIT(40);

@@ -390,6 +390,8 @@ static void test_block_refusals_name_what_is_wrong(void **state)
     REFUSED(TSR_USAGE, "GGUF's blocks are");
     odd = isa->formats[TSR_MX9], odd.block = 12;
     REFUSED(TSR_USAGE, "multiple of 16");
+    odd = isa->formats[TSR_I4], odd.bits = 9;
+    REFUSED(TSR_USAGE, "no blocks");
     odd = isa->formats[TSR_MXF4], odd.block = 5;
     REFUSED(TSR_USAGE, "whole bytes");
     odd = isa->formats[TSR_MXF8E4M3], odd.bits = 9;

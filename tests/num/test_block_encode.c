@@ -344,13 +344,13 @@ static void test_block_encode_k_blocks_decode_by_their_definition(void **state)
     } kinds[] = {{TSR_Q4_K, 144, value_4_k}, {TSR_Q6_K, 210, value_6_k}};
     uint8_t *guarded[] = {tsr_test_guarded(144), tsr_test_guarded(210)};
     (void)state;
+    float *y = tsr_test_guarded(256 * sizeof *y);
     for (int n = 0; n < 4000; n++) {
         unsigned bytes = kinds[n & 1].bytes;
         struct tsr_num_quant q = {.format = &isa->formats[kinds[n & 1].format],
                                   .file_layout = true};
         struct tsr_error err = {0};
         uint8_t *b = guarded[n & 1];
-        float y[256];
         for (unsigned i = 0; i < bytes; i++)
             b[i] = (uint8_t)tsr_test_random(&s);
         assert_int_equal(tsr_num_dequantize(&q, b, NULL, 256, (uint32_t *)(void *)y, &err), 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "isa/num/num.h"
+#include "sim/core/observe.h"
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
@@ -227,6 +228,33 @@ static void test_acc_faults(void **state)
                    0, TSR_Q_ACC, 3, LAUNCH + 4);
 }
 
+static void note_wait(void *self, const struct observation *o)
+{
+    *(bool *)self |= o->kind == OBS_TCP && o->pc == 8;
+}
+
+/* A routine will read a bank that an mma takes meanwhile: the fault lies ahead, and what is done up
+ * to then is seen: a wait that ends between. */
+static void test_what_comes_before_a_fault_is_observed(void **state)
+{
+    (void)state;
+    bool seen = false;
+    struct tsr_observer observer = {.self = &seen, .tell = note_wait};
+    sim_load(&r, ".sem 1 tcp\n.routine q\nvsum v1, v1\nvsum v1, v1\nvsum v1, v1\nvlda v1, a8\n"
+                 "vret\n.end\n"
+                 "li x1, csram:0:0\nli x2, 32\nli x3, 16\nli x4, 1024\nvcall q\n"
+                 "copy ch=0, dst=x4, src=x1, len=x2, p0=s1\n"
+                 "mma a=x0, as=x2, b=x0, bs=x2, m=x3, n=x3, k=x3, c=x0, af=bf16, bf=bf16\n"
+                 "nop\nwait wait(s1)\nhalt\n");
+    r.opt.observer = &observer;
+    assert_int_equal(sim_run(&r, TSR_MODE_FULL), TSR_FAULT);
+    r.opt.observer = NULL;
+    assert_int_equal(r.fault.kind, TSR_FAULT_ACC_CONFLICT);
+    assert_int_equal(r.fault.queue, TSR_Q_TVP);
+    assert_true(sim_tcp(&r, 0, 8)->start < r.fault.cycle);
+    assert_true(seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_next_drain_starts_a_cycle_after_the_last_ended),
         cmocka_unit_test(test_drain_rounds_adds_the_bias_and_fill_keeps_bits),
         cmocka_unit_test(test_acc_faults),
+        cmocka_unit_test(test_what_comes_before_a_fault_is_observed),
     };
     return cmocka_run_group_tests_name("sim.acc", tests, setup, teardown);
 }

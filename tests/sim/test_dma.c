@@ -248,6 +248,23 @@ static void test_window_keeps_room_for_a_whole_request(void **state)
     assert_int_equal(sim_unit(&r, 0, 6)->start, in + 1 + 1);
 }
 
+static void test_requests_in_flight_are_512(void **state)
+{
+    (void)state;
+    /* A thousand bytes of CSRAM, each its own request and its own write of a line of the TSRAM: the
+     * last goes when the 512th before it is there. */
+    sim_do(&r, "li x1, 0\nli x2, csram:0:0\nli x3, 1\nli x4, 1000\nli x5, 2\n"
+               "copy ch=0, dst=x1, src=x2, len=x3, n1=x4, ss1=x5, ds1=x3\n"
+               "copy ch=0, dst=x1, src=x2, len=x0\nhalt\n");
+    struct sim_port w = {.requester = SIM_DMA_WRITE};
+    uint64_t there = 0;
+    for (uint64_t i = 0; i < 1000 - 512; i++) {
+        uint64_t in = 206 + SETUP + i + REQUEST + CSRAM + 1;
+        there = sim_flush(&w, sim_write(&w, in, i / 32));
+    }
+    assert_int_equal(sim_unit(&r, 0, 6)->start, there + 1 + 1);
+}
+
 static void test_requests_join_runs_that_are_contiguous_far_away(void **state)
 {
     (void)state;
@@ -422,6 +439,15 @@ static void test_dma_faults(void **state)
         assert_int_equal(sim_run(&r, TSR_MODE_TIMING), TSR_FAULT);
         assert_int_equal(r.fault.kind, n2 == 64 ? TSR_FAULT_LIMIT : TSR_FAULT_ADDRESS);
     }
+    /* 2^31 of a cast */
+    for (int over = 0; over < 2; over++) {
+        sim_loadf(&r,
+                  "li x1, 16777216\nli x2, hbm:0\nli x3, %d\nli x4, 1\n"
+                  "copy ch=0, dst=x0, src=x2, len=x3, n1=x1, mask=x4, mc=1\nhalt\n",
+                  128 + over);
+        assert_int_equal(sim_run(&r, TSR_MODE_TIMING), TSR_FAULT);
+        assert_int_equal(r.fault.kind, over ? TSR_FAULT_ADDRESS : TSR_FAULT_LIMIT);
+    }
     /* sixteen million empty rows of sixteen million are nothing */
     sim_do(&r, "li x1, 16777216\nli x2, hbm:0\nli x3, 4\nli x4, 0\n"
                "copy ch=0, dst=x0, src=x2, len=x3, n1=x4, n2=x1, n3=x1\nhalt\n");
@@ -447,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_limit_holds_without_time),
         cmocka_unit_test(test_waits_for_the_tile_itself_are_not_charged_to_the_mesh),
         cmocka_unit_test(test_window_keeps_room_for_a_whole_request),
+        cmocka_unit_test(test_requests_in_flight_are_512),
         cmocka_unit_test(test_requests_join_runs_that_are_contiguous_far_away),
         cmocka_unit_test(test_many_tiny_requests_stay_within_the_memory_queue),
         cmocka_unit_test(test_posts_come_in_order_and_rpost_behind_them),

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to far memory and to other tiles: mesh, memory's queue, remote posts, casts. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "sim/mem/hbm.h"
 #include "tests/support/harness.h"
 #include "tests/support/sim_rig.h"
 
@@ -57,6 +60,29 @@ static void test_read_across_the_mesh_by_hand(void **state)
                   "copy ch=0, dst=x2, src=x1, len=x3\nhalt\n");
     assert_int_equal(sim_unit(&maia, 0, 3)->end, 223 + 1 + 20 + 12);
     sim_close(&maia);
+}
+
+static void test_read_of_memory_by_hand(void **state)
+{
+    (void)state;
+    /* Issues in 208, arrives in 216; from the controller through the local port and the tile's, for
+     * the stack is at the tile's own cluster. */
+    const struct tsr_hbm_config *c = &r.chip.hbm;
+    void *memory = aligned_alloc(64, (tsr_hbm_bytes(c, 4) + 63) / 64 * 64);
+    assert_non_null(memory);
+    struct tsr_hbm *h = tsr_hbm_init(memory, c, 4);
+    struct tsr_hbm_request q = {.address = 4096, .bytes = 64};
+    struct tsr_hbm_done done;
+    tsr_hbm_next(h, 0, tsr_hbm_arrive(h, 0, 204 + SETUP + REQUEST, &q), &done);
+    free(memory);
+    sim_do(&r, "li x1, 0\nli x2, hbm:4096\nli x3, 64\ncopy ch=0, dst=x1, src=x2, len=x3\nhalt\n");
+    struct sim_port w = {.requester = SIM_DMA_WRITE};
+    uint64_t t = done.cycle + HOP + 64 / 16;
+    for (uint64_t l = 0; l < 2; l++)
+        t = sim_write(&w, t, l);
+    assert_int_equal(sim_unit(&r, 0, 3)->start, 204);
+    assert_int_equal(sim_unit(&r, 0, 3)->end, sim_flush(&w, t));
+    assert_int_equal(r.stats.mesh_bytes, 64);
 }
 
 /* Two kilobyte packets in every direction: of tile `from` over a cluster to `to`, and of tile
@@ -209,16 +235,71 @@ static void test_a_fast_cast_does_not_overtake_a_slow_one(void **state)
     assert_true(first > LAUNCH + 9 + 1 + SETUP + REQUEST + four.chip.hbm.controller_cycles);
 }
 
+/* Every tile of the chip gets its copy, and hears of it, wherever the source lies. */
+static void test_cast_to_every_tile_of_the_chip(void **state)
+{
+    (void)state;
+    static const int sources[] = {0, 23, 40, 63};
+    struct sim_rig maia;
+    uint8_t got[128];
+    sim_open(&maia, "maia100");
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        sim_fresh(&maia);
+        sim_put(&maia, TSR_HBM(0), image, sizeof image);
+        char args[64 * 32], *at = args;
+        for (int t = 0; t < 64; t++)
+            at += sprintf(at, ".arg %d x9 hbm:%d\n", t, 65536 + 128 * t);
+        sim_loadf(&maia,
+                  ".tiles 64\n.sem 1 tcp\n.sem 2 dma1\n%s.arg %d x8 1\n"
+                  "li x2, hbm:640\nli x3, 128\nli x4, -1\nli x5, 512\n"
+                  "beq x8, x0, receive\n"
+                  "copy ch=0, dst=x5, src=x2, len=x3, mask=x4, mc=1, p0=s1, p1=s2\n"
+                  "wait wait(s1)\nreceive: copy ch=1, dst=x9, src=x5, len=x3, w0=s2\nhalt\n",
+                  args, sources[i]);
+        assert_int_equal(sim_run(&maia, TSR_MODE_FULL), TSR_OK);
+        for (int t = 0; t < 64; t++) {
+            sim_get(&maia, TSR_HBM(65536 + 128 * t), got, sizeof got);
+            assert_memory_equal(got, image + 640, sizeof got);
+        }
+        assert_int_equal(maia.stats.hbm_read_bytes, 128);
+        assert_int_equal(maia.stats.tile_in_bytes, 64 * 128);
+    }
+    sim_close(&maia);
+}
+
+/* More packets on their way than there is room for at first (4096): 24 tiles of 512 requests. */
+static void test_very_many_packets_at_once(void **state)
+{
+    (void)state;
+    struct sim_rig maia;
+    uint8_t got[600];
+    sim_open(&maia, "maia100");
+    sim_put(&maia, TSR_HBM(0), image, sizeof image);
+    sim_loadf(&maia, ".tiles 24\n.sem 1 dma0\n.arg 23 x9 hbm:65536\n"
+                     "li x2, hbm:0\nli x3, 1\nli x4, 600\nli x5, 64\n"
+                     "copy ch=0, dst=x0, src=x2, len=x3, n1=x4, ss1=x5, ds1=x3, p0=s1\n"
+                     "beq x9, x0, end\ncopy ch=0, dst=x9, src=x0, len=x4, w0=s1\nend: halt\n");
+    assert_int_equal(sim_run(&maia, TSR_MODE_FULL), TSR_OK);
+    sim_get(&maia, TSR_HBM(65536), got, sizeof got);
+    for (size_t i = 0; i < sizeof got; i++)
+        assert_int_equal(got[i], image[64 * i]);
+    assert_int_equal(maia.stats.tile_in_bytes, 24 * 600);
+    sim_close(&maia);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_across_the_mesh_by_hand),
+        cmocka_unit_test(test_read_of_memory_by_hand),
         cmocka_unit_test(test_packets_of_one_cycle_go_by_their_input_port),
         cmocka_unit_test(test_what_has_not_arrived_does_not_go_first),
         cmocka_unit_test(test_remote_posts_arrive_one_a_tile_and_cycle),
         cmocka_unit_test(test_cast_posts_at_each_destination_in_order),
         cmocka_unit_test(test_cast_from_a_tiles_own_memory),
         cmocka_unit_test(test_a_fast_cast_does_not_overtake_a_slow_one),
+        cmocka_unit_test(test_cast_to_every_tile_of_the_chip),
+        cmocka_unit_test(test_very_many_packets_at_once),
     };
     return cmocka_run_group_tests_name("sim.way", tests, setup, teardown);
 }
