@@ -322,6 +322,16 @@ static long model_cycles(const struct core *core, const char *iterations, const 
     return finish(out, pid) ? cycles : -1;
 }
 
+/* The steady state: what 200 more rounds cost. False: the model refuses. */
+static bool steady_cycles(const struct core *core, const struct insn *insns, struct loop l,
+                          double *cycles)
+{
+    const long few = model_cycles(core, "100", insns, l);
+    const long many = few < 0 ? -1 : model_cycles(core, "300", insns, l);
+    *cycles = (double)(many - few);
+    return few >= 0 && many > few;
+}
+
 /* MACs per 128 bits of the instruction that makes most of the loop's: the peak is its. *l keeps
  * those MACs alone: a scale's FMLA beside the products is a cost. */
 static unsigned main_op(const struct insn *insns, struct loop *l)
@@ -337,27 +347,80 @@ static unsigned main_op(const struct insn *insns, struct loop *l)
     return best;
 }
 
-/* {"all": insns / MAC, "OPCODE": ..., ...} in the order of first use. */
-static void print_mix(const struct insn *insns, struct loop l, double macs)
+/* A kernel whose hottest loop has another beside it, which runs once in `rounds` of it. */
+static const struct {
+    const char *kernel;
+    unsigned rounds;
+} accompanied[] = {{"matmul_q4_k", 8}}; /* minima of a super-block, products of its 8 groups */
+
+struct beside {
+    unsigned rounds; /* 0: none */
+    struct loop loop;
+};
+
+/* The loop beside l: the innermost one with MACs before it in its function. */
+static struct beside beside_of(const char *name, const struct insn *insns, struct loop l)
 {
-    printf("{\"all\": %.5f", (double)(l.last - l.first + 1) / macs);
+    struct beside b = {0, {0, 0, 0, 0, 0}};
+    size_t k = 0, covered = 0;
+    while (k < sizeof accompanied / sizeof accompanied[0] &&
+           strncmp(name, accompanied[k].kernel, strlen(accompanied[k].kernel)) != 0)
+        k++;
+    if (k == sizeof accompanied / sizeof accompanied[0])
+        return b;
+    for (size_t last = 0; last < l.first; last++) {
+        struct loop found;
+        if (insns[last].function != insns[l.first].function ||
+            !loop_at(insns, last, covered, &found))
+            continue;
+        covered = last + 1;
+        for (size_t i = found.first; i <= last; i++)
+            found.macs += macs_of(insns[i].text);
+        if (found.macs > 0)
+            b = (struct beside){accompanied[k].rounds, found};
+    }
+    if (b.rounds == 0)
+        die("no loop beside the products in", name);
+    return b;
+}
+
+/* How often an opcode occurs in a loop. */
+static double count_of(const struct insn *insns, struct loop l, const char *opcode)
+{
+    double count = 0;
+    for (size_t i = l.first; i <= l.last; i++)
+        count += opcode_is(insns[i].text, opcode);
+    return count;
+}
+
+/* Instructions of a round, those beside it counted in part. */
+static double insns_of(struct loop l, struct beside b)
+{
+    double n = (double)(l.last - l.first + 1);
+    return b.rounds > 0 ? n + (double)(b.loop.last - b.loop.first + 1) / b.rounds : n;
+}
+
+/* {"all": insns / MAC, "OPCODE": ..., ...} in the order of first use in the loop. */
+static void print_mix(const struct insn *insns, struct loop l, struct beside b, double macs)
+{
+    printf("{\"all\": %.5f", insns_of(l, b) / macs);
     for (size_t i = l.first; i <= l.last; i++) {
         char opcode[TEXT];
         snprintf(opcode, sizeof opcode, "%.*s", (int)strcspn(insns[i].text, " "), insns[i].text);
-        size_t before = 0, count = 0;
-        for (size_t j = l.first; j <= l.last; j++) {
-            before += j < i && opcode_is(insns[j].text, opcode);
-            count += opcode_is(insns[j].text, opcode);
-        }
-        if (before == 0)
-            printf(", \"%s\": %.5f", opcode, (double)count / macs);
+        const struct loop before = {l.first, i - 1, 0, 0, 0};
+        if (i > l.first && count_of(insns, before, opcode) > 0)
+            continue;
+        double count = count_of(insns, l, opcode);
+        if (b.rounds > 0)
+            count += count_of(insns, b.loop, opcode) / b.rounds;
+        printf(", \"%s\": %.5f", opcode, count / macs);
     }
     printf("}");
 }
 
 /* One core's row. cycles: of 200 rounds. */
 static void print_row(const struct core *core, const char *name, const struct insn *insns,
-                      struct loop l, double cycles, bool json)
+                      struct loop l, struct beside b, double cycles, bool json)
 {
     const bool few_rows = strncmp(name, "matvec", 6) == 0;
     const unsigned main_macs = main_op(insns, &l);
@@ -375,12 +438,12 @@ static void print_row(const struct core *core, const char *name, const struct in
                "\"mac_per_cycle\": %.2f, \"percent_of_peak\": %.1f, \"cycles_per_elem\": %.5f, "
                "\"bytes_per_cycle\": %.1f, \"insns_per_mac\": ",
                name, core->name, few_rows ? "bandwidth" : "matmul", rate, percent, 1 / rate, bytes);
-        print_mix(insns, l, macs);
+        print_mix(insns, l, b, macs);
         printf("}");
         return;
     }
-    printf("%-26s %-12s %9.2f %7.1f %9zu %10.4f %12.1f\n", name, core->name, rate, percent,
-           l.last - l.first + 1, (double)(l.last - l.first + 1) / macs, bytes);
+    printf("%-26s %-12s %9.2f %7.1f %9.1f %10.4f %12.1f\n", name, core->name, rate, percent,
+           insns_of(l, b), insns_of(l, b) / macs, bytes);
 }
 
 /* One row per core of the subject's loop; returns whether there was one. `only`: null, or the one
@@ -395,19 +458,21 @@ static bool report(const char *name, const struct insn *insns, size_t n, bool js
         const bool few_rows = strncmp(name, "matvec", 6) == 0;
         struct loop l = hottest(insns, n, few_rows, cores[c].vector_bits);
         if (l.macs == 0) {
-            fprintf(stderr, "loops: %s: no loop with multiply-accumulates\n", name);
+            fprintf(stderr, "loops: %s: no loop with multiply-accumulates, no row\n", name);
             break;
         }
-        /* The steady state: what 200 more rounds cost. */
-        long few = model_cycles(&cores[c], "100", insns, l);
-        long many = few < 0 ? -1 : model_cycles(&cores[c], "300", insns, l);
-        if (few < 0 || many <= few) {
+        const struct beside b = beside_of(name, insns, l);
+        double cycles = 0, more = 0;
+        if (!steady_cycles(&cores[c], insns, l, &cycles) ||
+            (b.rounds > 0 && !steady_cycles(&cores[c], insns, b.loop, &more))) {
             fprintf(stderr, "loops: %s: no model for %s\n", name, cores[c].name);
             continue;
         }
+        if (b.rounds > 0)
+            cycles += more / b.rounds;
         if (json && !(first && !any))
             printf(",");
-        print_row(&cores[c], name, insns, l, (double)(many - few), json);
+        print_row(&cores[c], name, insns, l, b, cycles, json);
         any = true;
     }
     return any;

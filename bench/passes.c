@@ -21,7 +21,7 @@ enum {
 
 /* Elements of a round follow from the unrolling in the kernel's source. */
 static const struct kernel {
-    const char *file; /* of kernels/quant and kernels/vecmath, without level */
+    const char *file; /* in kernels/, without level */
     const char *name;
     double in_bytes, out_bytes; /* of an element */
     struct pass passes[MAX_PASSES];
@@ -96,6 +96,8 @@ static const struct kernel {
       {"q4_0_scales", 128, true},
       {"gguf_bytes_bf16_%u", 32, false},
       {"q4_0_pack", 16, true}}},
+    /* A of integer products: rows' maxima, then two rows at once into cells. */
+    {"rows_cells", "rows_cells", 4, 1, {{"rows_largest", 64, false}, {"rows_codes", 64, false}}},
     {"dequantize_int", "dequantize_i8_f32", 1, 4, {{"i8_values_f32", 16, true}}},
     {"dequantize_int",
      "dequantize_q8_0_f32",
@@ -240,8 +242,9 @@ static bool find(const struct insn *insns, size_t n, const char *function, struc
         size_t vectors = 0;
         for (size_t i = l.first; i <= l.last; i++) {
             const char *operands = strchr(insns[i].text, ' ');
-            vectors +=
-                operands != NULL && (operands[1] == 'z' || strncmp(operands, " { z", 4) == 0);
+            vectors += operands != NULL &&
+                       (operands[1] == 'z' || operands[1] == 'v' ||
+                        strncmp(operands, " { z", 4) == 0 || strncmp(operands, " { v", 4) == 0);
         }
         if (vectors > most)
             *out = l;

@@ -123,10 +123,12 @@ struct tsr_matmul {
  *     of integers S is exact; C = fl(fl(fl(S) s) w_scale): the same bits from every variant.
  *   q8_0, q4_0, q4_k  A as above. Over runs of groups (8, 64, 64) the sum S_g of integers goes on
  *     from group to group, and F = fma(S_g, d_g, F) with d_g = fl(scale_g - scale_{g+1}), at a
- *     run's end scale_g: the same value as scale by scale, each rounded once. q4_k begins with
- *     F = fma(sum of the group's a, -min_g, F) for every group. C = fl(F s): the same bits from
- *     every variant. Bound, with G = k / 32 groups: (2 G + 3) u (sum over g of |S_g| |d_g| + |sum
- *     a_g| |min_g|) s. A scale that is not finite makes a NaN or an infinity.
+ *     run's end scale_g: the same value as scale by scale, each rounded once. q4_k begins with its
+ *     minima: over runs of 8 super-blocks the sum M_b of (sum of a group's a) (its minimum of 6
+ *     bits), an integer, goes on likewise, and F = fma(-M_b, e_b, F) with e_b = fl(dmin_b -
+ *     dmin_{b+1}), at a run's end dmin_b. C = fl(F s): the same bits from every variant. Bound,
+ *     with G = k / 32 groups: (2 G + 3) u (sum over g of |S_g| |d_g| + sum over b of |M_b| |e_b|)
+ *     s. A scale that is not finite makes a NaN or an infinity.
  * k = 0 makes +0, whatever the scales. Bits depend neither on threads nor on m or n.
  * Aliasing: C, scratch and the inputs do not overlap.
  * Errors: TSR_USAGE unknown or unfit formats, scratch too small, weights packed for another kernel;

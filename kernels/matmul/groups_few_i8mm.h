@@ -23,19 +23,6 @@ MMLA_INLINE void groups_store(const struct tsr_block *b, size_t row, svfloat32_t
     *c += b->ldc;
 }
 
-/* F = fma(sum of a group, its minima, F) for every group (q4_k). */
-MMLA_INLINE void few_shifts(const uint8_t *scales, size_t groups, size_t pairs, size_t i,
-                            const float *sums, svfloat32_t *f, svfloat32_t *g)
-{
-    const svbool_t p32 = svptrue_b32();
-    for (size_t at = 0; at < groups; at++) {
-        const svfloat32_t shift = groups_scale(TSR_Q4_K, scales, at, true);
-        const svfloat32_t x = svld1rq(p32, sums + (at * pairs + i) * 4);
-        *f = svmla_x(p32, *f, x, GROUPS_TWICE(svzip1, shift));
-        *g = svmla_x(p32, *g, x, GROUPS_TWICE(svzip2, shift));
-    }
-}
-
 /* `pairs` of rows times the panels first..first + count; format, pairs and count are constants,
  * pairs * count <= 4. A panel beyond f->last is the last one again. */
 MMLA_INLINE void few_panels(const enum tsr_dtype format, const struct tsr_few *f,
@@ -54,14 +41,14 @@ MMLA_INLINE void few_panels(const enum tsr_dtype format, const struct tsr_few *f
     FEW_EACH_PAIR(FLOATS, v)
 #define FLOATS(v, i)                                                                               \
     svfloat32_t f##v##i = svdup_f32(0), g##v##i = f##v##i;                                         \
-    if (format == TSR_Q4_K && v < count && i < pairs)                                              \
-        few_shifts(scales##v, groups, pairs, i, f->a_groups, &f##v##i, &g##v##i);
+    if (v < count && i < pairs)                                                                    \
+        GROUPS_FEW_MINIMA(f, scales##v, pairs, i, &f##v##i, &g##v##i);
     FEW_EACH_PANEL(BEGIN)
     const int8_t *a = f->a;
     for (size_t g = 0; g < groups;) {
         const size_t end = tsr_least(groups, g + f->run);
 #define STARTS(v)                                                                                  \
-    svfloat32_t s##v = groups_scale(format, scales##v, g, false);                                  \
+    svfloat32_t s##v = groups_scale(format, scales##v, g);                                         \
     FEW_EACH_PAIR(START, v)
 #define START(v, i) svint32_t x##v##i = svreinterpret_s32(magic), y##v##i = x##v##i;
         FEW_EACH_PANEL(STARTS)
@@ -120,7 +107,7 @@ MMLA_INLINE void few_panels(const enum tsr_dtype format, const struct tsr_few *f
             }
 #define FIXES(v)                                                                                   \
     if (v < count) {                                                                               \
-        const svfloat32_t next = groups_scale(format, scales##v, after, false);                    \
+        const svfloat32_t next = groups_scale(format, scales##v, after);                           \
         const svfloat32_t d##v = svsub_m(goes_on, s##v, next);                                     \
         s##v = next;                                                                               \
         const svfloat32_t e0 = GROUPS_TWICE(svzip1, d##v), e1 = GROUPS_TWICE(svzip2, d##v);        \

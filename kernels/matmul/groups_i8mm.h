@@ -12,6 +12,13 @@
 
 #include "kernels/matmul/mmla_sve.h"
 
+/* What puts the minima of weights that have some into the sums f<i> and g<i> of groups_block, and
+ * of one pair of few rows: minima_v86.h has them, which includes this. */
+#ifndef GROUPS_MINIMA
+#define GROUPS_MINIMA
+#define GROUPS_FEW_MINIMA(few, scales, pairs, i, f, g) (void)(scales)
+#endif
+
 #define GROUPS_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
 enum {
@@ -23,9 +30,8 @@ static inline size_t groups_columns(void)
     return 4 * (svcntb() / 16);
 }
 
-/* `pairs` of rows that are computed; packed A has GROUPS_ROWS / 2. minima: whether the weights have
- * any (q4_k). Both constants. */
-MMLA_INLINE void groups_block(const size_t pairs, const bool minima, const struct tsr_block *b)
+/* `pairs` of rows that are computed, a constant; packed A has GROUPS_ROWS / 2. */
+MMLA_INLINE void groups_block(const size_t pairs, const struct tsr_block *b)
 {
     const svbool_t all = svptrue_b8(), p32 = svptrue_b32();
     const uint64_t vb = svcntb(), vw = svcntw();
@@ -36,17 +42,7 @@ MMLA_INLINE void groups_block(const size_t pairs, const bool minima, const struc
 #define FLOATS(i) svfloat32_t f##i = svdup_f32(0), g##i = f##i;
     GROUPS_EACH(FLOATS)
     const size_t groups = b->k / TSR_GROUP;
-    const float *shift = b->shift, *sums = b->a_groups;
-    for (size_t g = 0; minima && g < groups; g++, shift += 2 * vw, sums += 24) {
-        const svfloat32_t s0 = svld1(p32, shift), s1 = svld1_vnum(p32, shift, 1);
-#define SHIFT(i)                                                                                   \
-    if (i < pairs) {                                                                               \
-        const svfloat32_t x = svld1rq(p32, sums + 4 * i);                                          \
-        f##i = svmla_x(p32, f##i, x, s0);                                                          \
-        g##i = svmla_x(p32, g##i, x, s1);                                                          \
-    }
-        GROUPS_EACH(SHIFT)
-    }
+    GROUPS_MINIMA
     size_t left = groups;
     do {
         size_t run = tsr_least(left, b->run);
@@ -88,7 +84,6 @@ MMLA_INLINE void groups_block(const size_t pairs, const bool minima, const struc
 #define STORE(i) ROW(svuzp1, 2 * i, i) ROW(svuzp2, 2 * i + 1, i)
     GROUPS_EACH(STORE)
 #undef FLOATS
-#undef SHIFT
 #undef START
 #undef STEP
 #undef CELLS
@@ -97,23 +92,23 @@ MMLA_INLINE void groups_block(const size_t pairs, const bool minima, const struc
 #undef STORE
 }
 
-/* The functions of a kernel's blocks. */
-#define GROUPS_BLOCKS(minima)                                                                      \
-    static inline void whole(const struct tsr_block *b)                                            \
-    {                                                                                              \
-        groups_block(6, minima, b);                                                                \
-    }                                                                                              \
-    static inline void rest(const struct tsr_block *b)                                             \
-    {                                                                                              \
-        if (b->rows <= 8)                                                                          \
-            groups_block(4, minima, b);                                                            \
-        else                                                                                       \
-            groups_block(6, minima, b);                                                            \
-    }                                                                                              \
-    static void blocks(const struct tsr_block *b)                                                  \
-    {                                                                                              \
-        TSR_EACH_BLOCK(b, GROUPS_ROWS, whole, rest);                                               \
-    }
+static inline void groups_whole(const struct tsr_block *b)
+{
+    groups_block(6, b);
+}
+
+static inline void groups_rest(const struct tsr_block *b)
+{
+    if (b->rows <= 8)
+        groups_block(4, b);
+    else
+        groups_block(6, b);
+}
+
+static inline void groups_blocks(const struct tsr_block *b)
+{
+    TSR_EACH_BLOCK(b, GROUPS_ROWS, groups_whole, groups_rest);
+}
 
 /* Two vectors of nibbles, k low and k + 8 high, to two cells of i8: a step of a panel, whose
  * columns fill two vectors. */
@@ -154,53 +149,55 @@ MMLA_INLINE svfloat32_t groups_half(const uint8_t *at)
                        svreinterpret_f16(svld1uh_u32(all, (const uint16_t *)(const void *)at)));
 }
 
-/* Scales of group g of all columns, as prepare.c has them; `minima`: q4_k's, negative, instead. */
-MMLA_INLINE svfloat32_t groups_scale(enum tsr_dtype format, const uint8_t *scales, size_t g,
-                                     bool minima)
+/* 6 bits of group j of a q4_k super-block, of all columns, as prepare.c has them. */
+MMLA_INLINE svuint32_t groups_six_bits(const uint8_t *super, size_t j, bool minimum)
 {
     const svbool_t all = svptrue_b32();
-    const size_t columns = svcntw(), j = g % 8;
-    if (format != TSR_Q4_K)
-        return groups_half(scales + g * columns * 2);
-    const uint8_t *super = scales + g / 8 * columns * 16, *s = super + 4 * columns;
+    const size_t columns = svcntw();
+    const uint8_t *s = super + 4 * columns;
 #define BYTE(i) svld1ub_u32(all, s + (i)*columns)
     /* Without a branch: groups 4..7 take nibbles and two bits more. */
     const bool late = j >= 4;
     const uint32_t top_mask = late ? 0x30 : 0, low_mask = late ? 15 : 63;
     const svuint32_t top =
-        svand_x(all, svlsr_x(all, BYTE(minima || !late ? j : j - 4), 2), top_mask);
-    svuint32_t six = BYTE(minima || late ? j + 4 : j);
-    six = minima ? svlsr_x(all, six, late ? 4 : 0) : six;
-    six = svorr_x(all, svand_x(all, six, minima ? 63 : low_mask), top);
+        svand_x(all, svlsr_x(all, BYTE(minimum || !late ? j : j - 4), 2), top_mask);
+    svuint32_t six = BYTE(minimum || late ? j + 4 : j);
+    six = minimum ? svlsr_x(all, six, late ? 4 : 0) : six;
+    return svorr_x(all, svand_x(all, six, minimum ? 63 : low_mask), top);
 #undef BYTE
-    const svfloat32_t f = svcvt_f32_x(all, six);
-    return minima ? svmul_x(all, groups_half(super + 2 * columns), svneg_x(all, f))
-                  : svmul_x(all, groups_half(super), f);
+}
+
+/* Scales of group g of all columns, as prepare.c has them. */
+MMLA_INLINE svfloat32_t groups_scale(enum tsr_dtype format, const uint8_t *scales, size_t g)
+{
+    const svbool_t all = svptrue_b32();
+    const size_t columns = svcntw();
+    if (format != TSR_Q4_K)
+        return groups_half(scales + g * columns * 2);
+    const uint8_t *super = scales + g / 8 * columns * 16;
+    return svmul_x(all, groups_half(super), svcvt_f32_x(all, groups_six_bits(super, g % 8, false)));
 }
 
 /* The two vectors of a block for columns' values: c, c + 1, c, c + 1 of each pair. */
 #define GROUPS_TWICE(zip, x) svreinterpret_f32(zip(svreinterpret_u64(x), svreinterpret_u64(x)))
 
-/* What tsr_prepare_groups makes. */
+/* The deltas that tsr_prepare_groups makes. */
 MMLA_INLINE void groups_deltas(enum tsr_dtype format, const struct tsr_panel *from,
                                struct tsr_prepared *to)
 {
     const svbool_t all = svptrue_b32();
     const size_t groups = from->k / TSR_GROUP, run = tsr_weights_layout(format)->run;
     const uint8_t *scales = from->scales;
-    float *out = to->delta, *shifts = to->shift;
+    float *out = to->delta;
+    svfloat32_t scale = groups_scale(format, scales, 0);
     for (size_t g = 0; g < groups; g++, out += 2 * svcntw()) {
-        svfloat32_t delta = groups_scale(format, scales, g, false);
+        svfloat32_t delta = scale;
+        if (g + 1 < groups)
+            scale = groups_scale(format, scales, g + 1);
         if ((g + 1) % run != 0 && g + 1 < groups)
-            delta = svsub_x(all, delta, groups_scale(format, scales, g + 1, false));
+            delta = svsub_x(all, delta, scale);
         svst1(all, out, GROUPS_TWICE(svzip1, delta));
         svst1_vnum(all, out, 1, GROUPS_TWICE(svzip2, delta));
-        if (format != TSR_Q4_K)
-            continue;
-        const svfloat32_t shift = groups_scale(format, scales, g, true);
-        svst1(all, shifts, GROUPS_TWICE(svzip1, shift));
-        svst1_vnum(all, shifts, 1, GROUPS_TWICE(svzip2, shift));
-        shifts += 2 * svcntw();
     }
 }
 

@@ -8,7 +8,5 @@ static void prepare(const struct tsr_panel *from, struct tsr_prepared *to)
     groups_deltas(TSR_Q8_0, from, to);
 }
 
-GROUPS_BLOCKS(false)
-
 TSR_MATMUL_KERNEL(q8_0_i8mm, .operand = TSR_I8, .rows = GROUPS_ROWS, .columns = groups_columns,
-                  .prepare = prepare, .blocks = blocks, .few = tsr_matvec_q8_0_i8mm)
+                  .prepare = prepare, .blocks = groups_blocks, .few = tsr_matvec_q8_0_i8mm)

@@ -25,9 +25,10 @@ struct plan {
     size_t rows, first_row; /* of C, of this round */
     size_t tasks, panels;
     size_t block_bytes, groups; /* of one packed block; sums of A for each row of it */
-    size_t space_bytes, delta_bytes, shift_bytes, staging_bytes;
+    size_t space_bytes, delta_bytes, minima_bytes, min_delta_bytes, staging_bytes;
     uint8_t *a, *space, *staging;
-    float *delta, *shift, *a_scale, *a_groups;
+    float *delta, *min_delta, *a_scale;
+    uint16_t *minima, *a_groups;
     int32_t *a_sum;
     size_t bytes; /* of all scratch */
 };
@@ -55,17 +56,20 @@ static void lay_out(struct plan *p, size_t m, size_t threads, uint8_t *scratch)
     p->groups = p->layout->format == TSR_Q4_K ? k / TSR_GROUP : 0;
     p->space_bytes = expands ? tsr_round_up(k * columns * tsr_elem_bytes(kn->operand), 64) : 0;
     p->delta_bytes = tsr_round_up(floats, 64);
-    p->shift_bytes = p->groups > 0 ? p->delta_bytes : 0;
+    const size_t minima = p->groups > 0 && expands ? p->groups * columns : 0;
+    p->minima_bytes = tsr_round_up(minima * sizeof(uint16_t), 64);
+    p->min_delta_bytes = tsr_round_up(minima / 8 * 2 * sizeof(float), 64);
     p->staging_bytes = tsr_round_up(k * 4, 64);
     size_t at = 0;
     p->a = carve(scratch, &at, blocks * p->block_bytes);
     p->a_scale = carve(scratch, &at, lines * sizeof(float));
     p->a_sum = carve(scratch, &at, 2 * lines * sizeof(int32_t));
-    p->a_groups = carve(scratch, &at, lines * p->groups * 2 * sizeof(float));
+    p->a_groups = carve(scratch, &at, lines * p->groups * 2 * sizeof(uint16_t));
     p->staging = carve(scratch, &at, p->tasks * p->staging_bytes);
     p->space = carve(scratch, &at, p->tasks * p->space_bytes);
     p->delta = carve(scratch, &at, p->tasks * p->delta_bytes);
-    p->shift = carve(scratch, &at, p->tasks * p->shift_bytes);
+    p->minima = carve(scratch, &at, p->tasks * p->minima_bytes);
+    p->min_delta = carve(scratch, &at, p->tasks * p->min_delta_bytes);
     p->bytes = at;
 }
 
@@ -158,7 +162,10 @@ static void run_panel(const struct plan *p, size_t panel, size_t t)
         const struct tsr_panel from = {columns, p->h.padded, stored, scales, p->h.plain != 0};
         to.space = p->space + t * p->space_bytes;
         to.delta = p->delta + t * (p->delta_bytes / sizeof(float));
-        to.shift = p->groups > 0 ? p->shift + t * (p->shift_bytes / sizeof(float)) : NULL;
+        if (p->groups > 0) {
+            to.minima = p->minima + t * (p->minima_bytes / sizeof(uint16_t));
+            to.min_delta = p->min_delta + t * (p->min_delta_bytes / sizeof(float));
+        }
         p->kernel->prepare(&from, &to);
     }
     struct tsr_block b = {.rows = p->rows,
@@ -168,7 +175,8 @@ static void run_panel(const struct plan *p, size_t panel, size_t t)
                           .a_bytes = p->block_bytes,
                           .b = to.elements,
                           .delta = to.delta,
-                          .shift = to.shift,
+                          .minima = to.minima,
+                          .min_delta = to.min_delta,
                           .b_scale = (const float *)(const void *)scales,
                           .a_scale = p->a_scale,
                           .a_sum = p->a_sum,

@@ -24,6 +24,7 @@
 enum {
     TSR_GROUP = 32,        /* elements of the groups of q4_0, q8_0, q4_k and of MX blocks */
     TSR_SUPER = 256,       /* elements of a q4_k super-block */
+    TSR_SUPER_RUN = 8,     /* super-blocks over which sums of minima stay exact: packed_layout.c */
     TSR_MAX_COLUMNS = 384, /* of a panel: 12 per 128 bits at 2048 bits, and room */
     TSR_MAX_ROWS = 24,     /* of a block */
     TSR_FEW = 8,           /* rows that a kernel's `few` takes */
@@ -79,10 +80,13 @@ struct tsr_prepared {
     void *space;          /* k x columns of the operand, in its cells */
     const void *elements; /* what prepare leaves: space, or the stored elements as they are */
     /* Groups of integers, [k / 32][columns / 2][4]: of columns c, c + 1 the floats c, c+1, c, c+1,
-     * as the 2 x 2 results of an mmla instruction lie.
-     * delta: scale of the group less that of the next, or the scale itself at a run's end.
-     * shift: what a group's sum of A is multiplied by and added (q4_k's minima); null: nothing. */
-    float *delta, *shift;
+     * as the 2 x 2 results of an mmla instruction lie: scale of the group less that of the next, or
+     * the scale itself at a run's end. */
+    float *delta;
+    /* q4_k: minima of the groups, 6-bit integers as bf16, in cells [k / 128][columns][4]; and of
+     * each super-block, as delta of each group, [k / 256][columns / 2][4]. */
+    uint16_t *minima;
+    float *min_delta;
 };
 
 typedef void tsr_prepare_fn(const struct tsr_panel *from, struct tsr_prepared *to);
@@ -94,12 +98,14 @@ struct tsr_block {
     const void *a;        /* blocks of the kernel's rows, those that do not exist are zeros */
     size_t a_bytes;       /* from block to block */
     const void *b;
-    const float *delta, *shift;
-    const float *b_scale;  /* i8, i4: per column */
-    const float *a_scale;  /* i8: per row */
-    const int32_t *a_sum;  /* i4: [rows / 2][4], over k, of rows r, r + 1 as r, r, r + 1, r + 1 */
-    const float *a_groups; /* q4_k: [k / 32][rows of the block / 2][4], sums of A over a group of
-                            * rows r, r + 1 as r, r, r + 1, r + 1 */
+    const float *delta, *min_delta;
+    const uint16_t *minima;
+    const float *b_scale; /* i8, i4: per column */
+    const float *a_scale; /* i8: per row */
+    const int32_t *a_sum; /* i4: [rows / 2][4], over k, of rows r, r + 1 as r, r, r + 1, r + 1 */
+    /* q4_k: sums of A over each group as two bf16 that add up to them exactly, a multiple of 32 and
+     * what is left: [k / 256][multiples, rests][groups 0..3, 4..7][rows of the block][4]. */
+    const uint16_t *a_groups;
     float *c;
     size_t ldc;
     size_t run;   /* groups of integers: see struct tsr_weights_layout */
@@ -141,7 +147,7 @@ struct tsr_few {
     size_t panel_bytes, scales_at, columns, first, last;
     const float *a_scale;
     const int32_t *a_sum;
-    const float *a_groups;
+    const uint16_t *a_groups;
     float *c;
     size_t ldc, run;
     bool plain;
@@ -188,7 +194,7 @@ struct tsr_matmul_kernel {
 /* Kernels of few rows (matvec_*.c), which kernels of the same layout and level share. */
 typedef void tsr_few_fn(const struct tsr_few *f);
 tsr_few_fn tsr_matvec_packed_f32_sve, tsr_matvec_f16_sve, tsr_matvec_bf16_bf16, tsr_matvec_i8_i8mm,
-    tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm, tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_i8mm,
+    tsr_matvec_i4_i8mm, tsr_matvec_q8_0_i8mm, tsr_matvec_q4_0_i8mm, tsr_matvec_q4_k_v86,
     tsr_matvec_mxf4_bf16, tsr_matvec_mxf8e4m3_bf16, tsr_matvec_mxf8e5m2_bf16;
 
 /* The kernel of one op's variant. */
@@ -221,7 +227,7 @@ struct tsr_rows {
     void *to;
     float *a_scale;
     int32_t *a_sum;
-    float *a_groups;
+    uint16_t *a_groups;
     void *staging; /* padded elements of 4 bytes */
 };
 void tsr_pack_rows(const struct tsr_rows *r);
@@ -233,7 +239,7 @@ size_t tsr_pack_some_rows_neon(const struct tsr_rows *r, size_t i);
 tsr_prepare_fn tsr_prepare_f16, tsr_prepare_mxf4, tsr_prepare_mxf8e4m3, tsr_prepare_mxf8e5m2,
     tsr_prepare_q8_0, tsr_prepare_q4_0, tsr_prepare_q4_k;
 
-/* delta and shift of integer groups: what their prepare functions share. */
+/* delta, minima and min_delta of integer groups: what their prepare functions share. */
 void tsr_prepare_groups(enum tsr_dtype format, const struct tsr_panel *from,
                         struct tsr_prepared *to);
 

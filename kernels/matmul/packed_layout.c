@@ -2,7 +2,9 @@
 #include "kernels/matmul/packed.h"
 
 /* Runs: |sum| of 8 (64) groups of 32 products of i8 with codes in -128..127 (-8..15) is at most
- * 8 * 32 * 128 * 128 = 2^22 (64 * 32 * 128 * 15 < 2^22): see the kernels of groups.
+ * 8 * 32 * 128 * 128 = 2^22 (64 * 32 * 128 * 15 < 2^22): see the kernels of groups. TSR_SUPER_RUN:
+ * |sum| of 8 super-blocks of 8 products, of a sum of 32 codes with a minimum of 6 bits, is at most
+ * 8 * 8 * 32 * 128 * 63 < 2^24, and so is an integer that f32 holds.
  * MX, least and most: any element times 2^(scale - 127) stays in bf16's normal range, and so do, as
  * floats, 2^(scale - 127 + 120) of e4m3 and 2^(scale - 127 + 112) of e5m2: mx_bf16.h. */
 static const struct tsr_weights_layout layouts[] = {

@@ -101,6 +101,23 @@ static void block_i4(const struct tsr_block *b)
         }
 }
 
+/* What the minima of column j take from row i. */
+static float minima(const struct tsr_block *b, size_t i, size_t j)
+{
+    float f = 0, sum = 0; /* the sum: integers below 2^24 */
+    for (size_t s = 0; s < b->k / TSR_SUPER; s++) {
+        if (s % TSR_SUPER_RUN == 0)
+            sum = 0;
+        for (size_t g = 0; g < 8; g++) {
+            const uint16_t *a = b->a_groups + ((s * 4 + g / 4) * ROWS + i) * 4 + g % 4;
+            sum += (bf16(a[0]) + bf16(a[8 * ROWS])) *
+                   bf16(b->minima[((s * 2 + g / 4) * PAIRED + j) * 4 + g % 4]);
+        }
+        f = fmaf(-sum, b->min_delta[s * PAIRED * 2 + j / 2 * 4 + j % 2], f);
+    }
+    return f;
+}
+
 static void block_groups(const struct tsr_block *b)
 {
     const int8_t *a = b->a, *w = b->b;
@@ -108,9 +125,7 @@ static void block_groups(const struct tsr_block *b)
     for (size_t i = 0; i < b->rows; i++)
         for (size_t j = 0; j < b->columns; j++) {
             const size_t at = j / 2 * 4 + j % 2;
-            float f = 0;
-            for (size_t g = 0; b->shift != NULL && g < groups; g++)
-                f = fmaf(b->a_groups[g * ROWS * 2 + i * 2], b->shift[g * PAIRED * 2 + at], f);
+            float f = b->minima != NULL ? minima(b, i, j) : 0;
             int32_t sum = 0;
             for (size_t g = 0; g < groups; g++) {
                 if (g % b->run == 0)

@@ -135,11 +135,13 @@ static const void *row_of(const struct tsr_rows *r, size_t i)
     return r->operand == TSR_F32 ? (const void *)f : h;
 }
 
-/* As struct tsr_block has them. */
-static void put_group(const struct tsr_rows *r, size_t g, size_t i, float sum)
+/* As struct tsr_block has them. |sum| is at most 32 * 128: both parts have at most 8 bits. */
+static void put_group(const struct tsr_rows *r, size_t g, size_t i, int32_t sum)
 {
-    float *to = r->a_groups + g * r->lines * 2 + i * 2;
-    to[0] = to[1] = sum;
+    const int32_t rest = (sum + 16 + 8192) % 32 - 16;
+    uint16_t *to = r->a_groups + (g / 8 * 16 + g % 8 / 4 * 4) * r->lines + i * 4 + g % 4;
+    to[0] = (uint16_t)(bits_of((float)(sum - rest)) >> 16);
+    to[8 * r->lines] = (uint16_t)(bits_of((float)rest) >> 16);
 }
 
 /* Sums of the codes: of all, and of each group. */
@@ -154,7 +156,7 @@ static void sums(const struct tsr_rows *r, const int8_t *row, size_t i)
         for (size_t j = 0; j < n; j++)
             sum += row[p + j];
         if (r->a_groups != NULL)
-            put_group(r, p / TSR_GROUP, i, (float)sum);
+            put_group(r, p / TSR_GROUP, i, sum);
         all += sum;
     }
     r->a_sum[2 * i] = r->a_sum[2 * i + 1] = all;

@@ -99,24 +99,48 @@ static float half_at(const uint8_t *p)
     return tsr_f16_value(h);
 }
 
-/* Scale and minimum (as what is added: negative) of group g of column c. */
-static float scale_of(enum tsr_dtype format, const struct tsr_panel *from, size_t g, size_t c,
-                      float *shift)
+/* q4_k's f16 d, dmin and 12 bytes of a super-block lie as packed_weights.c puts them: each kind for
+ * all columns together. Of groups 0..3 scale and minimum are the low 6 bits of bytes j, j + 4; 4..7
+ * take nibbles of byte j + 4 and two bits of the former. */
+static int six_bits(const uint8_t *super, size_t columns, size_t c, size_t j, bool minimum)
+{
+    const uint8_t *s = super + 4 * columns + c;
+#define BYTE(i) s[(i)*columns]
+    if (j < 4)
+        return BYTE(minimum ? j + 4 : j) & 63;
+    return minimum ? BYTE(j + 4) >> 4 | BYTE(j) >> 6 << 4
+                   : (BYTE(j + 4) & 15) | BYTE(j - 4) >> 6 << 4;
+#undef BYTE
+}
+
+/* Scale of group g of column c. d * 6 bits is exact in f32. */
+static float scale_of(enum tsr_dtype format, const struct tsr_panel *from, size_t g, size_t c)
 {
     const uint8_t *scales = from->scales;
     if (format != TSR_Q4_K)
         return half_at(scales + (g * from->columns + c) * 2);
-    /* f16 d, dmin; of groups 0..3 the low 6 bits of bytes j, j + 4; 4..7 take nibbles of byte
-     * j + 4 and two bits of the former. d * 6 bits is exact in f32. Lies as packed_weights.c puts
-     * it: each kind for all columns together. */
-    const size_t columns = from->columns, j = g % 8;
-    const uint8_t *super = scales + g / 8 * columns * 16, *s = super + 4 * columns + c;
-#define BYTE(i) s[(i)*columns]
-    const int scale = j < 4 ? BYTE(j) & 63 : (BYTE(j + 4) & 15) | BYTE(j - 4) >> 6 << 4;
-    const int min = j < 4 ? BYTE(j + 4) & 63 : BYTE(j + 4) >> 4 | BYTE(j) >> 6 << 4;
-#undef BYTE
-    *shift = half_at(super + 2 * columns + 2 * c) * (float)-min;
-    return half_at(super + 2 * c) * (float)scale;
+    const uint8_t *super = scales + g / 8 * from->columns * 16;
+    return half_at(super + 2 * c) * (float)six_bits(super, from->columns, c, g % 8, false);
+}
+
+static void prepare_minima(const struct tsr_panel *from, struct tsr_prepared *to, size_t c)
+{
+    const size_t columns = from->columns, supers = from->k / TSR_SUPER;
+    for (size_t s = 0; s < supers; s++) {
+        const uint8_t *super = (const uint8_t *)from->scales + s * columns * 16;
+        const uint8_t *floor = super + 2 * columns + 2 * c;
+        for (size_t j = 0; j < 8; j++) {
+            const float minimum = (float)six_bits(super, columns, c, j, true);
+            uint32_t bits;
+            memcpy(&bits, &minimum, sizeof bits);
+            to->minima[((s * 2 + j / 4) * columns + c) * 4 + j % 4] = (uint16_t)(bits >> 16);
+        }
+        float delta = half_at(floor);
+        if ((s + 1) % TSR_SUPER_RUN != 0 && s + 1 < supers)
+            delta -= half_at(floor + 16 * columns);
+        float *at = to->min_delta + s * columns * 2 + c / 2 * 4 + c % 2;
+        at[0] = at[2] = delta;
+    }
 }
 
 void tsr_prepare_groups(enum tsr_dtype format, const struct tsr_panel *from,
@@ -125,20 +149,15 @@ void tsr_prepare_groups(enum tsr_dtype format, const struct tsr_panel *from,
     const size_t groups = from->k / TSR_GROUP, run = tsr_weights_layout(format)->run;
     for (size_t c = 0; c < from->columns; c++) {
         /* Columns c and c ^ 1 share four floats: see struct tsr_prepared. */
-        const size_t at = c / 2 * 4 + c % 2;
-        float shift = 0, scale = groups > 0 ? scale_of(format, from, 0, c, &shift) : 0;
-        for (size_t g = 0; g < groups; g++) {
-            const size_t to_at = g * from->columns * 2 + at;
-            float next_shift = 0, next = 0;
-            if (g + 1 < groups)
-                next = scale_of(format, from, g + 1, c, &next_shift);
-            const float delta = (g + 1) % run == 0 || g + 1 == groups ? scale : scale - next;
-            to->delta[to_at] = to->delta[to_at + 2] = delta;
-            if (to->shift != NULL)
-                to->shift[to_at] = to->shift[to_at + 2] = shift;
-            scale = next;
-            shift = next_shift;
+        float *at = to->delta + c / 2 * 4 + c % 2;
+        for (size_t g = 0; g < groups; g++, at += 2 * from->columns) {
+            float delta = scale_of(format, from, g, c);
+            if ((g + 1) % run != 0 && g + 1 < groups)
+                delta -= scale_of(format, from, g + 1, c);
+            at[0] = at[2] = delta;
         }
+        if (format == TSR_Q4_K)
+            prepare_minima(from, to, c);
     }
 }
 

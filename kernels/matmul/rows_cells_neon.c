@@ -6,6 +6,8 @@
 
 #include "kernels/matmul/packed.h"
 
+/* Functions of their own: `./run bench-sve` finds their loops by name. */
+#define PASS static __attribute__((noinline))
 #define INLINE static inline __attribute__((always_inline))
 
 /* Where two rows go: their cells at `to`, the next step `stride` bytes on. */
@@ -57,7 +59,7 @@ INLINE int32x4_t larger(int32x4_t max, float32x4x4_t v)
 }
 
 /* Largest magnitude of a row as bits. */
-static uint32_t rows_largest(const float *x, size_t n)
+PASS uint32_t rows_largest(const float *x, size_t n)
 {
     int32x4_t a = vdupq_n_s32(0), b = a, c = a, d = a;
     size_t i = 0;
@@ -87,8 +89,8 @@ INLINE uint8x16_t codes(float32x4_t x0, float32x4_t x1, float32x4_t rx, float32x
 }
 
 /* Codes of two rows, of `n` elements of a multiple of 32. */
-static void rows_codes(const float *x, const float *y, size_t n, float32x4_t rx, float32x4_t ry,
-                       uint8_t *to, size_t stride)
+PASS void rows_codes(const float *x, const float *y, size_t n, float32x4_t rx, float32x4_t ry,
+                     uint8_t *to, size_t stride)
 {
 #define CODES(u, v, i) codes((u).val[i], (u).val[i + 1], rx, (v).val[i], (v).val[i + 1], ry)
     for (size_t i = 0; i < n; i += 32, to += 4 * stride) {
@@ -144,18 +146,39 @@ INLINE int32x4_t group_sum(const uint8_t *at, size_t stride)
 #undef STEP
 }
 
+/* Bits of integers of few bits as bf16, of two rows. */
+INLINE uint16x8_t as_bf16(int32x4_t x, int32x4_t y)
+{
+    return vuzp2q_u16(vreinterpretq_u16_f32(vcvtq_f32_s32(x)),
+                      vreinterpretq_u16_f32(vcvtq_f32_s32(y)));
+}
+
+/* Four groups' sums of two rows, as struct tsr_block has them. */
+INLINE void put_groups(uint16_t *to, size_t lines, int32x4_t x, int32x4_t y)
+{
+    const int32x4_t u = vshlq_n_s32(vrshrq_n_s32(x, 5), 5), v = vshlq_n_s32(vrshrq_n_s32(y, 5), 5);
+    vst1q_u16(to, as_bf16(u, v));
+    vst1q_u16(to + 8 * lines, as_bf16(vsubq_s32(x, u), vsubq_s32(y, v)));
+}
+
 /* Sums of the packed codes: of each group, and of all. */
 static void sum_two(const struct tsr_rows *r, size_t i, const struct cells *c)
 {
     const uint8_t *at = c->to;
     int32x4_t all = vdupq_n_s32(0);
     size_t s = 0;
+    for (; r->a_groups != NULL && s < c->steps; s += 16, at += 16 * c->stride) {
+        int32x4_t sum[4];
+        for (size_t g = 0; g < 4; g++)
+            sum[g] = group_sum(at + 4 * g * c->stride, c->stride);
+        const int32x4_t x = vpaddq_s32(sum[0], sum[1]), y = vpaddq_s32(sum[2], sum[3]);
+        /* Of super-block s / 32 the half s / 16 % 2. */
+        put_groups(r->a_groups + (s / 32 * 16 + s / 16 % 2 * 4) * r->lines + i * 4, r->lines,
+                   vuzp1q_s32(x, y), vuzp2q_s32(x, y));
+        all = vaddq_s32(all, vaddq_s32(vaddq_s32(sum[0], sum[1]), vaddq_s32(sum[2], sum[3])));
+    }
     for (; s + 4 <= c->steps; s += 4, at += 4 * c->stride) {
         const int32x4_t sum = group_sum(at, c->stride);
-        if (r->a_groups != NULL) {
-            const float32x4_t f = vcvtq_f32_s32(vpaddq_s32(sum, sum));
-            vst1q_f32(r->a_groups + s / 4 * r->lines * 2 + i * 2, vzip1q_f32(f, f));
-        }
         all = vaddq_s32(all, sum);
     }
     for (; s < c->steps; s++, at += c->stride)

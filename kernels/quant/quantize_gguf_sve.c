@@ -8,6 +8,7 @@
 #include <arm_sve.h>
 #include <string.h>
 
+#include "kernels/lengths_sve.h"
 #include "kernels/quant/quant_ref.h"
 #include "kernels/quant/quant_sve.h"
 
@@ -31,23 +32,6 @@ struct chunk {
     union tops positive, negative;
     float r[BLOCKS];
 };
-
-/* Vectors of 32 bits that hold a block: a constant in each copy of the passes. */
-#define BY_SLOTS(pass, ...)                                                                        \
-    switch (svcntw()) {                                                                            \
-    case 4:                                                                                        \
-        pass##_128(__VA_ARGS__);                                                                   \
-        break;                                                                                     \
-    case 8:                                                                                        \
-        pass##_256(__VA_ARGS__);                                                                   \
-        break;                                                                                     \
-    case 16:                                                                                       \
-        pass##_512(__VA_ARGS__);                                                                   \
-        break;                                                                                     \
-    default:                                                                                       \
-        pass##_any(__VA_ARGS__);                                                                   \
-        break;                                                                                     \
-    }
 
 /* Slots of a block, `lanes` each, and the predicates; 0: as many as the vector length asks for. */
 static QUANT_INLINE unsigned slots_of(unsigned slots, uint64_t lanes)
@@ -278,15 +262,15 @@ static bool chunk_8(bool bf16, const void *x, size_t blocks, uint8_t *elements, 
 {
     struct chunk c;
     if (bf16)
-        BY_SLOTS(q8_0_max_bf16, x, blocks, &c)
+        SVE_BY_LENGTH(q8_0_max_bf16, x, blocks, &c)
     else
-        BY_SLOTS(q8_0_max_f32, x, blocks, &c)
+        SVE_BY_LENGTH(q8_0_max_f32, x, blocks, &c)
     if (!q8_0_scales(bf16, blocks, &c, scales))
         return false;
     if (bf16)
-        BY_SLOTS(gguf_bytes_bf16, x, blocks, &c, 0, elements)
+        SVE_BY_LENGTH(gguf_bytes_bf16, x, blocks, &c, 0, elements)
     else
-        BY_SLOTS(gguf_bytes_f32, x, blocks, &c, 0, elements)
+        SVE_BY_LENGTH(gguf_bytes_f32, x, blocks, &c, 0, elements)
     return true;
 }
 
@@ -295,17 +279,17 @@ static bool chunk_4(bool bf16, const void *x, size_t blocks, uint8_t *elements, 
     struct chunk c;
     uint8_t codes[QUANT_CHUNK];
     if (bf16)
-        BY_SLOTS(q4_0_max_bf16, x, blocks, &c)
+        SVE_BY_LENGTH(q4_0_max_bf16, x, blocks, &c)
     else
-        BY_SLOTS(q4_0_max_f32, x, blocks, &c)
+        SVE_BY_LENGTH(q4_0_max_f32, x, blocks, &c)
     if (q4_0_ties(bf16, blocks, &c))
         settle(bf16, x, blocks, &c);
     if (!q4_0_scales(bf16, blocks, &c, scales))
         return false;
     if (bf16)
-        BY_SLOTS(gguf_bytes_bf16, x, blocks, &c, 8, codes)
+        SVE_BY_LENGTH(gguf_bytes_bf16, x, blocks, &c, 8, codes)
     else
-        BY_SLOTS(gguf_bytes_f32, x, blocks, &c, 8, codes)
+        SVE_BY_LENGTH(gguf_bytes_f32, x, blocks, &c, 8, codes)
     q4_0_pack(blocks * QUANT_BLOCK, codes, elements);
     return true;
 }

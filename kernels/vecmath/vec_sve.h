@@ -5,6 +5,7 @@
 
 #include <arm_sve.h>
 
+#include "kernels/lengths_sve.h"
 #include "kernels/vecmath/vecmath.h"
 
 /* A pass keeps its name in the object file: bench/passes finds its loop by it. */
@@ -37,25 +38,16 @@
     {                                                                                              \
         body(8, false, __VA_ARGS__);                                                               \
     }                                                                                              \
+    static inline void pass##_any params                                                           \
+    {                                                                                              \
+        if (svcntw() == 32)                                                                        \
+            pass##_1024(__VA_ARGS__);                                                              \
+        else                                                                                       \
+            pass##_other(__VA_ARGS__);                                                             \
+    }                                                                                              \
     static void pass params                                                                        \
     {                                                                                              \
-        switch (svcntw()) {                                                                        \
-        case 4:                                                                                    \
-            pass##_128(__VA_ARGS__);                                                               \
-            break;                                                                                 \
-        case 8:                                                                                    \
-            pass##_256(__VA_ARGS__);                                                               \
-            break;                                                                                 \
-        case 16:                                                                                   \
-            pass##_512(__VA_ARGS__);                                                               \
-            break;                                                                                 \
-        case 32:                                                                                   \
-            pass##_1024(__VA_ARGS__);                                                              \
-            break;                                                                                 \
-        default:                                                                                   \
-            pass##_other(__VA_ARGS__);                                                             \
-            break;                                                                                 \
-        }                                                                                          \
+        SVE_BY_LENGTH(pass, __VA_ARGS__)                                                           \
     }
 
 /* Lanes of a vector that take part in a sum. */

@@ -24,17 +24,17 @@ disassembled() {
 
 # The check finds what it is for. Lines: levels that have the instruction: instruction.
 cat >probes <<'END_OF_PROBES'
-neon dotprod sve sve2 i8mm bf16 sleef: fadd v0.4s, v1.4s, v2.4s
-sve sve2 i8mm bf16 sleef: fadd v0.8h, v1.8h, v2.8h
-dotprod sve sve2 i8mm bf16 sleef: casal w0, w1, [x2]
+neon dotprod sve sve2 i8mm bf16 v86 sleef: fadd v0.4s, v1.4s, v2.4s
+sve sve2 i8mm bf16 v86 sleef: fadd v0.8h, v1.8h, v2.8h
+dotprod sve sve2 i8mm bf16 v86 sleef: casal w0, w1, [x2]
 dotprod: sdot v0.4s, v1.16b, v2.16b
-sve sve2 i8mm bf16 sleef: ld1rqb { z0.b }, p0/z, [x0]
-sve sve2 i8mm bf16 sleef: sdot z0.s, z1.b, z2.b
+sve sve2 i8mm bf16 v86 sleef: ld1rqb { z0.b }, p0/z, [x0]
+sve sve2 i8mm bf16 v86 sleef: sdot z0.s, z1.b, z2.b
 sve2: sqxtnb z0.b, z1.h
-i8mm: smmla z0.s, z1.b, z2.b
-i8mm: smmla v0.4s, v1.16b, v2.16b
-bf16: bfmmla z0.s, z1.h, z2.h
-bf16: bfcvt z0.h, p0/m, z1.s
+i8mm v86: smmla z0.s, z1.b, z2.b
+i8mm v86: smmla v0.4s, v1.16b, v2.16b
+bf16 v86: bfmmla z0.s, z1.h, z2.h
+bf16 v86: bfcvt z0.h, p0/m, z1.s
 END_OF_PROBES
 sed 's/.*: //' probes | llvm-mc-19 -triple=aarch64-linux-gnu -mattr=+all -filetype=obj -o probes.o
 for row in $TESSERA_LEVELS; do
