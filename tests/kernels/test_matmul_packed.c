@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa/num/num.h"
 #include "kernels/matmul/packed.h"
 #include "tessera/cpu.h"
 #include "tests/support/matmul_problem.h"
@@ -115,8 +116,84 @@ static float *run(const struct tsr_problem *p, const struct tsr_variant *v, size
     return out;
 }
 
-/* Whether `got` is the element's value within the contract's bound. For groups, the sums over runs
- * are at most the sum of all magnitudes since the run's start: that stands in for them. */
+enum {
+    MOST_GROUPS = 128
+};
+
+/* A weight row of 32 elements a group, as its GGUF blocks have it. */
+struct groups {
+    float scale[MOST_GROUPS], dmin[MOST_GROUPS / 8];
+    int minimum[MOST_GROUPS]; /* of q4_k, else 0 */
+    int code[MOST_GROUPS * 32];
+};
+
+static float half_at(const uint8_t *at)
+{
+    const uint32_t code = at[0] | (uint32_t)at[1] << 8;
+    return float_of(tsr_num_decode_f32(tsr_problem_format(TSR_F16), code));
+}
+
+static void read_super_block(const uint8_t *at, size_t b, struct groups *to)
+{
+    const uint8_t *s = at + 4;
+    to->dmin[b] = half_at(at + 2);
+    for (size_t j = 0; j < 8; j++) {
+        const int scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | s[j - 4] >> 6 << 4;
+        to->scale[8 * b + j] = half_at(at) * (float)scale;
+        to->minimum[8 * b + j] = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | s[j] >> 6 << 4;
+        for (size_t i = 0; i < 32; i++)
+            to->code[(8 * b + j) * 32 + i] = at[16 + j / 2 * 32 + i] >> j % 2 * 4 & 15;
+    }
+}
+
+static void read_groups(const struct tsr_problem *p, size_t row, struct groups *to)
+{
+    const uint8_t *at = p->w + row * p->row_bytes;
+    memset(to, 0, sizeof *to);
+    for (size_t b = 0; p->format == TSR_Q4_K && b < p->s.k / 256; b++)
+        read_super_block(at + 144 * b, b, to);
+    for (size_t g = 0; p->format == TSR_Q8_0 && g < p->s.k / 32; g++, at += 34) {
+        to->scale[g] = half_at(at);
+        for (size_t i = 0; i < 32; i++)
+            to->code[g * 32 + i] = (int8_t)at[2 + i];
+    }
+    for (size_t g = 0; p->format == TSR_Q4_0 && g < p->s.k / 32; g++, at += 18) {
+        to->scale[g] = half_at(at);
+        for (size_t i = 0; i < 32; i++)
+            to->code[g * 32 + i] = (at[2 + i % 16] >> i / 16 * 4 & 15) - 8;
+    }
+}
+
+/* The element's bits, as the contract has them. */
+static float groups_element(const struct tsr_problem *p, size_t i, size_t j)
+{
+    static struct groups w;
+    const double *a = p->av + i * p->s.k;
+    const size_t groups = p->s.k / 32, supers = p->format == TSR_Q4_K ? groups / 8 : 0;
+    const size_t run = p->format == TSR_Q8_0 ? 8 : 64;
+    int64_t part[MOST_GROUPS] = {0}, sum = 0;
+    float f = 0;
+    assert_true(groups <= MOST_GROUPS);
+    read_groups(p, j, &w);
+    for (size_t b = 0; b < supers; b++) {
+        sum = b % 8 == 0 ? 0 : sum;
+        for (size_t x = 256 * b; x < 256 * (b + 1); x++)
+            sum += (int64_t)a[x] * w.minimum[x / 32];
+        const bool last = b % 8 == 7 || b + 1 == supers;
+        f = fmaf(-(float)sum, last ? w.dmin[b] : w.dmin[b] - w.dmin[b + 1], f);
+    }
+    for (size_t x = 0; x < p->s.k; x++)
+        part[x / 32] += (int64_t)a[x] * w.code[x];
+    for (size_t g = 0; g < groups; g++) {
+        sum = g % run == 0 ? part[g] : sum + part[g];
+        const bool last = g % run == run - 1 || g + 1 == groups;
+        f = fmaf((float)sum, last ? w.scale[g] : w.scale[g] - w.scale[g + 1], f);
+    }
+    return f * (float)p->row[i];
+}
+
+/* Whether `got` is the element's value: its bits of integer weights, else within the contract's
+ * bound. */
 static bool element_holds(const struct tsr_problem *p, size_t i, size_t j, float got, double *want)
 {
     const double u = 0x1p-24, k = (double)p->s.k;
@@ -134,22 +211,14 @@ static bool element_holds(const struct tsr_problem *p, size_t i, size_t j, float
         *want = (float)sum * (float)p->row[i] * (float)p->column[j];
         return isnan(*want) ? isnan(got) : bits_of(got) == bits_of((float)*want);
     }
-    *want = sum * p->row[i];
-    double bound = (k + 3) * u * magnitude * 1.01 + tiny;
     if (l->run > 0) {
-        double most_a = 0, most_w = 0;
-        for (size_t x = 0; x < p->s.k; x++) {
-            most_a = fmax(most_a, fabs(a[x]));
-            most_w = fmax(most_w, fabs(w[x]));
-        }
-        /* |S_g| <= 32 run a q, |d_g| <= 2 scale, q scale <= 16 * most_w where scale comes from a
-         * code that may be as small as 1; minima as large: generous, but linear in u. */
-        bound = (2 * k / 32 + 3) * u * (k / 32) * 32 * l->run * 2 * 256 * most_a * most_w *
-                    fabs(p->row[i]) +
-                tiny;
+        *want = groups_element(p, i, j);
+        return isnan(*want) ? isnan(got) : bits_of(got) == bits_of((float)*want);
     }
+    *want = sum * p->row[i];
+    const double bound = (k + 3) * u * magnitude * 1.01 + tiny;
     if (!isfinite(*want) || !isfinite(magnitude))
-        return isnan(*want) ? !isfinite(got) : l->run > 0 ? !isfinite(got) : got == (float)*want;
+        return isnan(*want) ? !isfinite(got) : got == (float)*want;
     return fabs((double)got - *want) <= bound;
 }
 
