@@ -158,7 +158,11 @@ module tsr_acc (
       end
     end
   end
-  assign view = {{B{1'b0}}, ring_q[32'(out_slot)*Cells*B/2+:Cells*B/2], {B{1'b0}}};
+  (* mem2reg *) logic [Cells*B/2-1:0] slots[4];
+  for (genvar s = 0; s < 4; s++) begin : g_whole
+    assign slots[s] = ring_q[s*Cells*B/2+:Cells*B/2];
+  end
+  assign view = {{B{1'b0}}, slots[out_slot], {B{1'b0}}};
 
   // ---- accumulator lines: line acc_q of row row_q
   logic [15:0] row, line;

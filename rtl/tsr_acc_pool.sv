@@ -23,11 +23,14 @@ module tsr_acc_pool (
   localparam int unsigned PerRow = 4 * D / Lanes;  // lines, a power of two like all the rest
   localparam int unsigned ColW = $clog2(PerRow);
   localparam int unsigned SubW = $clog2(D);
+  localparam int unsigned PortW = $clog2(Banks * D);
 
   logic [31:0] drain_line, fill_line, vlda_line;
   logic [31:0] drain_bank, fill_bank, vlda_bank, drain_sub, fill_sub, vlda_sub;
   logic [4*D-1:0] tile_mask, fill_mask;
-  logic [Banks*D*RowBits-1:0] first, second;  // read ports of bank b, row r of a tile: b * D + r
+  // What bank b, row r of a tile read on its ports: b * D + r.
+  (* mem2reg *) logic [RowBits-1:0] first[Banks*D];
+  (* mem2reg *) logic [RowBits-1:0] second[Banks*D];
   tsr_tile_pkg::acc_tile_t tile_q;
   logic [31:0] drain_q, vlda_q;
 
@@ -50,6 +53,9 @@ module tsr_acc_pool (
   for (genvar b = 0; b < Banks; b++) begin : g_bank
     for (genvar r = 0; r < D; r++) begin : g_row
       logic tile_reads, tile_writes, drains, fills;
+      logic [RowBits-1:0] rdata0, rdata1;
+      assign first[b*D+r] = rdata0;
+      assign second[b*D+r] = rdata1;
       assign tile_reads = tile_read_i.valid && 32'(tile_read_i.bank) == b;
       assign tile_writes = tile_write_i.valid && 32'(tile_write_i.bank) == b;
       assign drains = drain_i.valid && drain_bank == b && drain_sub == r;
@@ -58,10 +64,10 @@ module tsr_acc_pool (
           .clk_i(clk_i),
           .read0_i(tile_reads || drains),
           .row0_i(tile_reads ? tile_read_i.row : drain_line[ColW+SubW+:2]),
-          .rdata0_o(first[(b*D+r)*RowBits+:RowBits]),
+          .rdata0_o(rdata0),
           .read1_i(vlda_i.valid && vlda_bank == b && vlda_sub == r),
           .row1_i(vlda_line[ColW+SubW+:2]),
-          .rdata1_o(second[(b*D+r)*RowBits+:RowBits]),
+          .rdata1_o(rdata1),
           .write_i(tile_writes ? tile_mask : fills ? fill_mask : '0),
           .wrow_i(tile_writes ? tile_write_i.row : fill_line[ColW+SubW+:2]),
           .wdata_i(tile_writes ? {4{tile_wdata_i[32*D*r+:32*D]}} : {PerRow{fill_i.data}})
@@ -76,16 +82,22 @@ module tsr_acc_pool (
   end
 
   // The port that was read, then the part of its row.
-  logic [31:0] drain_port, vlda_port, drain_col, vlda_col;
-  assign drain_port = (drain_q >> (ColW + SubW + 2)) * D + ((drain_q >> ColW) & (D - 1));
-  assign vlda_port = (vlda_q >> (ColW + SubW + 2)) * D + ((vlda_q >> ColW) & (D - 1));
+  logic [PortW-1:0] drain_port, vlda_port;
+  logic [RowBits-1:0] drain_row, vlda_row;
+  logic [31:0] drain_col, vlda_col;
+  assign drain_port = PortW'(drain_q >> (ColW + SubW + 2) << SubW) |
+      PortW'(drain_q >> ColW & (D - 1));
+  assign vlda_port = PortW'(vlda_q >> (ColW + SubW + 2) << SubW) | PortW'(vlda_q >> ColW & (D - 1));
+  assign drain_row = first[drain_port];
+  assign vlda_row = second[vlda_port];
   assign drain_col = drain_q & (PerRow - 1);
   assign vlda_col = vlda_q & (PerRow - 1);
-  assign drain_rdata_o = first[drain_port*RowBits+drain_col*32*Lanes+:32*Lanes];
-  assign vlda_rdata_o = second[vlda_port*RowBits+vlda_col*32*Lanes+:32*Lanes];
+  assign drain_rdata_o = drain_row[drain_col*32*Lanes+:32*Lanes];
+  assign vlda_rdata_o = vlda_row[vlda_col*32*Lanes+:32*Lanes];
   for (genvar r = 0; r < D; r++) begin : g_tile
-    assign tile_rdata_o[32*D*r+:32*D] =
-        first[(32'(tile_q.bank)*D+r)*RowBits+32'(tile_q.col)*32*D+:32*D];
+    logic [RowBits-1:0] whole;
+    assign whole = first[{tile_q.bank[PortW-SubW-1:0], SubW'(r)}];
+    assign tile_rdata_o[32*D*r+:32*D] = whole[32*D*tile_q.col+:32*D];
   end
 
 endmodule

@@ -22,12 +22,10 @@ module tsr_sync #(
 
   localparam int unsigned Sems = tsr_tile_pkg::SEMS;
   localparam int unsigned CountW = tsr_tile_pkg::COUNT_W;
-  localparam int unsigned SumW = CountW + 8;
-  localparam int unsigned Max = tsr_chip_pkg::TILE_SEMAPHORE_MAX;
+  localparam int unsigned ExcessW = $clog2(Lanes + 1);
 
   logic [Sems*4-1:0] consumers_q;
-  logic [Sems*SumW-1:0] sums;
-  logic [Sems-1:0] over;
+  logic [Sems*ExcessW-1:0] excess;
   logic [Lanes*7-1:0] posts;
   logic [63:0] touched;  // consumed or posted in this cycle
   logic set_consumer;
@@ -63,10 +61,9 @@ module tsr_sync #(
         .waits_i(waits_i),
         .posts_i(posts),
         .count_o(counts_o[s*CountW+:CountW]),
-        .sum_o(sums[s*SumW+:SumW]),
-        .over_o(over[s])
+        .next_o(counts_d_o[s*CountW+:CountW]),
+        .excess_o(excess[s*ExcessW+:ExcessW])
     );
-    assign counts_d_o[s*CountW+:CountW] = sums[s*SumW+:CountW];
     always_ff @(posedge clk_i or negedge rst_ni) begin
       if (!rst_ni) begin
         consumers_q[4*s+:4] <= 4'hf;
@@ -76,31 +73,41 @@ module tsr_sync #(
     end
   end
 
-  // The lowest queue among the posts that go too far: a lane's count is the sum without what the
-  // lanes behind it add.
-  tsr_tile_pkg::post_lane_t lane, behind;
-  logic [SumW-1:0] reached;
+  // The lowest queue among the posts that go too far, which are the last of their semaphore in the
+  // order of the lanes, as many as its excess; of that queue the first lane.
+  tsr_tile_pkg::post_t lane, behind;
+  logic [31:0] after;  // a sum that cannot overflow
+  logic [Lanes-1:0] late, first;
+  logic [tsr_tile_pkg::QUEUES-1:0] queues;
   always_comb begin
     fault_o = '0;
     fault_queue_o = '0;
-    reached = '0;
+    after = '0;
+    late = '0;
+    first = '0;
+    queues = '0;
     lane = '0;
     behind = '0;
-    if (over != '0) begin
+    if (excess != '0) begin
       for (int l = 0; l < Lanes; l++) begin
-        lane = posts_i[27*l+:27];
-        reached = sums[32'(lane.id)*SumW+:SumW];
+        lane = posts[7*l+:7];
+        after = '0;
         for (int k = l + 1; k < Lanes; k++) begin
-          behind = posts_i[27*k+:27];
-          if (behind.valid && behind.id == lane.id) reached = reached - SumW'(1);
+          behind = posts[7*k+:7];
+          after = after + 32'(behind.valid && behind.id == lane.id);
         end
-        if (lane.valid && $signed(reached) > $signed(SumW'(Max)) &&
-            (!fault_o.valid || lane.from < fault_queue_o)) begin
-          fault_o.valid = 1'b1;
-          fault_o.kind = tsr_tile_pkg::FAULT_SEMAPHORE_OVERFLOW;
-          fault_o.pc = lane.pc;
-          fault_queue_o = lane.from;
-        end
+        late[l] = lane.valid && after < 32'(excess[32'(lane.id)*ExcessW+:ExcessW]);
+        if (late[l]) queues[posts_i[27*l+17+:3]] = 1'b1;
+      end
+      for (int q = tsr_tile_pkg::QUEUES - 1; q >= 0; q--) begin
+        if (queues[q]) fault_queue_o = 3'(q);
+      end
+      for (int l = 0; l < Lanes; l++) late[l] = late[l] && posts_i[27*l+17+:3] == fault_queue_o;
+      first = late & -late;
+      fault_o.valid = queues != '0;
+      fault_o.kind = tsr_tile_pkg::FAULT_SEMAPHORE_OVERFLOW;
+      for (int l = 0; l < Lanes; l++) begin
+        fault_o.pc = fault_o.pc | (posts_i[27*l+:17] & {17{first[l]}});
       end
     end
   end

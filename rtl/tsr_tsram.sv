@@ -34,7 +34,7 @@ module tsr_tsram (
   logic [N-1:0] valid, gnt;
   (* mem2reg *) logic [LineW-1:0] line[N];
   logic [Banks-1:0] serve;  // the bank's requester wants this bank
-  logic [Banks*LineBits-1:0] read;  // of each bank, a cycle after it was asked
+  (* mem2reg *) logic [LineBits-1:0] read[Banks];  // of each bank, a cycle after it was asked
   logic [N-1:0] rvalid_q;
   (* mem2reg *) logic [3:0] bank_q[N];
 
@@ -64,6 +64,8 @@ module tsr_tsram (
   for (genvar b = 0; b < Banks; b++) begin : g_bank
     logic [2:0] who;
     logic write;
+    logic [LineBits-1:0] rdata;
+    assign read[b] = rdata;
     assign who = 3'(b) - phase_i;
     assign serve[b] = gnt[who] && line[who][3:0] == 4'(b);
     assign write = who == 3'd4 || who == 3'd6 || (who == 3'd7 && acc_write_i.valid);
@@ -76,7 +78,7 @@ module tsr_tsram (
                 who == 3'd6 ? dma_write_i.mask : acc_write_i.mask),
         .data_i(who == 3'd4 ? tvp_write_i.data :
                 who == 3'd6 ? dma_write_i.data : acc_write_i.data),
-        .rdata_o(read[LineBits*b+:LineBits])
+        .rdata_o(rdata)
     );
   end
 
@@ -85,12 +87,12 @@ module tsr_tsram (
     for (int r = 0; r < N; r++) bank_q[r] <= line[r][3:0];
   end
 
-  assign ttu_a_o = {gnt[0], rvalid_q[0], read[LineBits*bank_q[0]+:LineBits]};
-  assign ttu_b_o = {gnt[1], rvalid_q[1], read[LineBits*bank_q[1]+:LineBits]};
-  assign tvp_read0_o = {gnt[2], rvalid_q[2], read[LineBits*bank_q[2]+:LineBits]};
-  assign tvp_read1_o = {gnt[3], rvalid_q[3], read[LineBits*bank_q[3]+:LineBits]};
-  assign dma_read_o = {gnt[5], rvalid_q[5], read[LineBits*bank_q[5]+:LineBits]};
-  assign acc_read_o = {gnt[7] && acc_read_i.valid, rvalid_q[7], read[LineBits*bank_q[7]+:LineBits]};
+  assign ttu_a_o = {gnt[0], rvalid_q[0], read[bank_q[0]]};
+  assign ttu_b_o = {gnt[1], rvalid_q[1], read[bank_q[1]]};
+  assign tvp_read0_o = {gnt[2], rvalid_q[2], read[bank_q[2]]};
+  assign tvp_read1_o = {gnt[3], rvalid_q[3], read[bank_q[3]]};
+  assign dma_read_o = {gnt[5], rvalid_q[5], read[bank_q[5]]};
+  assign acc_read_o = {gnt[7] && acc_read_i.valid, rvalid_q[7], read[bank_q[7]]};
   assign tvp_write_gnt_o = gnt[4];
   assign dma_write_gnt_o = gnt[6];
   assign acc_write_gnt_o = gnt[7] && !acc_read_i.valid;

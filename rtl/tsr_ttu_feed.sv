@@ -53,6 +53,10 @@ module tsr_ttu_feed #(
   end
 
   // ---- the rows' lines: of A's or B's rows, or of the step's k
+  (* mem2reg *) logic [Bits-1:0] lines[R6];
+  for (genvar p = 0; p < R6; p++) begin : g_line
+    assign lines[p] = lines_i[Bits*p+:Bits];
+  end
   for (genvar p = 0; p < R6; p++) begin : g_port
     logic [RowW-1:0] number, line;
     logic [S+RowW:0] at;
@@ -65,7 +69,7 @@ module tsr_ttu_feed #(
         (S + RowW + 1)'(number) * (S + RowW + 1)'(operand_i.stride);
     assign scales = operand_i.scales + S'(number) * operand_i.stride;
     assign line = operand_i.dense ? at[S+:RowW] : number;
-    assign row = lines_i[32'(line[W-1:0])*Bits+:Bits];
+    assign row = lines[line[W-1:0]];
     assign padded = {{(Window + 16) {1'b0}}, row};
     assign across = padded[P'({at[S-1:0], 3'd0})+P'(run)+:16*D];
     if (p == 0) begin : g_first

@@ -76,7 +76,7 @@ synthesise() {
         hierarchy -check -top $2 $(parameters "$3"); proc; $first opt_expr; opt_clean;
         opt -nodffe -nosdff; wreduce; peepopt; opt_clean; alumacc; memory -nomap;
         memory_map -rom-only; opt_expr -full; opt_clean; techmap; dfflibmap -liberty $TSR_LIBERTY;
-        abc -liberty $TSR_LIBERTY -script +strash;balance;rewrite;balance;map; opt_clean;
+        abc -liberty $TSR_LIBERTY -script +strash;balance;drw;balance;map; opt_clean;
         tee -q -o $b.blocks stat -liberty $TSR_LIBERTY;
         flatten; opt_clean -purge; rename -top unit;
         tee -q -o $b.memories dump t:\$mem_v2; tee -q -o $b.stat stat -liberty $TSR_LIBERTY;
