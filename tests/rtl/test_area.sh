@@ -57,9 +57,11 @@ refused 3 'no such file' --isa none.yaml queue_acc
 echo 'rows: []' >wrong.yaml
 refused 3 'wrong.yaml:1:1: rows: unknown key' --isa wrong.yaml queue_acc
 
-# Nightly all units: the memories' bits by the chip's figures, the tile's row by its units'.
+# Nightly the units that end within minutes: the memories' bits by the chip's figures, the tile's row
+# by its units'.
 [ -n "${TESSERA_NIGHTLY:-}" ] || exit 0
-TSR_AREA_DIR=$PWD/all sh "$area" "$TESSERA_GEN" --json >all.json
+TSR_AREA_DIR=$PWD/all sh "$area" "$TESSERA_GEN" --json control queue_ttu queue_acc queue_tvp \
+    queue_dma tcp tsram >all.json
 python3 - $sv/micro/tsr_chip_pkg.sv all.json <<'END'
 import json, re, sys
 
@@ -67,11 +69,9 @@ text = open(sys.argv[1]).read()
 chip = {key: int(n) for key, n in re.findall(r" (TILE_\w+) = (?:64'd)?(\d+);", text)}
 area = json.load(open(sys.argv[2]))
 units = {unit["unit"]: unit for unit in area["units"]}
-words = 16 * chip["TILE_TTU_DIM"] ** 2  # of an accumulator bank
 for unit, bits in (
     ("control", 8 * chip["TILE_CONTROL_BYTES"]),
     ("tsram", 8 * chip["TILE_TSRAM_BYTES"]),
-    ("acc_pool", 32 * chip["TILE_TTU_ACC_BANKS"] * words),
 ):
     if units[unit]["memory_bits"] != bits:
         sys.exit(f"{unit}: {units[unit]['memory_bits']} bits, not {bits}")
