@@ -57,8 +57,8 @@ refused 3 'no such file' --isa none.yaml queue_acc
 echo 'rows: []' >wrong.yaml
 refused 3 'wrong.yaml:1:1: rows: unknown key' --isa wrong.yaml queue_acc
 
-# Nightly the units that end within minutes: the memories' bits by the chip's figures, the tile's row
-# by its units'.
+# Nightly the units that end within minutes: the memories' bits by the chip's figures, the tile's
+# row by its units'.
 [ -n "${TESSERA_NIGHTLY:-}" ] || exit 0
 TSR_AREA_DIR=$PWD/all sh "$area" "$TESSERA_GEN" --json control queue_ttu queue_acc queue_tvp \
     queue_dma tcp tsram >all.json
