@@ -351,6 +351,29 @@ static void test_block_sizes_are_the_formats(void **state)
     }
 }
 
+/* Halves of one largest value: the elements of both, then the shifts of both. */
+static void test_block_of_32_pairs_up_as_two_of_16(void **state)
+{
+    uint64_t seed = tsr_test_seed("block of 32", 21);
+    struct tsr_format wide = isa->formats[TSR_MX9];
+    struct tsr_num_quant q = {.format = &isa->formats[TSR_MX9]}, q32 = {.format = &wide};
+    (void)state;
+    wide.block = 32;
+    for (int n = 0; n < 100; n++) {
+        float x[32];
+        uint8_t half[2][17], e[34], s[2];
+        for (int i = 0; i < 32; i++)
+            x[i] = i % 16 ? 1.9f * tsr_test_random_f32(&seed) : 1.5f;
+        encode(&q, x, 16, half[0], s);
+        encode(&q, x + 16, 16, half[1], s);
+        encode(&q32, x, 32, e, s);
+        for (int h = 0; h < 2; h++) {
+            assert_memory_equal(e + 16 * h, half[h], 16);
+            assert_int_equal(e[32 + h], half[h][16]);
+        }
+    }
+}
+
 static void test_block_refusals_name_what_is_wrong(void **state)
 {
     struct tsr_num_quant base = {.format = &isa->formats[TSR_I4],
@@ -390,6 +413,11 @@ static void test_block_refusals_name_what_is_wrong(void **state)
     REFUSED(TSR_USAGE, "GGUF's blocks are");
     odd = isa->formats[TSR_MX9], odd.block = 12;
     REFUSED(TSR_USAGE, "multiple of 16");
+    odd = isa->formats[TSR_MX4], odd.bits = 2, odd.mbits = 1;
+    q = base, q.format = &odd;
+    assert_int_equal(tsr_num_quant_check(&q, 256, &err), TSR_OK);
+    odd = isa->formats[TSR_MX9], odd.bits = 17, odd.mbits = 16;
+    REFUSED(TSR_USAGE, "1 to 15 bits");
     odd = isa->formats[TSR_I4], odd.bits = 9;
     REFUSED(TSR_USAGE, "no blocks");
     odd = isa->formats[TSR_MXF4], odd.block = 5;
@@ -408,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_block_values_by_name),
         cmocka_unit_test(test_block_partial_is_padded_and_gguf_refuses),
         cmocka_unit_test(test_block_sizes_are_the_formats),
+        cmocka_unit_test(test_block_of_32_pairs_up_as_two_of_16),
         cmocka_unit_test(test_block_refusals_name_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

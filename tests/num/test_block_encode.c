@@ -279,8 +279,10 @@ static void test_block_encode_gguf_layouts_hold_the_same_bits(void **state)
         struct tsr_num_quant file = q;
         struct tsr_error err = {0};
         float x[ELEMS], y[ELEMS], z[ELEMS];
-        uint8_t e[ELEMS], sc[ELEMS], f[2 * ELEMS], e2[ELEMS], sc2[ELEMS], f2[2 * ELEMS];
+        uint8_t e[ELEMS], sc[ELEMS], f[2 * ELEMS], sc2[ELEMS];
         file.file_layout = true;
+        uint8_t *e2 = tsr_test_guarded(tsr_num_element_bytes(&q, ELEMS));
+        uint8_t *f2 = tsr_test_guarded(tsr_num_element_bytes(&file, ELEMS));
         fill(&s, x, 32, 0);
         assert_int_equal(tsr_num_quantize(&q, (uint32_t *)(void *)x, ELEMS, e, sc, &err), 0);
         assert_int_equal(tsr_num_quantize(&file, (uint32_t *)(void *)x, ELEMS, f, NULL, &err), 0);

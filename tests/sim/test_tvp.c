@@ -419,11 +419,14 @@ static void test_vector_faults(void **state)
                    ".routine q\nali a0, 2\nvloop a0, e\nvloop a0, e\nvloop a0, e\nvloop a0, e\n"
                    "vloop a0, e\nvmov v1, v1\ne: vret\n.end\nvcall q\nhalt\n",
                    TSR_FAULT_LOOP_DEPTH, 0, TSR_Q_TVP, 5, LAUNCH + 7);
-    static const char *const outside[] = {"65520", "65536", "131072", "-32", "0x40000000"};
+    static const struct {
+        const char *at, *format;
+    } outside[] = {{"65520", "f32"}, {"65536", "f32"}, {"131072", "f32"},     {"-32", "f32"},
+                   {"65529", "i8"},  {"65537", "i8"},  {"0x40000000", "bf16"}};
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
         for (int mode = 0; mode < 3; mode++) {
-            sim_loadf(&r, ".routine q\nali a0, %s\nvld v1, a0, f32\nvret\n.end\nvcall q\nhalt\n",
-                      outside[i]);
+            sim_loadf(&r, ".routine q\nali a0, %s\nvld v1, a0, %s\nvret\n.end\nvcall q\nhalt\n",
+                      outside[i].at, outside[i].format);
             assert_int_equal(sim_run(&r, (enum tsr_mode)mode), TSR_FAULT);
             assert_int_equal(r.fault.kind, TSR_FAULT_ADDRESS);
             assert_int_equal(r.fault.pc, 1);
