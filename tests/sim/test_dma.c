@@ -248,6 +248,17 @@ static void test_window_keeps_room_for_a_whole_request(void **state)
     assert_int_equal(sim_unit(&r, 0, 6)->start, in + 1 + 1);
 }
 
+static void test_a_channels_wait_is_charged_to_its_semaphore(void **state)
+{
+    (void)state;
+    /* Channel 0 waits for a transpose of channel 1, from the cycle after it was queued. */
+    sim_do(&r, ".sem 1 dma0\nli x1, 4096\nli x2, 8\nli x3, 32\n"
+               "transpose ch=1, dst=x1, src=x0, rows=x2, cols=x2, ss=x3, ds=x3, size=2, p0=s1\n"
+               "copy ch=0, dst=x0, src=x1, len=x0, w0=s1\nhalt\n");
+    assert_int_equal(r.stats.unit[TSR_Q_DMA0][TSR_WAIT_SEMAPHORE],
+                     sim_unit(&r, 0, 4)->start - sim_tcp(&r, 0, 4)->start - 1);
+}
+
 static void test_requests_in_flight_are_512(void **state)
 {
     (void)state;
@@ -473,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_limit_holds_without_time),
         cmocka_unit_test(test_waits_for_the_tile_itself_are_not_charged_to_the_mesh),
         cmocka_unit_test(test_window_keeps_room_for_a_whole_request),
+        cmocka_unit_test(test_a_channels_wait_is_charged_to_its_semaphore),
         cmocka_unit_test(test_requests_in_flight_are_512),
         cmocka_unit_test(test_requests_join_runs_that_are_contiguous_far_away),
         cmocka_unit_test(test_many_tiny_requests_stay_within_the_memory_queue),
