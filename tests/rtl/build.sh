@@ -36,7 +36,7 @@ verilator --cc --exe --build -O3 --x-assign fast --noassert -Wno-fatal -Wno-UNUS
     "$sv/tsr_prims.sv" "$sv/tsr_lane.sv" "$sv/tsr_tvp_parts.sv" tests/rtl/tsr_bench.sv \
     "$root"/tests/rtl/lockstep*.cpp "$root/tests/rtl/campaign.cpp" "$root/tests/rtl/reduce.cpp" \
     "$root"/tests/rtl/coverage*.cpp "$root"/tests/rtl/random*.cpp \
-    "$root/tests/rtl/tessera_rtl.cpp" >"$dir/build.log" 2>&1 || {
+    "$root/${TESSERA_RTL_MAIN:-tests/rtl/tessera_rtl.cpp}" >"$dir/build.log" 2>&1 || {
     grep -E -A 3 "(error|Error|\*\*\*)" "$dir/build.log" | head -n 60 >&2
     exit 1
 }

@@ -22,6 +22,7 @@ class cover_bins
     void hit(size_t bin) { count_[bin]++; }
     size_t find(const std::string &name) const; // of a legal bin
     bool write(const char *file) const;         // a line "count name" for each
+    uint64_t times(size_t bin) const { return count_[bin]; }
     uint64_t total() const { return count_.size(); }
     uint64_t reached() const;
     bool operator==(const cover_bins &o) const { return name_ == o.name_ && count_ == o.count_; }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# mutate.awk UNIT.v UNIT.v -v top= -v parameters="A=1,B=2" -v first=: yosys' text of a unit with its mutants,
-# to stand beside the rest of the tile: modules below the top get names of their own, the
-# parameters of the top, already applied, are taken again, and the choice of mutant is no port but
-# what the program says (mutant.cpp), less -v first=.
-function own(name) { return name == top || name == "\\" top ? top : top "_part" known[name] }
+# mutate.awk UNIT.v UNIT.v -v top= -v parameters="A=1,B=2" -v own_names=: yosys' text of a unit
+# with its mutants, to stand beside the rest of the tile: modules below the top get names of their
+# own, the parameters of the top, already applied, are taken again, and the choice of mutant is no
+# port but what the program says (tsr_mutant() of mutant.cpp or mutate_replay.cpp).
+function own(name) { return name == top || name == "\\" top ? top : own_names known[name] }
 FNR == NR {
     if ($1 == "module") {
         name = $2
@@ -36,7 +36,7 @@ $1 == "module" {
 is_top && $1 == "input" && $NF == "mutsel;" {
     range = $2
     print "  reg " range " mutsel;"
-    print "  initial mutsel = 16'(tsr_mutant() - " first + 0 ");"
+    print "  initial mutsel = 16'(tsr_mutant());"
     next
 }
 is_top && $NF == "mutsel;" { next }
