@@ -39,8 +39,14 @@ file > 4 && /Chip area for module/ {
     gsub(/^'|'$/, "", module)
     sub(/^\\/, "", module)
     area[module] = $NF
+    # of a single module no hierarchy is printed
+    from[name] = $NF
+    to[name] = $NF * (base(module) in grows ? ratio(grows[base(module)]) : 1)
 }
-file > 4 && /design hierarchy/ { hierarchy = 1 }
+file > 4 && /design hierarchy/ {
+    hierarchy = 1
+    from[name] = to[name] = 0
+}
 # "module N", indented by its depth; N as often as it stands in one of the line above that is less deep
 file > 4 && hierarchy && NF == 2 && ($1 in area) {
     match($0, /^ */)
