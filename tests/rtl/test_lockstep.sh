@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # labels: slow nosan
 # The RTL of micro beside the simulator: the kernels' suite (the router, two fifths of its cycles,
-# in one shape), a program of transposes, casts and to_control; nightly the whole suite, and micro4
-# with each of its tiles as RTL in turn.
+# in one shape), programs of transposes, casts and rows over one another; nightly the whole suite,
+# micro4 with each of its tiles as RTL in turn, and three kernels on the full tile of maia100.
 set -eu
 if ! command -v verilator >which.txt 2>&1; then
     echo "SKIPPED: rtl.lockstep: verilator is not installed"
