@@ -32,6 +32,23 @@ static void rectangle_copy(const struct tsr_sim *s, struct tile *t, int64_t c, u
         }
 }
 
+static void show_rectangle(const struct tsr_sim *s, const struct tile *t, enum tsr_queue q,
+                           const struct unit_insn *in, int64_t c, uint32_t across, size_t m,
+                           size_t n, const uint32_t *block)
+{
+    if (observed(s))
+        tell(s, (struct observation){.kind = OBS_ACC,
+                                     .tile = t->id,
+                                     .queue = q,
+                                     .pc = in->pc,
+                                     .reg = across,
+                                     .address = (uint64_t)c,
+                                     .value = n,
+                                     .cycle = s->cal.now,
+                                     .bytes = (uint32_t)(4 * m * n),
+                                     .data = (const uint8_t *)block});
+}
+
 static void *scratch(struct tsr_sim *s, unsigned which, size_t bytes)
 {
     if (s->scratch_bytes[which] < bytes) {
@@ -94,6 +111,7 @@ void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
     tsr_num_mma(&plan, &pa, &pb, c, n, !im[MMA_ACC]);
     race_acc(s, t, TSR_Q_TTU, in, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, true);
     rectangle_copy(s, t, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c, false);
+    show_rectangle(s, t, TSR_Q_TTU, in, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c);
 }
 
 /* One accumulator on its way out: bias, then rounding. Integer accumulators become f32 for float
@@ -190,4 +208,9 @@ void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
             keep(s, t, &kept, row, n * size);
     }
     show_kept(s, t, &kept);
+    uint32_t *filled = !drain && observed(s) ? scratch(s, 2, 4 * m * n) : NULL;
+    if (filled) {
+        rectangle_copy(s, t, r[DRAIN_C], across, m, n, filled, true);
+        show_rectangle(s, t, TSR_Q_ACC, in, r[DRAIN_C], across, m, n, filled);
+    }
 }

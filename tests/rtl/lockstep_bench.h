@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/rtl/lockstep.h"
 #include "tests/rtl/rtl_trace.h"
@@ -48,7 +49,8 @@ class bench
 {
   public:
     bench(struct lockstep *l, const tsr_program *p, const rtl_record *r)
-        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_)), vector_(r, l->chip->tile.tvp.lanes)
+        : l_(l), p_(p), r_(r), top_(new Vtsr_bench(&context_)), vector_(r, l->chip->tile.tvp.lanes),
+          acc_(16 * l->chip->tile.ttu.acc_banks * l->chip->tile.ttu.dim * l->chip->tile.ttu.dim)
     {
 #ifdef TESSERA_WAVE
         if (l->wave) {
@@ -78,6 +80,8 @@ class bench
     void compare_writes();
     void compare_drain();
     void compare_data();
+    void compare_accumulators();
+    void left_by(unsigned queue, uint32_t pc);
     void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
     const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
     void take(rtl_kind k)
@@ -98,6 +102,8 @@ class bench
     VerilatedContext context_;
     std::unique_ptr<Vtsr_bench> top_;
     vector_check vector_;
+    std::vector<uint32_t> acc_; // the accumulators, as the RTL has written them: bank, row, column
+    size_t shown_[TSR_QUEUES] = {};    // of the stream ACC: looked at for a queue
     std::unique_ptr<rtl_trace> trace_; // where somebody counts it
 #ifdef TESSERA_WAVE
     VerilatedFstC fst_;

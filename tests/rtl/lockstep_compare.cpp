@@ -288,6 +288,7 @@ void bench::compare_fault()
 void bench::compare()
 {
     compare_tcp();
+    compare_accumulators();
     compare_queues();
     compare_semaphores();
     compare_vectors();

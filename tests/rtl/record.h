@@ -24,6 +24,7 @@ enum rtl_kind {
     RTL_VDATA,
     RTL_ALINE,
     RTL_ADATA,
+    RTL_ACC,
     RTL_REQUEST,
     RTL_HEAD,
     RTL_IN,
