@@ -13,7 +13,7 @@ enum class outcome {
     equal,
     different,
     not_built, // needs a unit that is a shell
-    racing,    // its values are not defined, or pieces of a copy overlap: not compared
+    racing,    // its values are not defined: not compared
     no_program // does not assemble, or does not fit the chip
 };
 
