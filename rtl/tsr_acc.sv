@@ -357,7 +357,10 @@ module tsr_acc (
           if (read_i.gnt) have_q <= 1'b1;
           if (fill_row_ends && port_row_q + 1'b1 == m_q) state_q <= REST;
         end
-        REST: if (timer_q == '0) state_q <= POST;
+        REST: begin
+          if (timer_q == '0 && (row_q == m_q || (row_written && row_q + 1'b1 == m_q)))
+            state_q <= POST;
+        end
         default: state_q <= IDLE;
       endcase
     end

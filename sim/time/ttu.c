@@ -259,6 +259,29 @@ static uint64_t write_row(struct tsr_sim *s, struct tile *t, uint64_t at, uint64
     return at;
 }
 
+/* A fill's row that begins in `at`: the grant of its last line. An accumulator line is written when
+ * its elements are there, two cycles after their line's grant, the kept one's one after the row
+ * begins; `wrote` is the cycle of the last one. */
+static uint64_t fill_row(const struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
+                         uint64_t at, uint64_t address, uint64_t size, uint64_t *wrote)
+{
+    uint64_t lanes = s->chip->tile.tvp.lanes, n = (uint64_t)in->r[DRAIN_N], last = at;
+    uint64_t skew = (uint64_t)(in->r[DRAIN_C] & 15) * s->chip->tile.ttu.dim % lanes;
+    uint64_t end = (address + n * size - 1) >> s->line_shift, upto = lanes - skew; /* elements */
+    bool more = true;
+    for (uint64_t line = address >> s->line_shift; line <= end; line++) {
+        bool kept = line == t->port_acc.line;
+        last = port_read(&t->port_acc, PORT_ACC, last, line);
+        uint64_t there = kept ? at + 1 : last + 2;
+        while (more && (address + (upto < n ? upto : n) * size - 1) >> s->line_shift == line) {
+            *wrote = *wrote + 1 > there ? *wrote + 1 : there;
+            more = upto < n;
+            upto += lanes;
+        }
+    }
+    return last;
+}
+
 /* drain and fill: row by row, the accumulator side and the port side each at its own pace. */
 static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
                          uint64_t now)
@@ -269,7 +292,7 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
     uint64_t col = (uint64_t)(in->r[DRAIN_C] & 15) * s->chip->tile.ttu.dim * 4;
     uint64_t acc_lines =
         ((col + (uint64_t)n * 4 - 1) >> s->line_shift) - (col >> s->line_shift) + 1;
-    uint64_t address = (uint64_t)in->r[DRAIN_ADDR], at = now + 1, last = now;
+    uint64_t address = (uint64_t)in->r[DRAIN_ADDR], at = now + 1, last = now, wrote = now;
     port_open(&t->port_acc);
     if (drain && in->u->imm[DRAIN_BI]) {
         at = port_read_bytes(&t->port_acc, PORT_ACC, at, (uint64_t)in->r[DRAIN_BIAS],
@@ -285,7 +308,7 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
                      held = last + 1 > s->drain_pipe ? last + 1 - s->drain_pipe : 0;
             at = next > held ? next : held;
         } else {
-            last = port_read_bytes(&t->port_acc, PORT_ACC, at, address, bytes, s->line_shift);
+            last = fill_row(s, t, in, at, address, size, &wrote);
             at = at + acc_lines > last + 1 ? at + acc_lines : last + 1;
         }
     }
@@ -297,7 +320,8 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
         return last;
     }
     s->stats.tsram_read_bytes += (uint64_t)m * bytes;
-    return at + s->drain_pipe;
+    at += s->drain_pipe;
+    return at > wrote + 1 ? at : wrote + 1;
 }
 
 bool check_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)

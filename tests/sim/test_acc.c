@@ -129,6 +129,19 @@ static void test_drain_and_fill_rows_follow_the_ports(void **state)
     }
 }
 
+static void test_fill_ends_after_its_last_write_by_hand(void **state)
+{
+    (void)state;
+    /* Two rows of 51 f16, seven accumulator lines each. The first begins in 207; of lines 132 to
+     * 135 the first is granted where c mod 8 = 5, so 213 to 216: written in 215 to 221. The second
+     * begins in 217 with line 135 kept; 136 to 138 in 217 to 219, written in 222 to 228. Without
+     * these writes it would end in 217 + 7 + 4. */
+    sim_do(&r, "li x1, 4240\nli x2, 104\nli x3, 2\nli x4, 51\nli x5, 256\n"
+               "fill src=x1, ss=x2, m=x3, n=x4, c=x5, fmt=f16, across=2\nhalt\n");
+    assert_int_equal(sim_unit(&r, 0, 5)->start, 206);
+    assert_int_equal(sim_unit(&r, 0, 5)->end, 228 + 1);
+}
+
 static void test_next_drain_starts_a_cycle_after_the_last_ended(void **state)
 {
     (void)state;
@@ -260,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drain_of_one_line_by_hand),
         cmocka_unit_test(test_drain_and_fill_rows_follow_the_ports),
+        cmocka_unit_test(test_fill_ends_after_its_last_write_by_hand),
         cmocka_unit_test(test_next_drain_starts_a_cycle_after_the_last_ended),
         cmocka_unit_test(test_drain_rounds_adds_the_bias_and_fill_keeps_bits),
         cmocka_unit_test(test_acc_faults),
