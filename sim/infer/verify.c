@@ -12,23 +12,34 @@ static enum tsr_status out_of_memory(struct tsr_error *err)
     return tsr_error_set(err, TSR_INTERNAL, "verify: out of memory");
 }
 
-float *verify_read(struct npu *s, enum tsr_dtype format, uint64_t address, uint64_t n,
-                   struct tsr_error *err)
+uint32_t *verify_read_bits(struct npu *s, enum tsr_dtype format, uint64_t address, uint64_t n,
+                           struct tsr_error *err)
 {
     const struct tsr_format *f = &s->o.isa->formats[format];
     const uint64_t bytes = (n * f->bits + 7) / 8;
-    float *x = malloc(n * sizeof *x);
-    uint32_t *bits = malloc(n * sizeof *bits + bytes);
-    uint8_t *codes = (uint8_t *)(bits + n);
+    uint32_t *bits = malloc(n * sizeof *bits);
+    uint8_t *codes = malloc(bytes);
     enum tsr_status st =
-        x && bits ? tsr_sim_read(s->sim, address, codes, bytes, err) : out_of_memory(err);
+        bits && codes ? tsr_sim_read(s->sim, address, codes, bytes, err) : out_of_memory(err);
     if (st == TSR_OK) {
         tsr_num_decode_array(f, bits, codes, n);
-        memcpy(x, bits, n * sizeof *x);
     } else {
-        free(x);
-        x = NULL;
+        free(bits);
+        bits = NULL;
     }
+    free(codes);
+    return bits;
+}
+
+float *verify_read(struct npu *s, enum tsr_dtype format, uint64_t address, uint64_t n,
+                   struct tsr_error *err)
+{
+    uint32_t *bits = verify_read_bits(s, format, address, n, err);
+    float *x = bits != NULL ? malloc(n * sizeof *x) : NULL;
+    if (x != NULL)
+        memcpy(x, bits, n * sizeof *x);
+    else if (bits != NULL)
+        out_of_memory(err);
     free(bits);
     return x;
 }
@@ -37,16 +48,37 @@ struct verify_rows *verify_add(struct verify *v, uint64_t address, uint64_t stri
                                uint64_t cols, enum tsr_dtype format, bool bound,
                                struct tsr_error *err)
 {
-    struct verify_rows *r = &v->out[v->n];
-    const uint64_t row = cols * v->s->o.isa->formats[format].bits / 8;
-    *r = (struct verify_rows){address, stride != 0 ? stride : row, rows, cols, format, NULL, NULL};
-    r->want = calloc(rows * cols, sizeof *r->want);
+    struct verify_rows **more = realloc(v->out, (v->n + 1) * sizeof *more);
+    struct verify_rows *r = calloc(1, sizeof *r);
+    v->out = more != NULL ? more : v->out;
+    if (more == NULL || r == NULL) {
+        free(r);
+        out_of_memory(err);
+        return NULL;
+    }
+    *r = (struct verify_rows){address, verify_stride(v, stride, format, cols), rows, cols,
+                              format,  calloc(rows * cols, sizeof *r->want),   NULL};
     r->bound = bound ? calloc(rows * cols, sizeof *r->bound) : NULL;
-    v->n++;
+    v->out[v->n++] = r;
     if (r->want != NULL && (r->bound != NULL || !bound))
         return r;
     out_of_memory(err);
     return NULL;
+}
+
+enum tsr_status verify_bytes(struct verify *v, uint64_t address, const uint8_t *bytes, uint64_t n,
+                             struct tsr_error *err)
+{
+    struct verify_rows *r = verify_add(v, address, 0, 1, n, TSR_I8, false, err);
+    for (uint64_t i = 0; r != NULL && i < n; i++)
+        r->want[i] = (float)(int8_t)bytes[i];
+    return r != NULL ? TSR_OK : TSR_INTERNAL;
+}
+
+uint64_t verify_stride(const struct verify *v, uint64_t stride, enum tsr_dtype format,
+                       uint64_t cols)
+{
+    return stride != 0 ? stride : cols * v->s->o.isa->formats[format].bits / 8;
 }
 
 double verify_half_ulp(const struct npu *s, enum tsr_dtype format, double x)
@@ -86,6 +118,11 @@ enum tsr_status verify_begin(struct npu *s, const struct project_kernel *kernel,
         {"cast", verify_cast},
         {"quantize", verify_quantize},
         {"requantize", verify_requantize},
+        {"rmsnorm_quantize", verify_rmsnorm_quantize},
+        {"moe_router", verify_moe_router},
+        {"moe_dispatch", verify_moe_dispatch},
+        {"moe_expert", verify_moe_expert},
+        {"moe_combine", verify_moe_combine},
     };
     memset(v, 0, sizeof *v);
     v->s = s;
@@ -135,14 +172,16 @@ enum tsr_status verify_end(const struct verify *v, struct tsr_error *err)
 {
     enum tsr_status st = TSR_OK;
     for (uint32_t i = 0; i < v->n && st == TSR_OK; i++)
-        st = compare(v, &v->out[i], err);
+        st = compare(v, v->out[i], err);
     return st;
 }
 
 void verify_free(struct verify *v)
 {
     for (uint32_t i = 0; i < v->n; i++) {
-        free(v->out[i].want);
-        free(v->out[i].bound);
+        free(v->out[i]->want);
+        free(v->out[i]->bound);
+        free(v->out[i]);
     }
+    free(v->out);
 }

@@ -7,28 +7,18 @@
 #include "kernels/ref.h"
 #include "sim/infer/verify.h"
 
-static uint64_t row_bytes(const struct verify *v, enum tsr_dtype format, uint64_t cols)
-{
-    return cols * v->s->o.isa->formats[format].bits / 8;
-}
-
-static uint64_t stride_of(const struct verify *v, uint64_t stride, enum tsr_dtype format,
-                          uint64_t cols)
-{
-    return stride != 0 ? stride : row_bytes(v, format, cols);
-}
-
 enum tsr_status verify_rmsnorm(struct verify *v, struct tsr_error *err)
 {
     const struct tsr_npu_rmsnorm *o = &v->op.rmsnorm;
     const uint64_t heads = o->heads != 0 ? o->heads : 1, n = o->cols;
     float *w = o->w != 0 ? verify_read(v->s, o->w_format, o->w, n, err) : NULL;
-    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->y_format, heads * n),
-                                       o->rows, heads * n, o->y_format, true, err);
+    struct verify_rows *r =
+        verify_add(v, o->y, verify_stride(v, o->y_stride, o->y_format, heads * n), o->rows,
+                   heads * n, o->y_format, true, err);
     enum tsr_status st = r != NULL && (w != NULL || o->w == 0) ? TSR_OK : TSR_INTERNAL;
     for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
         float *x = verify_read(v->s, o->x_format,
-                               o->x + i * stride_of(v, o->x_stride, o->x_format, heads * n),
+                               o->x + i * verify_stride(v, o->x_stride, o->x_format, heads * n),
                                heads * n, err);
         if (x == NULL)
             st = TSR_INTERNAL;
@@ -57,7 +47,8 @@ enum tsr_status verify_embedding(struct verify *v, struct tsr_error *err)
         st = tsr_sim_read(v->s->sim, o->ids_address + 4 * i, &id, sizeof id, err);
         if (st == TSR_OK)
             x = verify_read(v->s, o->table_format,
-                            o->table + id * row_bytes(v, o->table_format, o->cols), o->cols, err);
+                            o->table + id * verify_stride(v, 0, o->table_format, o->cols), o->cols,
+                            err);
         if (st == TSR_OK && x == NULL)
             st = TSR_INTERNAL;
         for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++)
@@ -71,16 +62,16 @@ enum tsr_status verify_embedding(struct verify *v, struct tsr_error *err)
 enum tsr_status verify_residual(struct verify *v, struct tsr_error *err)
 {
     const struct tsr_npu_residual *o = &v->op.residual;
-    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->y_format, o->cols),
+    struct verify_rows *r = verify_add(v, o->y, verify_stride(v, o->y_stride, o->y_format, o->cols),
                                        o->rows, o->cols, o->y_format, true, err);
     enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
     for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
-        float *a =
-            verify_read(v->s, o->a_format,
-                        o->a + i * stride_of(v, o->a_stride, o->a_format, o->cols), o->cols, err);
-        float *b =
-            verify_read(v->s, o->b_format,
-                        o->b + i * stride_of(v, o->b_stride, o->b_format, o->cols), o->cols, err);
+        float *a = verify_read(v->s, o->a_format,
+                               o->a + i * verify_stride(v, o->a_stride, o->a_format, o->cols),
+                               o->cols, err);
+        float *b = verify_read(v->s, o->b_format,
+                               o->b + i * verify_stride(v, o->b_stride, o->b_format, o->cols),
+                               o->cols, err);
         st = a != NULL && b != NULL ? TSR_OK : TSR_INTERNAL;
         for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++) {
             double y = (double)a[j] + (double)b[j];
@@ -97,13 +88,13 @@ enum tsr_status verify_cast(struct verify *v, struct tsr_error *err)
     const struct tsr_npu_cast *o = &v->op.cast;
     if (v->s->o.isa->formats[o->y_format].family != TSR_FAMILY_FLOAT)
         return TSR_OK; /* integers: left out */
-    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->y_format, o->cols),
+    struct verify_rows *r = verify_add(v, o->y, verify_stride(v, o->y_stride, o->y_format, o->cols),
                                        o->rows, o->cols, o->y_format, true, err);
     enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
     for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
-        float *x =
-            verify_read(v->s, o->x_format,
-                        o->x + i * stride_of(v, o->x_stride, o->x_format, o->cols), o->cols, err);
+        float *x = verify_read(v->s, o->x_format,
+                               o->x + i * verify_stride(v, o->x_stride, o->x_format, o->cols),
+                               o->cols, err);
         st = x != NULL ? TSR_OK : TSR_INTERNAL;
         for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++) {
             double y = (double)x[j] * (double)(float)o->scale;
@@ -118,15 +109,16 @@ enum tsr_status verify_cast(struct verify *v, struct tsr_error *err)
 enum tsr_status verify_activation(struct verify *v, struct tsr_error *err)
 {
     const struct tsr_npu_activation *o = &v->op.activation;
-    struct verify_rows *r = verify_add(v, o->y, stride_of(v, o->y_stride, o->out_format, o->cols),
-                                       o->rows, o->cols, o->out_format, true, err);
+    struct verify_rows *r =
+        verify_add(v, o->y, verify_stride(v, o->y_stride, o->out_format, o->cols), o->rows, o->cols,
+                   o->out_format, true, err);
     enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
     for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
-        float *g = verify_read(v->s, o->in_format,
-                               o->gate + i * stride_of(v, o->gate_stride, o->in_format, o->cols),
-                               o->cols, err);
+        float *g = verify_read(
+            v->s, o->in_format,
+            o->gate + i * verify_stride(v, o->gate_stride, o->in_format, o->cols), o->cols, err);
         float *u = verify_read(v->s, o->in_format,
-                               o->up + i * stride_of(v, o->up_stride, o->in_format, o->cols),
+                               o->up + i * verify_stride(v, o->up_stride, o->in_format, o->cols),
                                o->cols, err);
         st = g != NULL && u != NULL ? TSR_OK : TSR_INTERNAL;
         for (uint64_t j = 0; st == TSR_OK && j < o->cols; j++) {
@@ -174,21 +166,25 @@ enum tsr_status verify_rope(struct verify *v, struct tsr_error *err)
     return r && k && x && c && s ? TSR_OK : TSR_INTERNAL;
 }
 
-/* Bytes as they are; those of one token and one plane. */
+/* Bytes as they are, whatever their format. */
 enum tsr_status verify_kv_append(struct verify *v, struct tsr_error *err)
 {
     const struct tsr_npu_kv_append *o = &v->op.kv_append;
-    if (o->n[1] != 1 || o->n[2] != 1 || o->bytes % 2 != 0)
-        return TSR_OK;
-    struct verify_rows *r =
-        verify_add(v, o->dst, o->dst_stride[0], o->n[0], o->bytes / 2, TSR_BF16, false, err);
-    enum tsr_status st = r != NULL ? TSR_OK : TSR_INTERNAL;
-    for (uint64_t i = 0; i < o->n[0] && st == TSR_OK; i++) {
-        float *x = verify_read(v->s, TSR_BF16, o->src + i * o->src_stride[0], r->cols, err);
-        if (x != NULL)
-            memcpy(r->want + i * r->cols, x, r->cols * sizeof *x);
-        st = x != NULL ? TSR_OK : TSR_INTERNAL;
-        free(x);
+    enum tsr_status st = TSR_OK;
+    for (uint64_t i = 0; i < o->n[1] * o->n[2] && st == TSR_OK; i++) {
+        const uint64_t from = i % o->n[1] * o->src_stride[1] + i / o->n[1] * o->src_stride[2];
+        const uint64_t to = i % o->n[1] * o->dst_stride[1] + i / o->n[1] * o->dst_stride[2];
+        struct verify_rows *r =
+            verify_add(v, o->dst + to, o->dst_stride[0], o->n[0], o->bytes, TSR_I8, false, err);
+        st = r != NULL ? TSR_OK : TSR_INTERNAL;
+        for (uint64_t h = 0; h < o->n[0] && st == TSR_OK; h++) {
+            float *x =
+                verify_read(v->s, TSR_I8, o->src + from + h * o->src_stride[0], o->bytes, err);
+            if (x != NULL)
+                memcpy(r->want + h * o->bytes, x, o->bytes * sizeof *x);
+            st = x != NULL ? TSR_OK : TSR_INTERNAL;
+            free(x);
+        }
     }
     return st;
 }

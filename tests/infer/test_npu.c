@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/infer/verify.h"
 #include "sim/project/project.h"
 #include "tests/support/families.h"
 #include "tests/support/harness.h"
@@ -185,85 +184,12 @@ static void test_what_the_chip_cannot_is_refused_with_a_reason(void **state)
     teardown(&r);
 }
 
-/* Every launch by the reference, in formats whose steps differ. */
-static void test_verify_agrees_with_every_launch(void **state)
-{
-    static const struct {
-        enum tsr_dtype weights, kv;
-        bool all; /* norms that end in blocks and moves of narrow caches have no reference */
-    } rows[] = {{TSR_BF16, TSR_BF16, true},
-                {TSR_I8, TSR_BF16, true},
-                {TSR_F16, TSR_F16, true},
-                {TSR_MXF4, TSR_MX9, false},
-                {TSR_MX6, TSR_F8E4M3, false}};
-    struct rig r;
-    struct tsr_error err = {0};
-    (void)state;
-    setup(&r, "micro", 6, TSR_BF16); /* qwen3: norms of heads */
-    r.o.verify = 1;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        r.o.format = r.o.activations = &r.isa->formats[rows[i].weights];
-        r.o.kv = &r.isa->formats[rows[i].kv];
-        struct infer *s = start(&r);
-        if (infer_step(s, r.t.tokens, FAMILY_TOKENS, false, NULL, &err))
-            fail_msg("%s: %s", r.o.format->name, err.message);
-        const struct infer_verified v = infer_verified(s);
-        assert_int_equal(v.checked + v.unknown, infer_cost(s)->launches);
-        assert_true(v.checked > v.unknown && (v.unknown == 0 || !rows[i].all));
-        infer_destroy(s);
-    }
-    teardown(&r);
-}
-
-/* A bit of an output that is wrong is found, whatever the kernel. */
-static void test_verify_finds_a_wrong_value(void **state)
-{
-    struct rig r;
-    (void)state;
-    setup(&r, "micro", 0, TSR_I8);
-    struct infer *s = start(&r);
-    step(s, &r, 0, 2, NULL);
-    struct npu *n = (struct npu *)s;
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < n->n_launches; i++) {
-        struct tsr_error err = {0};
-        struct tsr_run_options run = {.mode = TSR_MODE_FUNCTIONAL};
-        struct npu_launch *l = &n->launch[i];
-        struct verify v;
-        bool served;
-        uint8_t byte;
-        assert_int_equal(verify_begin(n, l->kernel, &l->op, &v, &served, &err), TSR_OK);
-        assert_true(served);
-        assert_int_equal(tsr_sim_run(n->sim, &l->program, &run, NULL, NULL, &err), TSR_OK);
-        assert_int_equal(verify_end(&v, &err), TSR_OK);
-        /* the top byte of an element in the middle of the last output: its exponent, or its sign */
-        const struct verify_rows *o = &v.out[v.n - 1];
-        const uint64_t size = r.isa->formats[o->format].bits / 8;
-        const uint64_t at = o->address + (o->rows - 1) * o->stride + (o->cols / 2 + 1) * size - 1;
-        assert_int_equal(tsr_sim_read(n->sim, at, &byte, 1, NULL), TSR_OK);
-        byte ^= 0x40;
-        assert_int_equal(tsr_sim_write(n->sim, at, &byte, 1, NULL), TSR_OK);
-        if (verify_end(&v, &err) != TSR_MISMATCH)
-            fail_msg("%s: a wrong value was not found", l->kernel->name);
-        byte ^= 0x40;
-        assert_int_equal(tsr_sim_write(n->sim, at, &byte, 1, NULL), TSR_OK);
-        assert_non_null(strstr(err.message, "the reference has"));
-        verify_free(&v);
-        found++;
-    }
-    assert_int_equal(found, n->n_launches);
-    infer_destroy(s);
-    teardown(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_projection_finds_the_cycles_of_a_token),
         cmocka_unit_test(test_values_depend_on_the_tokens_alone),
         cmocka_unit_test(test_formats_err_as_the_reference_in_them),
-        cmocka_unit_test(test_verify_agrees_with_every_launch),
-        cmocka_unit_test(test_verify_finds_a_wrong_value),
         cmocka_unit_test(test_what_the_chip_cannot_is_refused_with_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
