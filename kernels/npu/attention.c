@@ -143,6 +143,39 @@ static void expand(struct emit *e)
     L("  vcall expand, x%d, x%d wait(s%d) post(s%d)", T1, T0, S_NARROW, S_V);
 }
 
+/* K of i8 becomes q8_0: behind a row's codes its scale for each block. */
+static void spread(struct emit *e)
+{
+    const struct attention_plan *p = e->p;
+    const uint32_t each = (p->cache.line_bytes - p->cache.scales_at) / TOKEN_SCALE;
+    char waits[32], posts[32];
+    L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, p->scales);
+    L("  addi x%d, x%d, %u", T1, X_SLOT, p->cache.scales_at);
+    attn_li(e, T2, TOKEN_SCALE);
+    attn_li(e, T3, each);
+    attn_li(e, T4, p->kb);
+    attn_li(e, T5, (int64_t)p->k_row);
+    for (uint32_t s = 0; s < p->slabs; s++) {
+        if (s)
+            L("  addi x%d, x%d, %" PRIu64, T1, T1, p->k_slab);
+        attn_clause(waits, sizeof waits, "wait", s == 0 ? S_CODES : -1, -1);
+        attn_clause(posts, sizeof posts, "post", s + 1 == p->slabs ? S_K : -1, -1);
+        L("  copy ch=1, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x0, ds1=x%d, n2=x%d, ss2=x%d, "
+          "ds2=x%d%s%s",
+          T1, T0, T2, T3, T2, T4, T2, T5, waits, posts);
+    }
+}
+
+static void spread_fresh(struct emit *e)
+{
+    if (!e->p->token_scales)
+        return;
+    L("  andi x%d, x%d, %d", T0, X_CF, FRESH);
+    L("  beq x%d, x0, spread", T0);
+    spread(e);
+    L("spread:");
+}
+
 static void expand_fresh(struct emit *e)
 {
     if (!e->p->narrow)
@@ -164,6 +197,8 @@ static void pass(struct emit *e)
     attn_clause(waits, sizeof waits, "wait", S_K, p->op->values_in_keys ? -1 : S_V);
     L("  andi x%d, x%d, %d", T0, X_CF, PASS);
     L("  beq x%d, x0, no_pass", T0);
+    if (p->token_scales)
+        spread(e);
     if (p->narrow)
         expand(e);
     attn_li(e, T0, (int64_t)p->zero);
@@ -313,9 +348,9 @@ static void post_times(struct emit *e, enum sem s, uint32_t n)
 
 static void begin(struct emit *e)
 {
-    static const char *const consumer[] = {"ttu",  "ttu",  "ttu",  "ttu", "tvp",  "tvp",  "tvp",
-                                           "dma3", "dma0", "dma2", "tvp", "dma3", "dma1", "dma1",
-                                           "tvp",  "tvp",  "dma3", "tvp", "dma1", "tvp",  "dma3"};
+    static const char *const consumer[] = {
+        "ttu",  "ttu",  "ttu",  "ttu", "tvp", "tvp",  "tvp", "dma3", "dma0", "dma2", "tvp",
+        "dma3", "dma1", "dma1", "tvp", "tvp", "dma3", "tvp", "dma1", "tvp",  "dma3", "dma1"};
     const struct attention_plan *p = e->p;
     for (int s = 0; s < SEMAPHORES; s++)
         L(".sem s%d %s", s, consumer[s]);
@@ -354,6 +389,7 @@ static void write_text(struct emit *e, const char *sink_format)
     attn_loads(e);
     pass(e);
     step_flags(e);
+    spread_fresh(e);
     scores(e);
     if (e->p->op->has_mask)
         attn_load_mask(e);

@@ -17,8 +17,8 @@ struct tsr_npu_rows {
 
 /* How a row of K or V in `kv_format` lies in HBM beside queries in `format`: rows 1, k head_dim,
  * its units one after another; strides of such a cache are at least slabs * unit_bytes. A plain row
- * is head_dim elements. Errors: TSR_BAD_INPUT a format that is not served, a head_dim that its
- * blocks do not divide. */
+ * is head_dim elements; of i8 too, whose scales lie elsewhere. Errors: TSR_BAD_INPUT a format that
+ * is not served, a head_dim that its blocks do not divide. */
 enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                         uint64_t head_dim, enum tsr_dtype format,
                                         enum tsr_dtype kv_format, struct tsr_npu_slab *out,
@@ -44,7 +44,7 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
  *   + half an ULP of the result: derived in sim/suite/suite_attention.c. A context split among
  *   tiles (batches that would leave tiles idle) adds one product and one sum in f32 per split.
  *   Block formats: K enters the tensor unit as it lies; V is expanded by the vector unit, element
- *   times scale, and rounded to `format`.
+ *   times scale, and rounded to `format`. i8 likewise, as q8_0 whose blocks have the token's scale.
  *   u below -2^30 counts as -infinity. A sum of zero (no key and no sink) gives zeros.
  * Errors: TSR_BAD_INPUT a shape, format or scale that is not served (message says which), lengths
  *   and pages that exceed the control memory; TSR_INTERNAL out of memory. Deterministic; the
@@ -71,8 +71,11 @@ struct tsr_npu_attention {
     enum tsr_dtype format;     /* of Q, and of the weights inside: bf16, f16 or f8e4m3 */
     enum tsr_dtype out_format; /* of O: bf16 or f16; 0: as `format`, f8e4m3: bf16 */
     enum tsr_dtype kv_format;  /* of K and V: bf16, f16, an 8-bit float, beside queries of 16 bits a
-                                  block format; 0: as `format` */
+                                  block format or i8; 0: as `format` */
     struct tsr_npu_rows q, k, v, o;
+    /* kv_format i8: the factor, an f16, of each token and key head; tokens that share one (a group)
+     * have it each. Tensors as k and v with rows of one element: fastest with token_stride 2. */
+    struct tsr_npu_rows k_scales, v_scales;
     bool has_sinks;
     enum tsr_dtype sink_format; /* f32, bf16, f16 */
     uint64_t sinks;

@@ -24,7 +24,27 @@ uint64_t attention_v_bytes(const struct attention_plan *p)
 
 static bool serves(const struct tsr_format *f)
 {
-    return f->width_class != 0 && f->family != TSR_FAMILY_INT;
+    return f->width_class != 0 && (f->family != TSR_FAMILY_INT || f->code == TSR_I8);
+}
+
+/* i8: codes alone; in TSRAM the token's scale stands behind them for each block of q8_0 begun. */
+static void plain_row(const struct tsr_isa *isa, uint64_t head_dim, uint32_t per_line,
+                      struct tsr_npu_slab *out)
+{
+    const struct tsr_format *f = out->format, *q = &isa->formats[TSR_Q8_0];
+    const bool scaled = f->family == TSR_FAMILY_INT;
+    uint64_t slabs = scaled ? attention_parts(head_dim, per_line) : 1, cols = head_dim / slabs;
+    out->rows = 1;
+    out->k = head_dim;
+    out->unit_elems = cols;
+    out->unit_bytes = cols * f->bits / 8;
+    out->slabs = slabs;
+    if (!scaled)
+        return;
+    uint64_t blocks = (cols + q->block - 1) / q->block;
+    out->blocked = true;
+    out->ks = out->scales_at = (uint32_t)cols;
+    out->line_bytes = (uint32_t)(cols + blocks * q->scale_bits / 8);
 }
 
 /* Units are the queries' parts of head_dim, so that one mma takes one of each; the blocks have to
@@ -38,20 +58,16 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
     uint32_t per_line = chip->tile.line_bytes / (isa->formats[format].bits / 8);
     if (!serves(f))
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "attention: kv_format %s: allowed are bf16, f16, f8e4m3, f8e5m2 and "
-                             "formats with block scales",
+                             "attention: kv_format %s: allowed are bf16, f16, f8e4m3, f8e5m2, i8 "
+                             "and formats with block scales",
                              f->name);
     if (head_dim == 0 || head_dim % f->block != 0)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "attention: head_dim %llu does not divide into %s's blocks of %u",
                              (unsigned long long)head_dim, f->name, f->block);
     if (f->block == 1) {
-        *out = (struct tsr_npu_slab){.format = f,
-                                     .rows = 1,
-                                     .k = head_dim,
-                                     .unit_elems = head_dim,
-                                     .unit_bytes = head_dim * f->bits / 8,
-                                     .slabs = 1};
+        *out = (struct tsr_npu_slab){.format = f};
+        plain_row(isa, head_dim, per_line, out);
         return TSR_OK;
     }
     uint64_t slabs = attention_parts(head_dim, per_line), cols = head_dim / slabs;
@@ -85,14 +101,16 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
  * for. */
 static void expand_rows(const struct attention_plan *p, struct tsr_text *t)
 {
-    const char *format = p->cache.format->name;
-    const int line = (int)p->line;
+    const char *format = p->kv_format;
+    const int line = (int)p->line, scale = p->token_scales ? TOKEN_SCALE : line;
     for (int i = 0; i < 8; i++)
         L("  vld v%d, a8, %s, %d", i, format, line);
     for (int i = 0; i < 12; i++) {
         int row = (i + 1) % 8, product = (i + 5) % 8, step = i == 6 ? -7 : i == 7 ? 9 : 1;
-        if (i < 8)
-            L("  vlds v%d, a9, %s, %d", 8 + row, format, step * line);
+        if (i < 8 && p->token_scales)
+            L("  vldb v%d, a9, f16, %d", 8 + row, step * scale);
+        else if (i < 8)
+            L("  vlds v%d, a9, %s, %d", 8 + row, format, step * scale);
         else
             L("  vst v%d, a10, %s, %d", row, p->format, line);
         if (i >= 4)
@@ -128,8 +146,11 @@ static void expand_columns(const struct attention_plan *p, struct tsr_text *t, u
     const uint32_t first = per == 1 ? p->line : 0; /* row 1 */
     uint64_t unit = (uint64_t)s * p->kb * p->line;
     L("  aaddi a8, a0, %" PRIu64, unit + c * pair_bits / 16);
-    L("  aaddi a9, a0, %" PRIu64,
-      unit + p->cache.scales_at + c / f->block * (f->scale_bits / 8u) + first);
+    if (p->token_scales) /* of row 1 */
+        L("  aaddi a9, a0, %" PRIu64, p->scales + p->scales_bytes - p->narrow_at + TOKEN_SCALE);
+    else
+        L("  aaddi a9, a0, %" PRIu64,
+          unit + p->cache.scales_at + c / f->block * (f->scale_bits / 8u) + first);
     L("  aaddi a10, a1, %" PRIu64, unit + c * p->element + first);
     L("  ali a12, %u\n  ali a13, %u\n  vlen a13", p->kb * per / 8,
       left < p->lanes ? left : p->lanes);

@@ -88,6 +88,7 @@ static uint64_t cost(const struct attention_plan *p, uint32_t team, uint32_t spl
     uint64_t cycles = 0, teams = tsr_chip_tiles(p->chip) / team,
              turns = ((uint64_t)p->units * splits + teams - 1) / teams;
     key_bytes = (uint64_t)(p->cache.slabs * p->cache.unit_bytes + attention_v_bytes(p));
+    key_bytes += p->token_scales ? 2 * TOKEN_SCALE : 0;
     for (uint32_t t = 0; t < team; t++) {
         struct attention_work w = member_work(p, team, t);
         cycles = most(cycles, member_cost(p, team, splits, &w));

@@ -30,6 +30,7 @@ enum sem {
     S_MASK_FREE,   /* channel 1 */
     S_SLOPES,      /* the block's slopes are here: TVP */
     S_SLOPES_FREE, /* channel 3 */
+    S_CODES,       /* i8: a key block's K and its scales are here: channel 1 */
     SEMAPHORES
 };
 
@@ -126,8 +127,10 @@ enum {
     C_WALK = C_KB0 + 96, /* the same while a block is loaded; its keys left */
     C_WALK_OFFSET = C_KB0 + 104,
     C_LEFT = C_KB0 + 112,
-    C_MASK_AT = C_KB0 + 120, /* where the block's rows of the mask begin */
-    C_RECORDS = C_KB0 + 128
+    C_MASK_AT = C_KB0 + 120,  /* where the block's rows of the mask begin */
+    C_K_SCALES = C_KB0 + 128, /* i8: scales of the next block in HBM */
+    C_V_SCALES = C_KB0 + 136,
+    C_RECORDS = C_KB0 + 144
 };
 /* A record, words of 32 bits: the unit; the keys that its blocks see together, less what other
  * splits take; the position of the first query; queries; blocks of this tile; the place of the

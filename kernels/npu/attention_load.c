@@ -27,6 +27,15 @@ static void first_page(struct emit *e)
     L("  sd x%d, x0, %d\n  sd x%d, x0, %d", T1, C_PAGE, T2, C_OFFSET);
 }
 
+/* Where the scales of the segment begin, whose first key is T3 (in pages: of the head). */
+static void open_scales(struct emit *e, const struct tsr_npu_rows *r, int kept)
+{
+    attn_unit_address(e, T4, X_LU, T0, T1, T2, r->address, key_steps(e->p, r, 0));
+    if (!e->p->op->pages)
+        attn_add_product(e, T4, T3, r->token_stride, T0);
+    L("  sd x%d, x0, %d", T4, kept);
+}
+
 /* Opens the next segment: X_LN, X_LK, X_LV, X_LU. */
 static void open_segment(struct emit *e)
 {
@@ -40,6 +49,10 @@ static void open_segment(struct emit *e)
     attn_unit_address(e, X_LK, X_LU, T0, T1, T2, p->k.address, key_steps(p, &p->k, 0));
     attn_unit_address(e, X_LV, X_LU, T0, T1, T2, p->v.address,
                       key_steps(p, &p->v, attention_v_bytes(p)));
+    if (p->token_scales) {
+        open_scales(e, &p->k_scales, C_K_SCALES);
+        open_scales(e, &p->v_scales, C_V_SCALES);
+    }
     if (p->op->pages) {
         first_page(e);
     } else {
@@ -62,13 +75,14 @@ static void open_segment(struct emit *e)
 
 /* K or V in HBM: where a row is, how it is cut, where it goes, and who hears of it. */
 struct plane {
-    int src;
+    int src;  /* register */
+    int kept; /* or, not 0, where in control memory it lies */
     const struct tsr_npu_rows *rows;
     uint32_t slabs;       /* equal ones */
     uint64_t bytes, tail; /* of a slab; of one more that is shorter, or 0 */
     uint64_t at;          /* in the slot */
     uint64_t row, slab;   /* there from row to row, from slab to slab */
-    enum sem arrived;
+    int arrived;          /* semaphore, -1: none */
     const char *name;
 };
 
@@ -85,7 +99,7 @@ static struct plane key_plane(const struct attention_plan *p)
                           .tail = tail ? p->tail_cols * bits / 8 : 0,
                           .row = p->k_row,
                           .slab = p->k_slab,
-                          .arrived = S_K,
+                          .arrived = p->token_scales ? -1 : S_K,
                           .name = "k"};
 }
 
@@ -108,8 +122,24 @@ static struct plane value_plane(const struct attention_plan *p)
                           .at = p->narrow ? p->narrow_at : p->k_bytes,
                           .row = p->v_row,
                           .slab = p->v_slab,
-                          .arrived = p->narrow ? S_NARROW : S_V,
+                          .arrived = p->token_scales ? -1
+                                     : p->narrow     ? S_NARROW
+                                                     : S_V,
                           .name = "v"};
+}
+
+/* i8's scales, which come last of what belongs to K or V, and say that all of it is here. */
+static struct plane scale_plane(const struct attention_plan *p, bool values)
+{
+    return (struct plane){.src = X_KV,
+                          .kept = values ? C_V_SCALES : C_K_SCALES,
+                          .rows = values ? &p->v_scales : &p->k_scales,
+                          .slabs = 1,
+                          .bytes = TOKEN_SCALE,
+                          .at = p->scales + (values ? p->scales_bytes : 0),
+                          .row = TOKEN_SCALE,
+                          .arrived = values ? S_NARROW : S_CODES,
+                          .name = values ? "vs" : "ks"};
 }
 
 /* ", mask=.., p1=.. wait(..)" of a load; `arrived` -1: no post. */
@@ -129,12 +159,14 @@ static void load_rows(struct emit *e, const struct plane *r, int wait)
 {
     const struct attention_plan *p = e->p;
     char sems[64];
+    if (r->kept)
+        L("  ld x%d, x0, %d", r->src, r->kept);
     attn_li(e, T0, (int64_t)r->bytes);
     attn_li(e, T1, (int64_t)r->rows->token_stride);
     attn_li(e, T2, (int64_t)r->row);
     if (r->at)
         L("  addi x%d, x%d, %" PRIu64, X_LS, X_LS, r->at);
-    load_clause(e, sems, sizeof sems, r->tail ? -1 : (int)r->arrived, wait);
+    load_clause(e, sems, sizeof sems, r->tail ? -1 : r->arrived, wait);
     if (r->slabs == 1) {
         L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s", X_LS, r->src, T0,
           T5, T1, T2, sems);
@@ -156,6 +188,8 @@ static void load_rows(struct emit *e, const struct plane *r, int wait)
     if (r->at)
         L("  addi x%d, x%d, -%" PRIu64, X_LS, X_LS, r->at);
     L("  addi x%d, x%d, %" PRIu64, r->src, r->src, p->kb * r->rows->token_stride);
+    if (r->kept)
+        L("  sd x%d, x0, %d", r->src, r->kept);
 }
 
 /* T3 rows from T1 to X_KV, a descriptor for each slab. */
@@ -170,7 +204,7 @@ static void load_piece(struct emit *e, const struct plane *r, bool last)
     attn_li(e, T4, (int64_t)r->row);
     L("  addi x%d, x%d, 0", T5, X_KV);
     for (uint32_t s = 0; s < n; s++) {
-        load_clause(e, sems, sizeof sems, last && s + 1 == n ? (int)r->arrived : -1, -1);
+        load_clause(e, sems, sizeof sems, last && s + 1 == n ? r->arrived : -1, -1);
         attn_li(e, T0, (int64_t)(s == r->slabs ? r->tail : r->bytes));
         L("  copy ch=0, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s", T5, T1, T0, T3, T2,
           T4, sems);
@@ -193,7 +227,9 @@ static void load_pages(struct emit *e, const struct plane *r)
     L("piece_%s:", r->name);
     L("  ld x%d, x0, %d\n  lw x%d, x%d, 0", T0, C_WALK, T1, T0);
     L("  muli x%d, x%d, %" PRIu64, T1, T1, r->rows->batch_stride);
-    L("  add x%d, x%d, x%d\n  ld x%d, x0, %d", T1, T1, r->src, T2, C_WALK_OFFSET);
+    if (r->kept)
+        L("  ld x%d, x0, %d", T2, r->kept);
+    L("  add x%d, x%d, x%d\n  ld x%d, x0, %d", T1, T1, r->kept ? T2 : r->src, T2, C_WALK_OFFSET);
     attn_add_product(e, T1, T2, r->rows->token_stride, T3);
     attn_li(e, T4, (int64_t)p->op->page_tokens);
     L("  sub x%d, x%d, x%d\n  ld x%d, x0, %d", T3, T4, T2, T5, C_LEFT);
@@ -214,12 +250,17 @@ static void load_pages(struct emit *e, const struct plane *r)
 
 static void load_paged(struct emit *e)
 {
-    struct plane k = joined(key_plane(e->p)), v = joined(value_plane(e->p));
+    struct plane k = joined(key_plane(e->p)), v = joined(value_plane(e->p)),
+                 ks = scale_plane(e->p, false), vs = scale_plane(e->p, true);
     /* of no bytes, since the pieces are of any number */
     L("  copy ch=0, dst=x%d, src=x%d, len=x0 wait(s%d)", X_LS, X_LK, S_SLOT_FREE);
     load_pages(e, &k);
+    if (e->p->token_scales)
+        load_pages(e, &ks);
     if (!e->p->op->values_in_keys)
         load_pages(e, &v);
+    if (e->p->token_scales)
+        load_pages(e, &vs);
     L("  ld x%d, x0, %d\n  sd x%d, x0, %d", T0, C_WALK, T0, C_PAGE);
     L("  ld x%d, x0, %d\n  sd x%d, x0, %d", T0, C_WALK_OFFSET, T0, C_OFFSET);
 }
@@ -228,7 +269,8 @@ static void load_paged(struct emit *e)
 void attn_loads(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    struct plane k = joined(key_plane(p)), v = joined(value_plane(p));
+    struct plane k = joined(key_plane(p)), v = joined(value_plane(p)), ks = scale_plane(p, false),
+                 vs = scale_plane(p, true);
     if (p->team > 1) { /* the first member's work */
         L("  ld x%d, x0, %d", T0, C_MEMBER);
         L("  bne x%d, x0, loaded", T0);
@@ -247,8 +289,12 @@ void attn_loads(struct emit *e)
         if (p->team > 1)
             L("  ld x%d, x0, %d", T6, C_MASK);
         load_rows(e, &k, S_SLOT_FREE);
+        if (p->token_scales)
+            load_rows(e, &ks, -1);
         if (!p->op->values_in_keys)
             load_rows(e, &v, -1);
+        if (p->token_scales)
+            load_rows(e, &vs, -1);
     }
     L("  addi x%d, x%d, -%u", X_LN, X_LN, p->kb);
     L("  addi x%d, x%d, 1", X_AH, X_AH);

@@ -33,7 +33,9 @@ static void place_slot(struct attention_plan *p)
     p->slot_bytes = p->k_bytes + p->v_bytes;
     if (p->narrow) {
         p->narrow_at = p->slot_bytes + EXPAND_GAP * line;
-        p->slot_bytes = p->narrow_at + p->v_bytes + line;
+        p->scales = p->narrow_at + p->v_bytes + line;
+        p->scales_bytes = p->token_scales ? (p->kb * TOKEN_SCALE + line - 1) / line * line : 0;
+        p->slot_bytes = p->scales + 2 * p->scales_bytes;
         p->slot_bytes = (p->slot_bytes + 8 * line - 1) / (8 * line) * (8 * line);
     }
 }

@@ -117,8 +117,9 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
         tsr_npu_attention_cache(isa, chip, op->head_dim, op->format, op->kv_format, &p->cache, err);
     if (st != TSR_OK)
         return st;
-    p->kv_format = p->cache.format->name;
     p->narrow = p->cache.blocked;
+    p->token_scales = p->cache.format->family == TSR_FAMILY_INT;
+    p->kv_format = p->token_scales ? isa->formats[TSR_Q8_0].name : p->cache.format->name;
     if (p->narrow && p->element == 1)
         return bad(err, "a cache in blocks needs queries of 16 bits");
     p->lanes = t->tvp.lanes;
@@ -134,6 +135,8 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->k = dense(op->k, op->kv_len, op->kv_heads, kv_row);
     p->v = dense(op->v, op->kv_len, op->kv_heads,
                  p->v_dim == op->head_dim ? kv_row : p->v_dim * p->cache.format->bits / 8);
+    p->k_scales = dense(op->k_scales, op->kv_len, op->kv_heads, TOKEN_SCALE);
+    p->v_scales = dense(op->v_scales, op->kv_len, op->kv_heads, TOKEN_SCALE);
     if (op->values_in_keys &&
         (p->v_dim > op->head_dim || p->narrow || p->v_dim % attention_v_limit(p)))
         return tsr_error_set(err, TSR_BAD_INPUT,

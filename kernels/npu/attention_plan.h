@@ -34,13 +34,14 @@ struct attention_work {
 struct attention_plan {
     const struct tsr_npu_attention *op;
     const struct tsr_chip *chip;
-    struct tsr_npu_rows q, k, v, o; /* strides filled in */
-    uint64_t window;                /* 0 where it limits nothing */
-    const char *format, *kv_format; /* names */
+    struct tsr_npu_rows q, k, v, o, k_scales, v_scales; /* strides filled in */
+    uint64_t window;                                    /* 0 where it limits nothing */
+    const char *format, *kv_format;                     /* names */
     const char *out_format;
     uint32_t element, out_element; /* bytes */
     struct tsr_npu_slab cache;     /* a row of K or V; in TSRAM its units lie a line apart */
     bool narrow;                   /* the cache is in a block format: V is expanded */
+    bool token_scales;             /* i8: codes without scales, which come by themselves */
     uint32_t lanes, line, line_shift;
     uint32_t bank_lines, row_lines; /* accumulator lines of a bank, of a row of 4D */
     uint32_t rows;                  /* that a block may have */
@@ -70,6 +71,7 @@ struct attention_plan {
     uint64_t ring, slot_bytes;
     uint64_t k_row, k_slab, v_row, v_slab; /* slot: from row to row, from slab to slab */
     uint64_t k_bytes, v_bytes, narrow_at;  /* slot: K, V, and of a block format V as loaded */
+    uint64_t scales, scales_bytes;         /* slot: i8's of K, and behind them those of V */
     /* Sums to be merged: a line of m, one of l, rows of f32; one for each split. */
     uint64_t partial_row, partial_bytes, partial, merge;
 };
@@ -77,7 +79,8 @@ struct attention_plan {
 enum {
     ATTENTION_EDGE = 16, /* lines of that table before the first token and after the last */
     ATTENTION_SLACK = 8, /* lines between the exponents and P: lines 0 and 9 need no wait */
-    EXPAND_GAP = 7       /* lines between V and V as loaded: see attention_cache.c */
+    EXPAND_GAP = 7,      /* lines between V and V as loaded: see attention_cache.c */
+    TOKEN_SCALE = 2      /* bytes */
 };
 
 enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip *chip,

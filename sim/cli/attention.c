@@ -23,8 +23,8 @@ enum tsr_status cli_attention_options(struct cli *c, struct cli_attention *a, st
         st = cli_u64(c, "window", 1, MAX_WINDOW, 0, &a->op.window, err);
     if (st == TSR_OK && a->kv->code == TSR_F32) /* which the kernel takes for "as the queries" */
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "attention: kv_format f32: allowed are bf16, f16, f8e4m3, f8e5m2 and "
-                             "formats with block scales");
+                             "attention: kv_format f32: allowed are bf16, f16, f8e4m3, f8e5m2, i8 "
+                             "and formats with block scales");
     if (st != TSR_OK)
         return st;
     a->out = a->format->bits == 16 ? a->format : &a->isa->formats[TSR_BF16];
@@ -65,6 +65,14 @@ enum tsr_status cli_attention_place(struct cli_attention *a, struct tsr_error *e
     reserve(a, kv_row * page * pages * op->kv_heads, &op->k.address);
     if (!op->values_in_keys)
         reserve(a, v_row * page * pages * op->kv_heads, &op->v.address);
+    if (op->kv_format == TSR_I8) { /* an f16 a token, where its row is */
+        const struct tsr_npu_rows *k = &op->k;
+        op->k_scales = (struct tsr_npu_rows){0, 2 * (k->batch_stride / kv_row), 2,
+                                             2 * (k->head_stride / kv_row)};
+        op->v_scales = op->k_scales;
+        reserve(a, 2 * page * pages * op->kv_heads, &op->k_scales.address);
+        reserve(a, 2 * page * pages * op->kv_heads, &op->v_scales.address);
+    }
     if (op->has_slopes)
         reserve(a, op->heads * 4, &op->slopes);
     if (op->has_mask) { /* a byte for each key, query and head of a group, for all key heads */

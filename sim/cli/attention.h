@@ -41,7 +41,7 @@ enum tsr_status cli_attention_place(struct cli_attention *a, struct tsr_error *e
          .doc = "of queries, bf16 by default; f16; f8e4m3 (results bf16)"},                        \
     {                                                                                              \
         .name = "kv", .argument = "FORMAT", .words = CLI_WORDS_FORMAT,                             \
-        .doc = "of keys and values: that, an 8-bit float or a block format"                        \
+        .doc = "of keys and values: that, an 8-bit float, i8 or a block format"                    \
     }
 
 #endif

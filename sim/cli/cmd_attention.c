@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct job {
     const char *file[INPUTS];
     struct npy in[INPUTS], sinks, slopes, mask, result;
     uint32_t *prefix;
+    uint64_t kv_group; /* i8: tokens of a head that share a scale */
     struct tsr_sim *sim;
     struct tsr_stats stats;
 };
@@ -196,6 +198,72 @@ static enum tsr_status arrange(const struct job *j, const struct tsr_npu_rows *t
     return st;
 }
 
+/* The scale of the group that begins at the token of row i of the file: largest / 127, an f16. */
+static float group_scale(const struct job *j, const float *x, size_t i, uint16_t *code)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    size_t left = op->kv_len - i / op->kv_heads % op->kv_len, heads = op->kv_heads;
+    size_t tokens = left < j->kv_group ? left : j->kv_group;
+    float most = 0, scale;
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t e = 0; e < op->head_dim; e++)
+            most = fmaxf(most, fabsf(x[(i + t * heads) * op->head_dim + e]));
+    scale = most / 127;
+    tsr_num_encode_array(&j->a.isa->formats[TSR_F16], code, (const uint32_t *)(const void *)&scale,
+                         1, TSR_ROUND_EVEN);
+    tsr_num_decode_array(&j->a.isa->formats[TSR_F16], (uint32_t *)(void *)&scale, code, 1);
+    return scale;
+}
+
+/* i8: codes into `image` in the cache's order, scales into `scales` in theirs. */
+static enum tsr_status integers(const struct job *j, enum input in, const struct tsr_npu_rows *to,
+                                const float *x, uint8_t *image, uint16_t *scales,
+                                struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    const size_t d = op->head_dim, heads = op->kv_heads, rows = op->batch * op->kv_len * heads;
+    for (size_t i = 0; i < rows; i++) {
+        size_t t = i / heads % op->kv_len, first = i - t % j->kv_group * heads;
+        uint64_t place = i / heads / op->kv_len * to->batch_stride + t * to->token_stride +
+                         i % heads * to->head_stride;
+        uint16_t *code = &scales[place / d];
+        float scale = group_scale(j, x, first, code);
+        if (isinf(scale))
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "%s: values beyond 127 x 65504 do not fit i8 under a scale in f16",
+                                 j->file[in]);
+        for (size_t e = 0; e < d; e++) {
+            float c = scale > 0 ? rintf(x[i * d + e] / scale) : 0;
+            image[place + e] = (uint8_t)(int8_t)fminf(fmaxf(c, -127), 127);
+        }
+    }
+    return TSR_OK;
+}
+
+static enum tsr_status place_integers(struct job *j, enum input i, const struct tsr_npu_rows *to,
+                                      uint64_t scales_at, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *op = &j->a.op;
+    size_t bytes = to->head_stride * op->kv_heads, scale_bytes = 2 * (bytes / op->head_dim);
+    uint8_t *image = calloc(1, bytes);
+    uint16_t *scales = calloc(1, scale_bytes);
+    uint32_t *bits = NULL;
+    enum tsr_status st =
+        image && scales ? TSR_OK : tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    if (st == TSR_OK)
+        st = finite(j->file[i], &j->in[i], &bits, err);
+    if (st == TSR_OK)
+        st = integers(j, i, to, (const float *)(const void *)bits, image, scales, err);
+    if (st == TSR_OK)
+        st = tsr_sim_write(j->sim, to->address, image, bytes, err);
+    if (st == TSR_OK)
+        st = tsr_sim_write(j->sim, scales_at, scales, scale_bytes, err);
+    free(bits);
+    free(image);
+    free(scales);
+    return st;
+}
+
 static enum tsr_status place_cache(struct job *j, enum input i, const struct tsr_npu_rows *to,
                                    struct tsr_error *err)
 {
@@ -259,10 +327,15 @@ static enum tsr_status place_inputs(struct job *j, struct tsr_error *err)
     enum tsr_status st = cli_attention_place(&j->a, err);
     if (st == TSR_OK)
         st = place_dense(j, j->file[Q], &j->in[Q], j->a.format, op->q.address, err);
-    if (st == TSR_OK)
+    if (st == TSR_OK && op->kv_format == TSR_I8) {
+        st = place_integers(j, K, &op->k, op->k_scales.address, err);
+        if (st == TSR_OK)
+            st = place_integers(j, V, &op->v, op->v_scales.address, err);
+    } else if (st == TSR_OK) {
         st = place_cache(j, K, &op->k, err);
-    if (st == TSR_OK)
-        st = place_cache(j, V, &op->v, err);
+        if (st == TSR_OK)
+            st = place_cache(j, V, &op->v, err);
+    }
     if (st == TSR_OK && op->has_sinks)
         st = place_dense(j, cli_text(j->c, "sinks"), &j->sinks, &j->a.isa->formats[TSR_F32],
                          op->sinks, err);
@@ -337,6 +410,10 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     if (st == TSR_OK)
         st = cli_real(c, "scale", 0x1p-99, 0x1p99, 0, &j.a.op.scale, err);
     if (st == TSR_OK)
+        st = cli_u64(c, "kv-group", 1, 1 << 20, 1, &j.kv_group, err);
+    if (st == TSR_OK && cli_has(c, "kv-group") && j.a.op.kv_format != TSR_I8)
+        st = tsr_error_set(err, TSR_USAGE, "--kv-group is for --kv i8");
+    if (st == TSR_OK)
         st = cli_real(c, "softcap", 0x1p-20, 1000000, 0, &j.a.op.softcap, err);
     if (st == TSR_OK)
         st = read_inputs(&j, err);
@@ -384,6 +461,9 @@ static const struct cli_option options[] = {
      .required = true,
      .doc = "in the shape of the queries, with the elements of the values"},
     CLI_ATTENTION_OPTIONS,
+    {.name = "kv-group",
+     .argument = "N",
+     .doc = "i8: tokens of a head that share a scale, 1 by default"},
     {.name = "sinks",
      .argument = "S.npy",
      .words = CLI_WORDS_FILE,

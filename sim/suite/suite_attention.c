@@ -165,11 +165,68 @@ static size_t row_at(const struct tsr_npu_rows *r, size_t row, size_t i, size_t 
            i % heads * r->head_stride;
 }
 
+/* ---- i8: codes, and for GROUP tokens of a head a scale, which each of them has ----------------
+ */
+
+enum {
+    GROUP = 5
+};
+
+static bool by_token(const struct problem *p)
+{
+    return p->kv->family == TSR_FAMILY_INT;
+}
+
+/* x[batch][token][head][d] becomes code times scale, exactly; bits of f16 at the same places of
+ * scales[batch][token][head]. */
+static void to_codes(const struct problem *p, float *x, uint16_t *scales)
+{
+    const size_t tokens = p->c->kv, heads = p->c->kv_heads, d = p->c->d;
+    const struct tsr_format *f16 = suite_format(p->s, TSR_F16);
+    for (size_t i = 0; i < p->c->batch * tokens * heads; i++) {
+        size_t t = i / heads % tokens, left = tokens - t;
+        float most = 0, scale;
+        if (t % GROUP != 0) {
+            scales[i] = scales[i - heads];
+        } else {
+            for (size_t j = 0; j < (left < GROUP ? left : GROUP) * heads; j += heads)
+                for (size_t e = 0; e < d; e++)
+                    most = fmaxf(most, fabsf(x[(i + j) * d + e]));
+            scale = most / 127;
+            tsr_num_encode_array(f16, &scales[i], (const uint32_t *)(const void *)&scale, 1,
+                                 TSR_ROUND_EVEN);
+        }
+        tsr_num_decode_array(f16, (uint32_t *)(void *)&scale, &scales[i], 1);
+        for (size_t e = 0; e < d; e++) {
+            float code = rintf(x[i * d + e] / scale);
+            x[i * d + e] = scale * fminf(fmaxf(code, -127), 127);
+        }
+    }
+}
+
+/* A head's scales follow each other. */
+static enum tsr_status place_scales(struct problem *p, const uint16_t *scales,
+                                    struct tsr_npu_rows *out, struct tsr_error *err)
+{
+    const size_t tokens = p->c->kv, heads = p->c->kv_heads, n = p->c->batch * tokens * heads;
+    uint16_t *image = suite_alloc(p->s, 2 * n, err);
+    if (!image)
+        return TSR_INTERNAL;
+    *out = (struct tsr_npu_rows){0, 2 * tokens * heads, 2, 2 * tokens};
+    for (size_t i = 0; i < n; i++)
+        image[(i / heads / tokens * heads + i % heads) * tokens + i / heads % tokens] = scales[i];
+    return suite_place_bytes(p->s, SUITE_IN, image, 2 * n, &out->address, err);
+}
+
 /* A row into memory. */
 static enum tsr_status put(const struct problem *p, const struct tsr_format *f, const float *x,
-                           uint8_t *to, struct tsr_error *err)
+                           float scale, uint8_t *to, struct tsr_error *err)
 {
     const uint32_t *bits = (const uint32_t *)(const void *)x;
+    for (size_t i = 0; f->family == TSR_FAMILY_INT && i < p->shape.head_dim; i++)
+        to[i] = (uint8_t)(int8_t)lrintf(x[i] / scale);
+    if (f->family == TSR_FAMILY_INT)
+        return TSR_OK;
     if (f != p->f && p->cache.blocked)
         return tsr_npu_slab_pack(&p->cache, 0, bits, to, err);
     tsr_num_encode_array(f, to, bits, p->shape.head_dim, TSR_ROUND_EVEN);
@@ -177,9 +234,11 @@ static enum tsr_status put(const struct problem *p, const struct tsr_format *f, 
 }
 
 static enum tsr_status place(struct problem *p, const struct tsr_format *f, const float *x,
-                             size_t tokens, size_t heads, struct tsr_npu_rows *out,
-                             struct tsr_error *err)
+                             const uint16_t *scales, size_t tokens, size_t heads,
+                             struct tsr_npu_rows *out, struct tsr_error *err)
 {
+    const struct tsr_format *f16 = suite_format(p->s, TSR_F16);
+    float scale = 1;
     size_t bytes, d = p->shape.head_dim,
                   row = f == p->kv ? p->cache.slabs * p->cache.unit_bytes : d * f->bits / 8;
     *out = strides(p, row, tokens, heads, &bytes);
@@ -187,8 +246,11 @@ static enum tsr_status place(struct problem *p, const struct tsr_format *f, cons
     enum tsr_status st = image ? TSR_OK : TSR_INTERNAL;
     for (size_t i = 0; i < bytes && image; i++) /* gaps: NaN and infinities among them */
         image[i] = (uint8_t)(i % 3 ? 0xff : suite_random(p->s));
-    for (size_t i = 0; i < p->c->batch * tokens * heads && st == TSR_OK; i++)
-        st = put(p, f, x + i * d, image + row_at(out, row, i, tokens, heads), err);
+    for (size_t i = 0; i < p->c->batch * tokens * heads && st == TSR_OK; i++) {
+        if (scales)
+            tsr_num_decode_array(f16, (uint32_t *)(void *)&scale, scales + i, 1);
+        st = put(p, f, x + i * d, scale, image + row_at(out, row, i, tokens, heads), err);
+    }
     return st == TSR_OK ? suite_place_bytes(p->s, SUITE_IN, image, bytes, &out->address, err) : st;
 }
 
@@ -201,8 +263,8 @@ static enum tsr_status settle(struct problem *p, float *x, size_t n, bool value,
     enum tsr_status st = row ? TSR_OK : TSR_INTERNAL;
     for (size_t i = 0; i < n && st == TSR_OK && p->cache.blocked; i++) {
         uint32_t *bits = (uint32_t *)(void *)(x + i * d);
-        st = tsr_npu_slab_pack(&p->cache, 0, bits, row, err);
-        if (st == TSR_OK)
+        st = by_token(p) ? TSR_OK : tsr_npu_slab_pack(&p->cache, 0, bits, row, err);
+        if (st == TSR_OK && !by_token(p))
             st = tsr_npu_slab_unpack(&p->cache, 0, row, bits, err);
         if (st == TSR_OK && value) {
             tsr_num_encode_array(p->f, row, bits, d, TSR_ROUND_EVEN);
@@ -210,6 +272,22 @@ static enum tsr_status settle(struct problem *p, float *x, size_t n, bool value,
         }
     }
     return st;
+}
+
+static enum tsr_status place_cache(struct problem *p, float *x, struct tsr_npu_rows *out,
+                                   struct tsr_npu_rows *out_scales, struct tsr_error *err)
+{
+    const struct attention_case *c = p->c;
+    uint16_t *scales = NULL;
+    if (by_token(p)) {
+        scales = suite_alloc(p->s, 2ul * c->batch * c->kv * c->kv_heads, err);
+        if (!scales)
+            return TSR_INTERNAL;
+        to_codes(p, x, scales);
+        if (place_scales(p, scales, out_scales, err) != TSR_OK)
+            return TSR_INTERNAL;
+    }
+    return place(p, p->kv, x, scales, c->kv, c->kv_heads, out, err);
 }
 
 static enum tsr_status make(struct problem *p, struct tsr_npu_attention *op, struct tsr_error *err)
@@ -230,11 +308,11 @@ static enum tsr_status make(struct problem *p, struct tsr_npu_attention *op, str
     suite_fill(s, drawn, SUITE_UNIT, p->k, nk);
     suite_fill(s, drawn, c->layout == PADDED && drawn == p->kv ? SUITE_EXTREMES : SUITE_UNIT, p->v,
                nk);
-    enum tsr_status st = place(p, p->f, p->q, c->q, c->heads, &op->q, err);
+    enum tsr_status st = place(p, p->f, p->q, NULL, c->q, c->heads, &op->q, err);
     if (st == TSR_OK)
-        st = place(p, p->kv, p->k, c->kv, c->kv_heads, &op->k, err);
+        st = place_cache(p, p->k, &op->k, &op->k_scales, err);
     if (st == TSR_OK)
-        st = place(p, p->kv, p->v, c->kv, c->kv_heads, &op->v, err);
+        st = place_cache(p, p->v, &op->v, &op->v_scales, err);
     if (st == TSR_OK)
         st = settle(p, p->k, nk / c->d, false, err);
     if (st == TSR_OK)
@@ -351,7 +429,8 @@ static const struct {
                {TSR_BF16, TSR_MX9},      {TSR_F16, TSR_MX6},      {TSR_BF16, TSR_MX4},
                {TSR_BF16, TSR_MXF8E4M3}, {TSR_F16, TSR_MXF8E5M2}, {TSR_BF16, TSR_MXF6E3M2},
                {TSR_BF16, TSR_MXF6E2M3}, {TSR_BF16, TSR_MXF4},    {TSR_F16, TSR_MXI8},
-               {TSR_BF16, TSR_NVF4},     {TSR_BF16, TSR_Q8_0},    {TSR_F16, TSR_Q4_0}};
+               {TSR_BF16, TSR_NVF4},     {TSR_BF16, TSR_Q8_0},    {TSR_F16, TSR_Q4_0},
+               {TSR_BF16, TSR_I8},       {TSR_F16, TSR_I8}};
 
 /* Whether case i is one of format f's. */
 static bool chosen(const struct suite *s, const struct attention_case *c, size_t f, size_t i)

@@ -150,7 +150,7 @@ static void test_attention_of_files_with_masks_is_the_definitions(void **state)
 static void test_attention_serves_the_caches_formats(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"f8e4m3", "f8e5m2", "mxf8e4m3", "q8_0", "mx6"};
+    static const char *const formats[] = {"f8e4m3", "f8e5m2", "mxf8e4m3", "q8_0", "mx6", "i8"};
     make(tsr_test_seed("attention", 6));
     for (size_t i = 0; i < N_K; i++)
         v[i] = 1;
@@ -165,6 +165,39 @@ static void test_attention_serves_the_caches_formats(void **state)
         for (size_t n = 0; n < N_Q; n++) /* the weights' rounding, 2^-9 on average zero */
             assert_float_equal(o[n], 1, 0x1p-8);
     }
+}
+
+/* Codes of -127 to 127 under a power of two that differs from group to group of 7 tokens, each with
+ * a 127: what the cache then holds are the values themselves. */
+static void draw_groups(float *x, uint64_t *seed)
+{
+    for (size_t i = 0; i < N_K; i++) {
+        size_t head = i / DIM % KV_HEADS, t = i / DIM / KV_HEADS % KEYS, e = i % DIM;
+        int code = (int)tsr_test_random_below(seed, 255) - 127;
+        x[i] = ldexpf((float)(t % 7 == 0 && e == 3 ? 127 : code), -7 - (int)((t / 7 + head) % 3));
+    }
+}
+
+static void test_attention_of_integers_has_a_scale_for_each_group(void **state)
+{
+    (void)state;
+    uint64_t seed = tsr_test_seed("attention", 9);
+    struct tsr_attention_shape s = {.heads = HEADS,
+                                    .kv_heads = KV_HEADS,
+                                    .head_dim = DIM,
+                                    .q_len = QUERIES,
+                                    .kv_len = KEYS,
+                                    .causal = true,
+                                    .scale = 1 / sqrt(DIM)};
+    make(seed);
+    draw_groups(k, &seed);
+    draw_groups(v, &seed);
+    write_tensor("k.npy", "2, 45, 2, 32", k, N_K);
+    write_tensor("v.npy", "2, 45, 2, 32", v, N_K);
+    free(TSR_EXPECT(0, NULL, "attention", "--chip", "micro4", "--q", "q.npy", "--k", "k.npy", "--v",
+                    "v.npy", "--kv", "i8", "--kv-group", "7", "--causal", "--output", "o.npy"));
+    read_result("(2, 19, 4, 32)");
+    compare(&s, false);
 }
 
 static void test_attention_refuses_with_reason(void **state)
@@ -183,6 +216,7 @@ static void test_attention_refuses_with_reason(void **state)
         {3, "element [0, 0, 0, 0]", "--q", "nan.npy"},
         {3, "a window needs causal", "--window", "4"},
         {3, "kv_format f32", "--kv", "f32"},
+        {2, "--kv-group is for --kv i8", "--kv-group", "4"},
         {2, "--scale 0: a number from", "--scale", "0"},
         {2, "--softcap x: a number from", "--softcap", "x"},
         {2, "--window 0: an integer", "--window", "0"},
@@ -205,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_attention_of_files_is_the_references),
         cmocka_unit_test(test_attention_of_files_with_masks_is_the_definitions),
         cmocka_unit_test(test_attention_serves_the_caches_formats),
+        cmocka_unit_test(test_attention_of_integers_has_a_scale_for_each_group),
         cmocka_unit_test(test_attention_refuses_with_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
