@@ -56,8 +56,8 @@ static enum tsr_status read_options(struct cli *c, struct model_run *r, struct t
         st = cli_u64(c, "threads", 1, 256, 1, &threads, err);
     if (st == TSR_OK)
         st = cli_u64(c, "verify", 1, UINT64_MAX, 0, &o->verify, err);
-    if (st == TSR_OK && o->verify != 0 && o->target != INFER_NPU)
-        st = tsr_error_set(err, TSR_USAGE, "--verify: of target npu alone");
+    if (st == TSR_OK && o->verify != 0 && o->target == INFER_REF)
+        st = tsr_error_set(err, TSR_USAGE, "--verify: of targets sve and npu, not ref");
     if (st != TSR_OK)
         return st;
     o->isa = r->isa;
@@ -159,7 +159,7 @@ void model_run_verified(const struct model_run *r, const struct infer *s)
     const struct infer_verified v = infer_verified(s);
     if (r->options.verify != 0)
         fprintf(stderr,
-                "tessera: %" PRIu64 " launches agree with the reference, %" PRIu64 " have none\n",
+                "tessera: %" PRIu64 " operations agree with the reference, %" PRIu64 " have none\n",
                 v.checked, v.unknown);
 }
 

@@ -83,7 +83,7 @@ void model_progress_end(struct model_progress *p);
          .doc = "of the cache; absent: 16 bits, f32 where activations are"},                       \
         {.name = "verify",                                                                         \
          .argument = "K",                                                                          \
-         .doc = "npu: every K-th launch also by the reference, within its derived bound"},         \
+         .doc = "sve, npu: every K-th operation also by the reference, within its derived bound"}, \
     {                                                                                              \
         .name = "threads", .argument = "N",                                                        \
         .doc = "host threads; the result does not depend on it"                                    \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets on the host's processor: buffers, steps, threads. */
-#include "sim/infer/host.h"
+#include "sim/infer/host_verify.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +139,7 @@ static enum tsr_status step_chunk(struct host *h, uint32_t position, const uint3
     h->all = all;
     h->out = logits;
     tsr_rope_table_ref(&h->model->rope, h->model->head_dim, n, places, h->cosine, h->sine);
-    return infer_walk(&h->graph, h->model, host_run, h, err);
+    return infer_walk(&h->graph, h->model, h->o.verify != 0 ? host_run_checked : host_run, h, err);
 }
 
 static enum tsr_status step(struct infer *s, const uint32_t *tokens, uint32_t n, bool all,
@@ -167,5 +167,11 @@ static bool sve_takes(const struct tsr_format *f)
     return infer_sve_activations(&no_isa, f) != NULL;
 }
 
+static struct infer_verified verified(const struct infer *s)
+{
+    return ((const struct host *)s)->verified;
+}
+
 const struct infer_driver infer_ref_driver = {ref_takes, create, step, destroy, NULL, NULL, NULL};
-const struct infer_driver infer_sve_driver = {sve_takes, create, step, destroy, NULL, NULL, NULL};
+const struct infer_driver infer_sve_driver = {sve_takes, create, step,    destroy,
+                                              NULL,      NULL,   verified};

@@ -53,6 +53,9 @@ struct host {
     uint32_t n, position, layer;
     bool all;
     float *out; /* logits of the caller, or null */
+    struct infer_verified verified;
+    uint64_t launched;                           /* operations, for option verify */
+    void (*meddle)(struct host *h, uint32_t op); /* tests: spoils what an operation left; null */
 };
 
 /* Runs one operation: self is the host; as infer_walk calls it. */

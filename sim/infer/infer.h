@@ -33,9 +33,9 @@ struct infer_options {
     /* Formats; null: f32, which npu has not. */
     const struct tsr_format *format, *activations, *kv; /* of matrices, what they multiply, cache */
     uint32_t positions;                                 /* that the cache has room for */
-    uint64_t verify;  /* npu: every so many-th launch is also computed by the reference and compared
-                         within the derived bound: TSR_MISMATCH from infer_step, which names
-                         operation, layer and token; 0: none */
+    uint64_t verify;  /* sve, npu: every so many-th operation (npu: launch) is also computed by the
+                         reference and compared within the derived bound: TSR_MISMATCH from
+                         infer_step, which names operation, layer and token; 0: none */
     bool cycles;      /* npu: count them; else values alone, which is faster */
     uint32_t threads; /* host threads, 1 to 256; results do not depend on it */
 };

@@ -56,9 +56,12 @@ static void test_the_chip_says_what_tokens_cost(void **state)
     assert_non_null(strstr(text, "cycles per token"));
     assert_non_null(strstr(text, "\nattention "));
     free(text);
-    free(TSR_EXPECT(0, "launches agree with the reference, 0 have none", "generate", "--weights",
+    free(TSR_EXPECT(0, "operations agree with the reference, 0 have none", "generate", "--weights",
                     "m.gguf", "--prompt", "a", "--tokens", "2", "--target", "npu", "--chip",
                     "micro", "--verify", "3"));
+    free(TSR_EXPECT(0, "operations agree with the reference, 0 have none", "generate", "--weights",
+                    "m.gguf", "--prompt", "a", "--tokens", "2", "--target", "sve", "--verify",
+                    "1"));
 }
 
 static void test_eval_compares_formats(void **state)
@@ -111,7 +114,7 @@ static void test_what_is_wrong_is_said(void **state)
          "--tokens 0: an integer from 1",
          {"generate", "--weights", "m.gguf", "--prompt", "", "--tokens", "0"}},
         {2,
-         "--verify: of target npu alone",
+         "--verify: of targets sve and npu, not ref",
          {"generate", "--weights", "m.gguf", "--prompt", "", "--verify", "1"}},
         {2,
          "--kv f17: no such format",

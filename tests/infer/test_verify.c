@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/infer/host_verify.h"
 #include "sim/infer/verify.h"
 #include "tests/support/families.h"
 #include "tests/support/harness.h"
@@ -215,9 +216,93 @@ static void test_verify_finds_a_wrong_value(void **state)
     }
 }
 
+/* ---- the host's kernels ---- */
+
+static void setup_sve(struct rig *r, const char *family, enum tsr_dtype weights)
+{
+    const struct in_formats f = {family, weights, weights, TSR_BF16};
+    setup(r, &f);
+    r->o.target = INFER_SVE;
+    r->o.activations = infer_sve_activations(r->isa, r->o.format);
+}
+
+static void test_verify_agrees_with_every_operation_on_the_host(void **state)
+{
+    static const enum tsr_dtype formats[] = {TSR_F32,  TSR_F16,  TSR_BF16,     TSR_I8,  TSR_I4,
+                                             TSR_Q8_0, TSR_Q4_0, TSR_MXF8E4M3, TSR_MXF4};
+    (void)state;
+    for (size_t i = 0; i < n_families; i++)
+        for (size_t j = 0; j < sizeof formats / sizeof *formats; j++) {
+            struct tsr_error err = {0};
+            struct rig r;
+            if (i % 3 != j % 3 && formats[j] != TSR_BF16)
+                continue;
+            setup_sve(&r, families[i].name, formats[j]);
+            struct infer *s = start(&r);
+            if (infer_step(s, r.t.tokens, 5, true, NULL, &err) ||
+                infer_step(s, r.t.tokens + 5, 1, false, NULL, &err))
+                fail_msg("%s in %s: %s", families[i].name, r.o.format->name, err.message);
+            assert_true(infer_verified(s).checked > 2 * r.t.model.layers);
+            infer_destroy(s);
+            teardown(&r);
+        }
+}
+
+static uint32_t spoiled;
+
+/* Of operation `spoiled` of layer 1 (or outside of layers) the first element, wherever it is; of
+ * what is appended the newest keys, of choices the expert. */
+static void spoil(struct host *h, uint32_t op)
+{
+    const struct tsr_graph_op *o = &h->graph.ops[op];
+    const struct tsr_model *m = h->model;
+    float *const each[] = {h->stream, h->normed,        h->wide, h->branch,
+                           h->sums,   h->router_logits, h->out};
+    if (op != spoiled || (o->layer_kinds != 0 && h->layer != 1))
+        return;
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        if (each[i] != NULL)
+            each[i][0] += 0.125f;
+    if (o->kind == TSR_OP_TOPK)
+        h->experts[0] ^= 1;
+    for (uint32_t i = 0; i < m->kv_heads && o->kind == TSR_OP_KV_APPEND; i++)
+        h->k_cache[(((size_t)h->layer * m->kv_heads + i) * h->o.positions + h->position) *
+                   m->head_dim] += 0.125f;
+}
+
+static void test_verify_names_the_operation_of_the_host_that_is_wrong(void **state)
+{
+    static const char *const names[] = {"mixtral", "qwen3", "grok"};
+    (void)state;
+    for (size_t f = 0; f < sizeof names / sizeof *names; f++) {
+        struct rig r;
+        setup_sve(&r, names[f], TSR_BF16);
+        struct infer *s = start(&r);
+        struct host *h = (struct host *)s;
+        float *logits = malloc(r.t.model.vocab * sizeof *logits);
+        h->meddle = spoil;
+        for (spoiled = 0; spoiled < h->graph.n_ops; spoiled++) {
+            struct tsr_error err = {0};
+            char want[96];
+            const struct tsr_graph_op *op = &h->graph.ops[spoiled];
+            snprintf(want, sizeof want, "%s of layer %u, token 0: ", op->name,
+                     op->layer_kinds != 0 ? 1u : 0u);
+            infer_restart(s);
+            if (infer_step(s, r.t.tokens, 1, false, logits, &err) != TSR_MISMATCH ||
+                strstr(err.message, want) == NULL)
+                fail_msg("%s: \"%s\" is wanted, not \"%s\"", names[f], want, err.message);
+        }
+        free(logits);
+        infer_destroy(s);
+        teardown(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verify_agrees_with_every_operation_on_the_host),
+        cmocka_unit_test(test_verify_names_the_operation_of_the_host_that_is_wrong),
         cmocka_unit_test(test_verify_agrees_with_every_launch),
         cmocka_unit_test(test_verify_names_the_operation_that_is_wrong),
         cmocka_unit_test(test_verify_finds_a_wrong_value),

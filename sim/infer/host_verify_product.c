@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Products, gates and attention on the host, with the errors that their contracts state. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isa/num/quant.h"
+#include "sim/infer/host_verify.h"
+#include "sim/infer/verify.h"
+
+static enum tsr_status out_of_memory(struct tsr_error *err)
+{
+    return tsr_error_set(err, TSR_INTERNAL, "verify: out of memory");
+}
+
+/* ---- products ---- */
+
+/* How a product errs: by its magnitudes S = sum |a w|, and, of groups under scales, by the running
+ * sums that kernels.h describes. */
+struct rule {
+    struct infer_rounding a, w; /* what both become before they are multiplied */
+    double rate;                /* of S, in u */
+    uint32_t group, run;        /* elements of a group, groups of a run; 0: none */
+};
+
+static struct rule rule_of(const struct host *h, bool router, uint64_t k)
+{
+    const struct tsr_isa *isa = h->o.isa;
+    const struct tsr_format *f = router ? NULL : h->o.format;
+    const struct tsr_format *a = f != NULL ? infer_sve_activations(isa, f) : NULL;
+    struct rule r = {infer_rounding(isa, a), infer_rounding(isa, f), (double)k + 4, 0, 0};
+    if (f != NULL && f->family == TSR_FAMILY_INT) /* sums are exact: scales and their products */
+        r.rate = 6;
+    if (f != NULL && f->family == TSR_FAMILY_GGUF) {
+        r.group = 32;
+        r.run = f->code == TSR_Q8_0 ? 8 : 64;
+        r.rate = 2 * ceil((double)k / 32) + 6;
+    }
+    return r;
+}
+
+/* sum over groups of |S_g| |d_g|, S_g and d_g by their largest: sums of magnitudes since the run's
+ * begin in units of the group's scale, and both scales. unit[g]: scale of group g. */
+static double group_sums(const struct rule *r, uint64_t k, const float *a, const float *w,
+                         const double *unit)
+{
+    double all = 0, running = 0;
+    const uint64_t groups = k / r->group;
+    for (uint64_t g = 0; g < groups; g++) {
+        if (g % r->run == 0)
+            running = 0;
+        for (uint64_t i = g * r->group; i < (g + 1) * r->group; i++)
+            running += unit[g] != 0 ? fabs((double)a[i] * (double)w[i]) / unit[g] : 0;
+        const bool last = g + 1 == groups || (g + 1) % r->run == 0;
+        all += running * (unit[g] + (last ? 0 : unit[g + 1]));
+    }
+    return all;
+}
+
+/* The scale of each group of a row that is quantized. */
+static void scales_of(const struct rule *r, uint64_t k, const uint32_t *bits, uint8_t *planes,
+                      double *unit)
+{
+    struct tsr_num_quant q;
+    memset(&q, 0, sizeof q);
+    q.format = r->w.format;
+    q.scale_format = r->w.f32;
+    const size_t elements = tsr_num_element_bytes(&q, k);
+    uint8_t *scales = planes + elements;
+    if (tsr_num_quantize(&q, bits, k, planes, scales, NULL) != TSR_OK)
+        return;
+    for (uint64_t g = 0; g < k / r->group; g++) { /* of f16 */
+        const uint32_t code = (uint32_t)scales[2 * g] | (uint32_t)scales[2 * g + 1] << 8;
+        /* the value of the element 1 */
+        unit[g] =
+            fabs(tsr_num_block_value(r->w.format, r->w.format->code == TSR_Q4_0 ? 9 : 1, code));
+    }
+}
+
+struct work {
+    struct rule rule;
+    float *a, *w, *row;
+    double *unit;
+    uint8_t *planes;
+    void *scratch;
+};
+
+static bool make_work(const struct host *h, uint64_t m, uint64_t k, struct work *w)
+{
+    const size_t a = infer_round_scratch(&w->rule.a, k), b = infer_round_scratch(&w->rule.w, k);
+    (void)h;
+    w->a = calloc(m * k, sizeof *w->a);
+    w->w = calloc(k, sizeof *w->w);
+    w->row = calloc(k, sizeof *w->row);
+    w->unit = calloc(k / 32 + 2, sizeof *w->unit);
+    w->planes = calloc(4, k + 64);
+    w->scratch = malloc((a > b ? a : b) + 64);
+    return w->a && w->w && w->row && w->unit && w->planes && w->scratch;
+}
+
+static void free_work(struct work *w)
+{
+    free(w->a);
+    free(w->w);
+    free(w->row);
+    free(w->unit);
+    free(w->planes);
+    free(w->scratch);
+}
+
+/* Column j of C. */
+static void column(const struct work *w, uint64_t m, uint64_t n, uint64_t k, uint64_t j,
+                   double *sum, double *error)
+{
+    for (uint64_t i = 0; i < m; i++) {
+        const float *a = w->a + i * k;
+        double s = 0, all = 0;
+        for (uint64_t q = 0; q < k; q++) {
+            const double p = (double)a[q] * (double)w->w[q];
+            s += p;
+            all += fabs(p);
+        }
+        if (w->rule.group != 0)
+            all += group_sums(&w->rule, k, a, w->w, w->unit);
+        sum[i * n + j] = s;
+        error[i * n + j] = w->rule.rate * HOST_U * 1.001 * all + (double)k * 0x1p-125;
+    }
+}
+
+static enum tsr_status add_bias(const struct host_check *c, uint32_t expert, uint64_t m,
+                                double *sum, double *error, struct tsr_error *err)
+{
+    struct host *h = c->h;
+    const uint64_t n = c->op->n;
+    struct infer_rows r;
+    enum tsr_status st =
+        infer_rows_find(h->o.weights, h->model, c->op, INFER_BIAS, h->layer, expert, &r, err);
+    float *x = st == TSR_OK && r.n != 0 ? malloc(n * sizeof *x) : NULL;
+    if (st != TSR_OK || r.n == 0)
+        return st;
+    if (x == NULL)
+        return out_of_memory(err);
+    const float *bias = infer_row(&r, 0, x);
+    for (uint64_t i = 0; i < m * n; i++) {
+        sum[i] += (double)bias[i % n];
+        error[i] += HOST_U * (fabs(sum[i]) + error[i]);
+    }
+    free(x);
+    return TSR_OK;
+}
+
+enum tsr_status host_check_product(const struct host_check *c, uint32_t expert, uint64_t m,
+                                   const float *a, double *sum, double *error,
+                                   struct tsr_error *err)
+{
+    struct host *h = c->h;
+    const uint64_t n = c->op->n, k = c->op->k;
+    struct work w = {.rule = rule_of(h, strcmp(c->op->name, "router") == 0, k)};
+    struct infer_rows rows;
+    enum tsr_status st =
+        infer_rows_find(h->o.weights, h->model, c->op, INFER_MATRIX, h->layer, expert, &rows, err);
+    if (st == TSR_OK && !make_work(h, m, k, &w))
+        st = out_of_memory(err);
+    for (uint64_t i = 0; i < m && st == TSR_OK; i++)
+        infer_round(&w.rule.a, k, a + i * k, w.a + i * k, w.scratch);
+    for (uint64_t j = 0; j < n && st == TSR_OK; j++) {
+        const float *row = infer_row(&rows, j, w.row);
+        if (w.rule.group != 0) {
+            memcpy(w.w, row, k * sizeof *w.w); /* bits of f32 */
+            uint32_t *bits = w.scratch;
+            memcpy(bits, row, k * sizeof *bits);
+            scales_of(&w.rule, k, bits, w.planes, w.unit);
+        }
+        infer_round(&w.rule.w, k, row, w.w, w.scratch);
+        column(&w, m, n, k, j, sum, error);
+    }
+    free_work(&w);
+    if (st == TSR_OK && c->op->flags & TSR_OPF_BIAS)
+        st = add_bias(c, expert, m, sum, error, err);
+    return st;
+}
+
+/* act(gate) up of m rows of 2 x width. vecmath.h leaves at most 16 u + 1.1 u, of SWIGLU_CLAMP and
+ * GELU_TANH some u |argument| more; verify_gated has 9 u and 1.5 u |argument|. */
+static void gate_rows(const struct host_check *c, uint64_t m, const double *sum,
+                      const double *error, double *want, double *wrong)
+{
+    const struct tsr_model *model = c->h->model;
+    const uint64_t width = c->op->n / 2;
+    const double alpha = fmax(model->act_alpha, 1);
+    for (uint64_t i = 0; i < m * width; i++) {
+        const uint64_t g = i / width * 2 * width + i % width, u = g + width;
+        verify_gated(c->op->activation, model->act_limit, model->act_alpha, sum[g], error[g],
+                     sum[u], error[u], &want[i], &wrong[i]);
+        wrong[i] += fabs(want[i]) * HOST_U * (9 + 2 * alpha * fabs(sum[g]));
+    }
+}
+
+/* The product into c.out[0], gated or not. */
+static enum tsr_status finish(struct host_check *c, uint64_t m, const double *sum,
+                              const double *error, const float *residual, struct host_rows *r)
+{
+    const uint64_t n = c->op->n;
+    if (c->op->flags & TSR_OPF_GATE) {
+        gate_rows(c, m, sum, error, r->want, r->error);
+        return TSR_OK;
+    }
+    for (uint64_t i = 0; i < m * n; i++) {
+        r->want[i] = sum[i] + (residual != NULL ? (double)residual[i] : 0);
+        r->error[i] = error[i] + (residual != NULL ? HOST_U * (fabs(r->want[i]) + error[i]) : 0);
+    }
+    return TSR_OK;
+}
+
+/* Of the model's last product only rows whose logits are wanted are computed. */
+enum tsr_status host_check_matmul(struct host_check *c, struct tsr_error *err)
+{
+    struct host *h = c->h;
+    const struct tsr_graph_op *op = c->op;
+    const bool gate = op->flags & TSR_OPF_GATE, router = strcmp(op->name, "router") == 0,
+               last = op->layer_kinds == 0, residual = op->flags & TSR_OPF_RESIDUAL;
+    const uint64_t first = last && !h->all ? h->n - 1 : 0, m = h->n - first;
+    const float *a = last || router ? h->normed + first * op->k : h->at;
+    const float *to = last                                   ? h->out
+                      : router                               ? h->router_logits
+                      : gate || strcmp(op->name, "qkv") == 0 ? h->wide
+                      : residual                             ? h->stream
+                                                             : h->branch;
+    const uint64_t cols = gate ? op->n / 2 : op->n;
+    if (to == NULL)
+        return TSR_OK; /* nobody wants logits */
+    double *sum = calloc(2 * m * op->n, sizeof *sum);
+    struct host_rows *r = host_check_add(c, to, m, cols, cols);
+    enum tsr_status st = sum && r ? TSR_OK : out_of_memory(err);
+    if (st == TSR_OK)
+        st = host_check_product(c, 0, m, a, sum, sum + m * op->n, err);
+    if (st == TSR_OK)
+        st = finish(c, m, sum, sum + m * op->n, residual ? h->stream : NULL, r);
+    for (uint64_t i = 0; i < m * cols && st == TSR_OK && last; i++) {
+        r->want[i] *= h->model->logit_scale;
+        r->error[i] = r->error[i] * h->model->logit_scale + 2 * HOST_U * fabs(r->want[i]);
+    }
+    free(sum);
+    return st;
+}
+
+enum tsr_status host_check_expert(struct host_check *c, struct tsr_error *err)
+{
+    struct host *h = c->h;
+    const struct tsr_graph_op *op = c->op;
+    const bool gate = op->flags & TSR_OPF_GATE;
+    const uint64_t rows = (uint64_t)h->n * op->top_k, cols = gate ? op->n / 2 : op->n;
+    double *sum = calloc(2 * op->n, sizeof *sum);
+    struct host_rows *r = host_check_add(c, gate ? h->wide : h->sums, rows, cols, cols);
+    enum tsr_status st = sum && r ? TSR_OK : out_of_memory(err);
+    for (uint64_t i = 0; i < rows && st == TSR_OK; i++) {
+        const float *a = gate ? h->normed + i / op->top_k * op->k : h->wide + i * op->k;
+        struct host_rows one = *r;
+        one.want += i * cols;
+        one.error += i * cols;
+        st = host_check_product(c, h->experts[i], 1, a, sum, sum + op->n, err);
+        if (st == TSR_OK)
+            st = finish(c, 1, sum, sum + op->n, NULL, &one);
+    }
+    free(sum);
+    return st;
+}
+
+/* ---- attention ---- */
+
+struct heads {
+    struct host_check *c;
+    const float *sinks; /* null: none */
+    double *score, *share;
+};
+
+/* The score of a key and its error: a dot product of d in 16 chains, a product with a factor that
+ * is rounded; a cap c costs 1.5 u |x| + 10 u c: division, exponential, difference (vecmath.h). */
+static double score(const struct tsr_model *m, const float *q, const float *k, double *error)
+{
+    double s = 0, all = 0;
+    for (uint32_t i = 0; i < m->head_dim; i++) {
+        const double p = (double)q[i] * (double)k[i];
+        s += p;
+        all += fabs(p);
+    }
+    s *= m->attn_scale;
+    *error = HOST_U * (((double)m->head_dim / 16 + 6) * all * fabs(m->attn_scale) + 2 * fabs(s));
+    if (m->attn_softcap != 0) {
+        *error += HOST_U * (1.5 * fabs(s) + 10 * m->attn_softcap);
+        s = m->attn_softcap * tanh(s / m->attn_softcap);
+    }
+    return s;
+}
+
+/* One query of one head. The weights err as tsr_softmax_f32 says, twice the scores' errors
+ * besides; the sum with v is a chain of n products and sums. */
+static void one_head(const struct heads *p, uint32_t t, uint32_t head, double *want, double *error)
+{
+    struct host *h = p->c->h;
+    const struct tsr_model *m = h->model;
+    const uint64_t d = m->head_dim, end = (uint64_t)h->position + t + 1, window = p->c->op->window;
+    const uint64_t first = window != 0 && end > window ? end - window : 0, n = end - first;
+    const uint64_t at =
+        ((uint64_t)h->layer * m->kv_heads + head / (m->heads / m->kv_heads)) * h->o.positions +
+        first;
+    const float *q = h->wide + (uint64_t)t * (m->heads + 2 * m->kv_heads) * d + head * d;
+    double most = p->sinks != NULL ? (double)p->sinks[head] : -INFINITY, worst = 0, sum = 0;
+    for (uint64_t j = 0; j < n; j++) {
+        double e;
+        p->score[j] = score(m, q, h->k_cache + (at + j) * d, &e);
+        most = fmax(most, p->score[j]);
+        worst = fmax(worst, e);
+    }
+    for (uint64_t j = 0; j < n; j++)
+        sum += p->share[j] = exp(p->score[j] - most);
+    sum += p->sinks != NULL ? exp((double)p->sinks[head] - most) : 0;
+    double mean = p->sinks != NULL ? exp((double)p->sinks[head] - most) / sum *
+                                         (most - (double)p->sinks[head] + 5)
+                                   : 0;
+    for (uint64_t j = 0; j < n; j++) {
+        p->share[j] /= sum;
+        mean += p->share[j] * (most - p->score[j] + 5);
+    }
+    for (uint64_t i = 0; i < d; i++) {
+        double y = 0, off = 0;
+        for (uint64_t j = 0; j < n; j++) {
+            const double v = p->share[j] * (double)h->v_cache[(at + j) * d + i];
+            const double e = most - p->score[j] + 5 + mean + (double)n / 32 + 9;
+            y += v;
+            off += fabs(v) * (1.01 * (HOST_U * (e + (double)n + 2) + 2.1 * worst)) +
+                   0x1p-120 * fabs((double)h->v_cache[(at + j) * d + i]);
+        }
+        want[i] = y;
+        error[i] = off;
+    }
+}
+
+enum tsr_status host_check_attention(struct host_check *c, struct tsr_error *err)
+{
+    struct host *h = c->h;
+    const struct tsr_model *m = h->model;
+    const uint64_t row = (uint64_t)m->heads * m->head_dim;
+    struct heads p = {.c = c};
+    struct infer_rows sinks;
+    enum tsr_status st =
+        infer_rows_find(h->o.weights, m, c->op, INFER_MATRIX, h->layer, 0, &sinks, err);
+    float *of_sinks = st == TSR_OK && sinks.n != 0 ? malloc(m->heads * sizeof *of_sinks) : NULL;
+    struct host_rows *r = host_check_add(c, h->normed, h->n, row, row);
+    p.score = calloc(h->o.positions + 1u, sizeof *p.score);
+    p.share = calloc(h->o.positions + 1u, sizeof *p.share);
+    if (st == TSR_OK && !(r && p.score && p.share && (of_sinks || sinks.n == 0)))
+        st = out_of_memory(err);
+    if (st == TSR_OK && sinks.n != 0)
+        p.sinks = infer_row(&sinks, 0, of_sinks);
+    for (uint64_t i = 0; i < (uint64_t)h->n * m->heads && st == TSR_OK; i++)
+        one_head(&p, (uint32_t)(i / m->heads), (uint32_t)(i % m->heads), r->want + i * m->head_dim,
+                 r->error + i * m->head_dim);
+    free(of_sinks);
+    free(p.score);
+    free(p.share);
+    return st;
+}
