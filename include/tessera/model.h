@@ -25,6 +25,7 @@ enum tsr_arch {
     TSR_ARCH_QWEN2,
     TSR_ARCH_QWEN3,
     TSR_ARCH_QWEN3_MOE,
+    TSR_ARCH_QWEN2_MOE,
     TSR_ARCH_GPT_OSS,
     TSR_ARCH_GROK,
     TSR_ARCH_PHI3,
@@ -63,6 +64,8 @@ struct tsr_model {
     uint32_t ffn;        /* inner width of a dense layer's feed-forward */
     uint32_t expert_ffn; /* inner width of one expert; 0 without experts */
     uint32_t experts, top_k; /* 0, 0 without experts */
+    uint32_t shared_ffn; /* inner width of the expert that every token of a layer with experts takes
+                            beside the chosen ones, times a sigmoid of its own; 0: none */
     uint32_t vocab;
     uint32_t context;    /* positions stated by the model; not enforced by the graph */
     uint32_t window;     /* keys that a sliding layer's query sees, itself included; 0: none */
@@ -108,7 +111,7 @@ struct tsr_params {
     uint64_t embedding;  /* the input table */
     uint64_t head;       /* lm_head; 0 when tied */
     uint64_t attention;  /* q k v o with biases, q/k norms, sinks */
-    uint64_t ffn;        /* dense feed-forward with biases */
+    uint64_t ffn;        /* dense feed-forward with biases, and shared experts */
     uint64_t router;
     uint64_t experts;    /* all experts with biases */
     uint64_t norms;
@@ -134,6 +137,7 @@ enum tsr_op_kind {
     TSR_OP_TOPK,           /* softmax and top_k of m rows of `experts` logits */
     TSR_OP_EXPERT_MATMUL,  /* m * top_k rows in all, grouped by expert, each as MATMUL */
     TSR_OP_COMBINE,        /* m rows of n: sum of top_k expert rows by weight (+ residual) */
+    TSR_OP_GATED_ADD,      /* m rows of n times the sigmoid of a logit each, added to the stream */
     TSR_OP_KIND_COUNT,
 };
 

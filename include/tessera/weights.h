@@ -80,6 +80,10 @@ enum tsr_part {
     TSR_PART_DOWN_BIAS,
     TSR_PART_ROUTER, /* experts x hidden */
     TSR_PART_ROUTER_BIAS,
+    TSR_PART_SHARED_SCALE, /* 1 x hidden: the shared expert's logit */
+    TSR_PART_SHARED_GATE,  /* shared_ffn x hidden */
+    TSR_PART_SHARED_UP,
+    TSR_PART_SHARED_DOWN, /* hidden x shared_ffn */
     /* Of an expert of a layer. */
     TSR_PART_EXPERT_GATE, /* expert_ffn x hidden */
     TSR_PART_EXPERT_UP,

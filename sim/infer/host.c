@@ -32,7 +32,8 @@ static enum tsr_status make_room(struct host *h, struct tsr_error *err)
     const struct tsr_model *m = h->model;
     const uint64_t heads = m->heads + 2 * (uint64_t)m->kv_heads, row = longest_row(&h->graph);
     const uint64_t copies = m->experts != 0 ? larger(m->top_k, 1) : 1, rows = HOST_CHUNK * copies;
-    const uint64_t inner = larger(larger(m->ffn, m->expert_ffn), heads * m->head_dim);
+    const uint64_t widths = larger(m->ffn, larger(m->expert_ffn, m->shared_ffn));
+    const uint64_t inner = larger(widths, heads * m->head_dim);
     const uint64_t narrow = larger(m->hidden, (uint64_t)m->heads * m->head_dim);
     const uint64_t cache = (uint64_t)m->layers * m->kv_heads * h->o.positions * m->head_dim;
     const uint64_t table = (uint64_t)HOST_CHUNK * (m->head_dim / 2 + 1);

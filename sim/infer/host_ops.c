@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/ref.h"
+#include "sim/infer/dot.h"
 #include "sim/infer/host.h"
 #include "tessera/vecmath.h"
 
@@ -116,8 +117,7 @@ static enum tsr_status run_logits(struct host *h, const struct tsr_graph_op *op,
 static enum tsr_status run_matmul(struct host *h, const struct tsr_graph_op *op,
                                   struct tsr_error *err)
 {
-    const bool gate = op->flags & TSR_OPF_GATE,
-               router = op->kind == TSR_OP_MATMUL && strcmp(op->name, "router") == 0;
+    const bool gate = op->flags & TSR_OPF_GATE, router = infer_routes(op);
     const bool wide = gate || strcmp(op->name, "qkv") == 0;
     float *c = router ? h->router_logits : gate ? h->unfused : wide ? h->wide : h->branch;
     if (op->layer_kinds == 0)
@@ -131,7 +131,8 @@ static enum tsr_status run_matmul(struct host *h, const struct tsr_graph_op *op,
         gate_rows(h, op, h->n, h->unfused, h->wide);
     if (op->flags & TSR_OPF_RESIDUAL)
         tsr_residual_f32(h->n * op->n, h->branch, h->stream, h->stream);
-    h->at = h->wide;
+    if (!router)
+        h->at = h->wide;
     return TSR_OK;
 }
 
@@ -175,6 +176,20 @@ static enum tsr_status run_combine(struct host *h, const struct tsr_graph_op *op
     return TSR_OK;
 }
 
+/* Of each token branch times the sigmoid of its logit to the stream. */
+static enum tsr_status run_gated_add(struct host *h, const struct tsr_graph_op *op,
+                                     struct tsr_error *err)
+{
+    (void)err;
+    for (uint32_t t = 0; t < h->n; t++) {
+        const float x = -h->router_logits[t];
+        float e;
+        tsr_exp_f32(TSR_EXP_FULL, 1, &x, &e);
+        infer_axpy(op->n, 1.0f / (1.0f + e), h->branch + t * op->n, h->stream + t * op->n);
+    }
+    return TSR_OK;
+}
+
 enum tsr_status host_run(void *self, uint32_t op, uint32_t layer, struct tsr_error *err)
 {
     static enum tsr_status (*const run[TSR_OP_KIND_COUNT])(
@@ -188,6 +203,7 @@ enum tsr_status host_run(void *self, uint32_t op, uint32_t layer, struct tsr_err
         [TSR_OP_TOPK] = run_topk,
         [TSR_OP_EXPERT_MATMUL] = run_expert,
         [TSR_OP_COMBINE] = run_combine,
+        [TSR_OP_GATED_ADD] = run_gated_add,
     };
     struct host *h = self;
     h->layer = layer;

@@ -51,8 +51,7 @@ static uint32_t experts_of(const struct tsr_graph_op *op)
 
 static bool is_product(const struct tsr_graph_op *op)
 {
-    return op->kind == TSR_OP_EXPERT_MATMUL ||
-           (op->kind == TSR_OP_MATMUL && strcmp(op->name, "router") != 0);
+    return op->kind == TSR_OP_EXPERT_MATMUL || (op->kind == TSR_OP_MATMUL && !infer_routes(op));
 }
 
 static void *aligned_room(size_t bytes)

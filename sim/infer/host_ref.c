@@ -37,7 +37,7 @@ static enum tsr_status run(struct host *h, const struct host_product *p, struct 
     struct task t = {.h = h, .p = p};
     /* threads cost more than they bring where a product is small */
     t.tasks = p->n * p->k * p->m < 1 << 16 ? 1 : h->threads.threads;
-    t.round = h->weights.format != NULL && strcmp(p->op->name, "router") != 0;
+    t.round = h->weights.format != NULL && !infer_routes(p->op);
     enum tsr_status st = infer_rows_find(h->o.weights, h->model, p->op, INFER_MATRIX, p->layer,
                                          p->expert, &t.rows, err);
     if (st != TSR_OK)

@@ -239,6 +239,22 @@ static enum tsr_status check_combine(struct host_check *c, struct tsr_error *err
     return TSR_OK;
 }
 
+/* The exponential errs by 2 u, the sigmoid by two roundings more, product and sum by one each. */
+static enum tsr_status check_gated_add(struct host_check *c, struct tsr_error *err)
+{
+    struct host *h = c->h;
+    const uint64_t n = c->op->n;
+    struct host_rows *r = host_check_add(c, h->stream, h->n, n, n);
+    if (r == NULL)
+        return out_of_memory(err);
+    for (uint64_t i = 0; i < h->n * n; i++) {
+        const double p = (double)h->branch[i] / (1 + exp(-(double)h->router_logits[i / n]));
+        r->want[i] = (double)h->stream[i] + p;
+        r->error[i] = HOST_U * (5.01 * fabs(p) + fabs(r->want[i]));
+    }
+    return TSR_OK;
+}
+
 /* ---- compare ---- */
 
 /* The token of a row: the last ones' where there are fewer rows, choices of one follow each other.
@@ -290,7 +306,7 @@ enum tsr_status host_run_checked(void *self, uint32_t op, uint32_t layer, struct
         [TSR_OP_MATMUL] = host_check_matmul,  [TSR_OP_ROPE] = check_rope,
         [TSR_OP_KV_APPEND] = check_kv_append, [TSR_OP_ATTENTION] = host_check_attention,
         [TSR_OP_TOPK] = check_topk,           [TSR_OP_EXPERT_MATMUL] = host_check_expert,
-        [TSR_OP_COMBINE] = check_combine,
+        [TSR_OP_COMBINE] = check_combine,     [TSR_OP_GATED_ADD] = check_gated_add,
     };
     struct host *h = self;
     struct host_check c = {.h = h, .op = &h->graph.ops[op]};

@@ -155,7 +155,7 @@ enum tsr_status host_check_product(const struct host_check *c, uint32_t expert, 
 {
     struct host *h = c->h;
     const uint64_t n = c->op->n, k = c->op->k;
-    struct work w = {.rule = rule_of(h, strcmp(c->op->name, "router") == 0, k)};
+    struct work w = {.rule = rule_of(h, infer_routes(c->op), k)};
     struct infer_rows rows;
     enum tsr_status st =
         infer_rows_find(h->o.weights, h->model, c->op, INFER_MATRIX, h->layer, expert, &rows, err);
@@ -217,7 +217,7 @@ enum tsr_status host_check_matmul(struct host_check *c, struct tsr_error *err)
 {
     struct host *h = c->h;
     const struct tsr_graph_op *op = c->op;
-    const bool gate = op->flags & TSR_OPF_GATE, router = strcmp(op->name, "router") == 0,
+    const bool gate = op->flags & TSR_OPF_GATE, router = infer_routes(op),
                last = op->layer_kinds == 0, residual = op->flags & TSR_OPF_RESIDUAL;
     const uint64_t first = last && !h->all ? h->n - 1 : 0, m = h->n - first;
     const float *a = last || router ? h->normed + first * op->k : h->at;

@@ -88,9 +88,9 @@ static enum tsr_status place_sinks(const struct place *p, struct tsr_error *err)
 
 /* ---- matrices ---- */
 
-/* Rows first .. first + slab->rows - 1 in the layout that a product with `partner` reads. */
+/* Rows first .. in the layout that a product with `partner` reads, below `zeros` rows of zeros. */
 static enum tsr_status place_slab(const struct place *p, const struct infer_rows *r, uint64_t first,
-                                  const struct tsr_npu_slab *slab, uint64_t address,
+                                  uint64_t zeros, const struct tsr_npu_slab *slab, uint64_t address,
                                   struct tsr_error *err)
 {
     uint8_t *image = malloc(tsr_npu_slab_bytes(slab));
@@ -98,7 +98,9 @@ static enum tsr_status place_slab(const struct place *p, const struct infer_rows
     uint32_t *bits = malloc(slab->k * sizeof *bits);
     enum tsr_status st = image && row && bits ? TSR_OK : out_of_memory(p, err);
     for (uint64_t i = 0; i < slab->rows && st == TSR_OK; i++) {
-        memcpy(bits, infer_row(r, first + i, row), slab->k * sizeof *bits);
+        memset(bits, 0, slab->k * sizeof *bits);
+        if (i >= zeros)
+            memcpy(bits, infer_row(r, first + i - zeros, row), slab->k * sizeof *bits);
         st = tsr_npu_slab_pack(slab, i, bits, image, err);
     }
     if (st == TSR_OK)
@@ -152,7 +154,7 @@ static enum tsr_status place_matmul(const struct place *p, struct tsr_error *err
     if (st == TSR_OK)
         st = tsr_npu_slab_plan(o->isa, o->chip, m->b_format, m->a_format, m->n, m->k, &slab, err);
     if (st == TSR_OK)
-        st = place_slab(p, &r, 0, &slab, m->b, err);
+        st = place_slab(p, &r, 0, m->n - p->op->n, &slab, m->b, err);
     if (st == TSR_OK && m->has_bias)
         st = place_part(p, INFER_BIAS, 0, 0, m->n, TSR_F32, m->bias, err);
     return st;
@@ -171,7 +173,7 @@ static enum tsr_status place_expert(const struct place *p, uint32_t expert, stru
         st = tsr_npu_slab_plan(p->s->o.isa, p->s->o.chip, e->b_format, e->a_format, e->n, e->k,
                                &slab, err);
     for (uint32_t i = 0; i < parts && st == TSR_OK; i++)
-        st = place_slab(p, &r, i * e->n, &slab,
+        st = place_slab(p, &r, i * e->n, 0, &slab,
                         e->b + (parts * (uint64_t)expert + i) * tsr_npu_slab_bytes(&slab), err);
     if (st == TSR_OK && e->bias)
         st = place_part(p, INFER_BIAS, expert, 0, e->n, TSR_F32, e->bias + 4 * e->n * expert, err);

@@ -25,6 +25,13 @@ enum infer_what {
     INFER_K_NORM,
 };
 
+/* Whether a product's result are logits of a layer: of experts, of a shared one. Its weights stay
+ * as they are, and so do the rows that it reads. */
+static inline bool infer_routes(const struct tsr_graph_op *op)
+{
+    return op->kind == TSR_OP_MATMUL && op->layer_kinds != 0 && op->flags & TSR_OPF_F32_OUT;
+}
+
 /* The rows of one instance. layer: ignored outside of layers; expert: of expert operations.
  * Errors: none on a model that tsr_weights_model gave: an operation without the parameter has
  * n = 0; TSR_INTERNAL else, naming the operation. */

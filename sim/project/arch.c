@@ -15,6 +15,8 @@ static const struct tsr_arch_row rows[TSR_ARCH_COUNT] = {
                         .window_opt_in = true},
     [TSR_ARCH_QWEN3_MOE] = {.name = "qwen3_moe", .moe = true, .attention_bias = true,
                             .qk_norm = true, .window_opt_in = true},
+    [TSR_ARCH_QWEN2_MOE] = {.name = "qwen2_moe", .moe = true, .qkv_bias = true,
+                            .window_opt_in = true},
     [TSR_ARCH_GPT_OSS] = {.name = "gpt_oss", .moe = true, .attention_bias = true,
                           .router_bias = true, .expert_bias = true, .sinks = true,
                           .router_after_topk = true, .alternating = true,

@@ -84,7 +84,8 @@ static void read_experts(struct tsr_json *j, struct tsr_model *m)
 {
     if (!tsr_arch_row(m->arch)->moe)
         return;
-    bool qwen = m->arch == TSR_ARCH_QWEN3_MOE; /* each family has its own spelling: name that */
+    /* each family has its own spelling: name that */
+    bool qwen = m->arch == TSR_ARCH_QWEN3_MOE || m->arch == TSR_ARCH_QWEN2_MOE;
     struct tsr_json_key n = qwen ? either(j, "num_experts", "num_local_experts")
                                  : either(j, "num_local_experts", "num_experts");
     m->experts = tsr_json_uint(j, n, 1, DIM_MAX, TSR_JSON_REQUIRED);
@@ -98,6 +99,8 @@ static void read_experts(struct tsr_json *j, struct tsr_model *m)
         m->expert_ffn = required(j, "moe_intermediate_size");
         m->router_renorm = tsr_json_bool(j, top("norm_topk_prob"), false);
     }
+    if (m->arch == TSR_ARCH_QWEN2_MOE)
+        m->shared_ffn = required(j, "shared_expert_intermediate_size");
     /* Which layers have experts: all, but for those that two keys of the Qwen family name. */
     uint32_t step = tsr_json_uint(j, top("decoder_sparse_step"), 1, DIM_MAX, 1);
     for (uint32_t i = 0; i < m->layers && !j->failed; i++)

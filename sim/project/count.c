@@ -41,6 +41,8 @@ void tsr_model_count(const struct tsr_model *m, struct tsr_params *out)
     p.head = m->tied ? 0 : p.embedding;
     p.attention = tsr_sat_mul(m->layers, attention_params(m));
     p.ffn = tsr_sat_mul(dense, mlp_params(m, m->ffn));
+    if (m->shared_ffn != 0) /* with its gate of one row */
+        p.ffn = tsr_sat_add(p.ffn, tsr_sat_mul(moe, mlp_params(m, m->shared_ffn) + m->hidden));
     p.router = tsr_sat_mul(moe, router);
     p.experts = tsr_sat_mul3(moe, m->experts, expert);
     p.norms = tsr_sat_mul((uint64_t)m->layers * (m->post_norms ? 4 : 2) + 1, m->hidden);

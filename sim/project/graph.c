@@ -253,6 +253,22 @@ static void add_experts(struct builder *b)
     combine->in_elems = tsr_sat_mul(combine->out_elems, m->top_k + (m->post_norms ? 0u : 1u));
 }
 
+/* The expert that all tokens take. */
+static void add_shared_expert(struct builder *b)
+{
+    const struct tsr_model *m = b->m;
+    struct tsr_graph_op *gate = add_matmul(b, "shared_gate", 1, m->hidden, TSR_OPF_F32_OUT);
+    gate->weight_bytes = tsr_sat_mul(gate->params, b->plain);
+    read_all(gate);
+    add_matmul(b, "shared_gate_up", 2 * (uint64_t)m->shared_ffn, m->hidden, TSR_OPF_GATE);
+    add_matmul(b, "shared_down", m->hidden, m->shared_ffn, 0);
+    struct tsr_graph_op *sum = add(b, TSR_OP_GATED_ADD, "shared_add");
+    sum->n = m->hidden;
+    sum->flags = TSR_OPF_RESIDUAL;
+    sum->out_elems = tsr_sat_mul(sum->m, m->hidden);
+    sum->in_elems = tsr_sat_mul(sum->out_elems, 2);
+}
+
 static void add_layers(struct builder *b)
 {
     const struct tsr_model *m = b->m;
@@ -284,6 +300,8 @@ static void add_layers(struct builder *b)
     b->kinds = KINDS_MOE;
     if (b->layers != 0)
         add_experts(b);
+    if (b->layers != 0 && m->shared_ffn != 0)
+        add_shared_expert(b);
     b->layers = m->layers;
     b->kinds = KINDS_ALL;
     if (m->post_norms)
@@ -365,7 +383,7 @@ const char *tsr_op_kind_name(enum tsr_op_kind kind)
 {
     static const char *const names[TSR_OP_KIND_COUNT] = {
         "embed",     "rmsnorm", "matmul",        "rope",    "kv_append",
-        "attention", "topk",    "expert_matmul", "combine",
+        "attention", "topk",    "expert_matmul", "combine", "gated_add",
     };
     return names[kind];
 }

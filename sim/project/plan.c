@@ -166,6 +166,8 @@ static void place_activations(struct project_plan *p)
     uint64_t inner = m->experts != 0 ? (uint64_t)m->expert_ffn * m->top_k : 0;
     if (m->ffn > inner)
         inner = m->ffn;
+    if (m->shared_ffn > inner)
+        inner = m->shared_ffn;
     if (inner > wide)
         wide = inner;
     p->stream = project_region(p, 2 * p->tokens * m->hidden);
@@ -178,7 +180,11 @@ static void place_activations(struct project_plan *p)
     if (m->post_norms || project_integers(p))
         p->branch = project_region(p, 2 * p->tokens * m->hidden);
     if (m->experts != 0)
-        p->router_logits = project_region(p, 4 * p->tokens * m->experts);
+        p->router_logits = project_region(p, 4 * p->tokens * (m->experts > 2 ? m->experts : 2));
+    if (m->shared_ffn != 0) { /* behind as many rows of zeros, which nobody writes */
+        p->shared_out = project_region(p, 4 * p->tokens * m->hidden);
+        p->shared_out += 2 * p->tokens * m->hidden;
+    }
     p->logits = project_region(p, 4 * p->options->batch * m->vocab);
     if (project_integers(p)) {
         p->sums = project_region(p, 4 * widest_product(p));
@@ -277,7 +283,8 @@ static void assume(struct project_plan *p)
 void project_plan_free(struct project_plan *p)
 {
     free(p->routing);
-    p->routing = NULL;
+    free(p->shared_routing);
+    p->routing = p->shared_routing = NULL;
 }
 
 struct tsr_fit project_plan_fit(const struct project_plan *p)

@@ -64,6 +64,7 @@ struct project_step {
     int32_t same_as;
     uint64_t macs;
     double macs_per_cycle;
+    bool shared; /* routing is the shared expert's */
 };
 
 /* Places that each of some layers has: the first one's, and the bytes of one. */
@@ -101,6 +102,10 @@ struct project_plan {
     /* Experts: the router's logits, what it chose, rows in order of experts, their results. */
     uint64_t router_logits, moe_ids, moe_weights, moe_counts, moe_rows, moe_out;
     uint32_t *routing; /* experts of each choice, [tokens][top_k]; null without experts */
+    /* The shared expert is one of two, of which the other leaves zeros: a sigmoid is the softmax
+     * of a logit and 0. */
+    uint64_t shared_out;
+    uint32_t *shared_routing; /* [tokens][2] */
     /* Where the last step left its rows, and in which format. */
     uint64_t at;
     enum tsr_dtype at_format;

@@ -46,11 +46,11 @@ static bool say_routing(struct project_plan *p)
 
 static void place_experts(struct project_plan *p, const struct tsr_graph_op *op)
 {
-    uint64_t choices = op->m * op->top_k;
-    p->moe_ids = project_region(p, 4 * choices);
-    p->moe_weights = project_region(p, 4 * choices);
-    p->moe_counts =
-        project_region(p, 4 * (uint64_t)op->experts * tsr_npu_moe_parts(p->options->chip, op->m));
+    uint64_t choices = op->m * op->top_k, two = 2 * op->m, parts;
+    parts = tsr_npu_moe_parts(p->options->chip, op->m);
+    p->moe_ids = project_region(p, 4 * (choices > two ? choices : two));
+    p->moe_weights = project_region(p, 4 * (choices > two ? choices : two));
+    p->moe_counts = project_region(p, 4 * (uint64_t)(op->experts > 2 ? op->experts : 2) * parts);
     p->moe_rows = project_region(p, 2 * choices * p->model->hidden);
     p->moe_out = project_region(p, 2 * choices * p->model->hidden);
 }
@@ -159,6 +159,46 @@ enum tsr_status project_plan_combine(struct project_plan *p, const struct tsr_gr
     c->residual = op->flags & TSR_OPF_RESIDUAL ? p->stream : 0;
     c->y = op->flags & TSR_OPF_RESIDUAL ? p->stream : p->branch;
     p->at = c->y;
+    p->at_format = TSR_BF16;
+    return TSR_OK;
+}
+
+/* ---- the shared expert ---- */
+
+/* Expert 1 of two; expert 0's rows are zeros, its logit 0. */
+enum tsr_status project_plan_gated_add(struct project_plan *p, const struct tsr_graph_op *op,
+                                       struct tsr_error *err)
+{
+    enum {
+        BOTH = 2
+    };
+    p->shared_routing = malloc(BOTH * sizeof(uint32_t) * p->tokens);
+    if (p->shared_routing == NULL)
+        return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", p->model->name);
+    for (uint64_t i = 0; i < BOTH * p->tokens; i++)
+        p->shared_routing[i] = i % BOTH;
+    struct project_step *s = project_step(p, &project_moe_router, op, "_gate");
+    struct tsr_npu_moe_router *r = &s->op.moe_router;
+    r->tokens = op->m;
+    r->experts = r->top_k = BOTH;
+    r->softmax = TSR_NPU_ROUTER_ALL;
+    r->format = TSR_F32;
+    r->logits = p->router_logits;
+    r->ids = p->moe_ids;
+    r->weights = p->moe_weights;
+    r->counts = p->moe_counts;
+    s = project_step(p, &project_moe_combine, op, "");
+    s->shared = true;
+    struct tsr_npu_moe_combine *c = &s->op.moe_combine;
+    c->tokens = op->m;
+    c->experts = c->top_k = BOTH;
+    c->cols = op->n;
+    c->x_format = c->y_format = TSR_BF16;
+    c->x = p->shared_out - 2 * op->n * op->m;
+    c->weights = p->moe_weights;
+    c->ids = p->moe_ids;
+    c->counts = p->moe_counts;
+    c->residual = c->y = p->at = p->stream;
     p->at_format = TSR_BF16;
     return TSR_OK;
 }

@@ -105,7 +105,7 @@ static struct target target_of(const struct project_plan *p, const struct tsr_gr
     struct target t = {p->wide, project_plain(p), TSR_EPILOGUE_NONE};
     if (op->flags & TSR_OPF_F32_OUT) {
         t.format = TSR_F32;
-        t.c = strcmp(op->name, "router") == 0 ? p->router_logits : p->logits;
+        t.c = project_routes(op) ? p->router_logits : p->logits;
     } else if (strcmp(op->name, "qkv") == 0) {
         t.format = p->heads_format; /* what attention reads */
     } else if (op->flags & TSR_OPF_GATE) {
@@ -118,7 +118,7 @@ static struct target target_of(const struct project_plan *p, const struct tsr_gr
         }
     } else {
         t.format = TSR_BF16;
-        t.c = p->branch;
+        t.c = strcmp(op->name, "shared_down") == 0 ? p->shared_out : p->branch;
         if (op->flags & TSR_OPF_RESIDUAL && !project_integers(p)) {
             t.c = p->stream;
             t.epilogue = TSR_EPILOGUE_RESIDUAL;
@@ -139,22 +139,24 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
                                    struct tsr_error *err)
 {
     const struct project_options *o = p->options;
-    bool router = strcmp(op->name, "router") == 0, integers = !router && project_integers(p);
+    bool router = project_routes(op), integers = !router && project_integers(p);
+    bool sigmoid = strcmp(op->name, "shared_gate") == 0; /* beside a column of zeros */
+    const uint64_t n = sigmoid ? 2 : op->n;
     const struct tsr_format *weights = router ? &o->isa->formats[TSR_BF16] : p->weights;
     const struct tsr_format *rows = router ? &o->isa->formats[project_plain(p)] : o->activations;
-    uint64_t matrix = project_operand_bytes(p, weights, rows, op->n, op->k);
+    uint64_t matrix = project_operand_bytes(p, weights, rows, n, op->k);
     struct target t = target_of(p, op);
     (void)err;
-    if (router) { /* reads 16 bits whatever the format */
+    if (router || strcmp(op->name, "shared_gate_up") == 0) { /* reads 16 bits whatever the format */
         p->at = p->normed;
         p->at_format = project_plain(p);
-    } else {
-        project_narrow_rows(p, op, op->m, op->k);
     }
+    if (!router)
+        project_narrow_rows(p, op, op->m, op->k);
     struct project_step *s = project_step(p, &project_matmul, op, "");
     struct tsr_npu_matmul *m = &s->op.matmul;
     m->m = op->m;
-    m->n = op->n;
+    m->n = n;
     m->k = op->k;
     m->a_format = p->at_format;
     m->b_format = (enum tsr_dtype)weights->code;
@@ -168,6 +170,8 @@ static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_grap
         m->c_partner = (enum tsr_dtype)p->weights->code;
     m->epilogue = t.epilogue;
     m->residual = t.epilogue == TSR_EPILOGUE_RESIDUAL ? p->stream : 0;
+    if (sigmoid)
+        project_assume(p, "%s: the sigmoid is a softmax over its logit and 0", op->name);
     if (op->flags & TSR_OPF_SCALE)
         project_assume(p, "%s: its constant factor is folded into the weights", op->name);
     s->macs = op->macs;
@@ -373,4 +377,5 @@ project_planner *const project_planners[TSR_OP_KIND_COUNT] = {
     [TSR_OP_TOPK] = project_plan_topk,
     [TSR_OP_EXPERT_MATMUL] = project_plan_expert,
     [TSR_OP_COMBINE] = project_plan_combine,
+    [TSR_OP_GATED_ADD] = project_plan_gated_add,
 };

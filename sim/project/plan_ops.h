@@ -42,7 +42,14 @@ static inline bool project_wide(const struct tsr_format *f)
     return f->family == TSR_FAMILY_FLOAT && f->bits == 16;
 }
 
-project_planner project_plan_topk, project_plan_expert, project_plan_combine;
+project_planner project_plan_topk, project_plan_expert, project_plan_combine,
+    project_plan_gated_add;
+
+/* Whether a product's rows are the normed ones in 16 bits and its result logits of a layer. */
+static inline bool project_routes(const struct tsr_graph_op *op)
+{
+    return op->layer_kinds != 0 && op->flags & TSR_OPF_F32_OUT;
+}
 
 /* The 16-bit format of activations: theirs, or bf16 where they are narrower. */
 enum tsr_dtype project_plain(const struct project_plan *p);

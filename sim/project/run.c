@@ -27,8 +27,9 @@ static void fill_tokens(void *self, uint32_t tile, uint32_t call, uint32_t *word
             project_draw((*p)->options->seed, tile, (uint64_t)call << 32 | i, (*p)->model->vocab);
 }
 
-static enum tsr_status simulate(const struct project_plan *p, const struct tsr_program *program,
-                                struct tsr_stats *stats, struct tsr_error *err)
+static enum tsr_status simulate(const struct project_plan *p, bool shared,
+                                const struct tsr_program *program, struct tsr_stats *stats,
+                                struct tsr_error *err)
 {
     const struct project_options *o = p->options;
     struct tsr_sim *sim = NULL;
@@ -39,7 +40,9 @@ static enum tsr_status simulate(const struct project_plan *p, const struct tsr_p
                                            {.id = TSR_CONTROL_MOE_COMBINE},
                                            {.id = TSR_CONTROL_MOE_TOTALS}};
     size_t n_sources = p->routing != NULL ? sizeof sources / sizeof *sources : 1;
-    if (p->routing != NULL)
+    if (shared)
+        tsr_npu_moe_source_init(&moe, o->chip, p->tokens, 2, 2, p->shared_routing);
+    else if (p->routing != NULL)
         tsr_npu_moe_source_init(&moe, o->chip, p->tokens, p->model->experts, p->model->top_k,
                                 p->routing);
     for (size_t i = 1; i < n_sources; i++) {
@@ -77,7 +80,7 @@ static enum tsr_status other_layers(struct pool *q, uint32_t i, struct tsr_error
         st = s->kernel->emit(p->options->isa, p->options->chip, &op, &program, err);
         if (st != TSR_OK)
             return st;
-        st = simulate(p, &program, &stats, err);
+        st = simulate(p, s->shared, &program, &stats, err);
         tsr_program_free(&program);
         q->all_cycles[i] += stats.cycles;
     }
@@ -94,7 +97,8 @@ static void *work(void *self)
         if (at == q->n)
             return NULL;
         uint32_t i = q->order[at];
-        q->status[i] = simulate(q->plan, &q->program[i], &q->stats[i], &q->error[i]);
+        q->status[i] =
+            simulate(q->plan, q->plan->step[i].shared, &q->program[i], &q->stats[i], &q->error[i]);
         if (q->status[i] == TSR_OK && q->plan->options->every_layer)
             q->status[i] = other_layers(q, i, &q->error[i]);
     }

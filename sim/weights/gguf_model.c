@@ -20,10 +20,10 @@ struct arch {
 
 /* The files of "llama" keep the pairs of RoPE adjacent, the others in halves. */
 static const struct arch archs[] = {
-    {"llama", TSR_ARCH_LLAMA, true},      {"qwen2", TSR_ARCH_QWEN2, false},
-    {"qwen3", TSR_ARCH_QWEN3, false},     {"qwen3moe", TSR_ARCH_QWEN3_MOE, false},
-    {"gpt-oss", TSR_ARCH_GPT_OSS, false}, {"grok", TSR_ARCH_GROK, false},
-    {"phi3", TSR_ARCH_PHI3, false},
+    {"llama", TSR_ARCH_LLAMA, true},         {"qwen2", TSR_ARCH_QWEN2, false},
+    {"qwen3", TSR_ARCH_QWEN3, false},        {"qwen3moe", TSR_ARCH_QWEN3_MOE, false},
+    {"qwen2moe", TSR_ARCH_QWEN2_MOE, false}, {"gpt-oss", TSR_ARCH_GPT_OSS, false},
+    {"grok", TSR_ARCH_GROK, false},          {"phi3", TSR_ARCH_PHI3, false},
 };
 
 /* Keys are read in turn; after the first error every read returns its fallback. */
@@ -194,6 +194,8 @@ static void read_experts(struct keys *k, const struct arch *arch)
         whole(k, "feed_forward_length", 1, m->expert_ffn > 0 ? (int64_t)m->expert_ffn : REQUIRED);
     if (m->expert_ffn == 0)
         m->expert_ffn = m->ffn;
+    if (m->arch == TSR_ARCH_QWEN2_MOE)
+        m->shared_ffn = whole(k, "expert_shared_feed_forward_length", 1, m->ffn);
     if (m->top_k > m->experts)
         fail(k, "expert_used_count", "is %u, at most expert_count = %u is allowed", m->top_k,
              m->experts);

@@ -21,7 +21,8 @@ enum extent {
     HEADS,
     FFN,
     EXPERTS,
-    EXPERT_FFN
+    EXPERT_FFN,
+    SHARED_FFN
 };
 
 /* When a layer of a model has the part. */
@@ -38,6 +39,7 @@ enum when {
     MOE,
     ROUTER_BIAS,
     EXPERT_BIAS,
+    SHARED,
 };
 
 /* Vectors have ONE row. */
@@ -73,6 +75,10 @@ static const struct part {
     [TSR_PART_DOWN_BIAS] = {"down bias", LAYER, DENSE_BIAS, ONE, HIDDEN},
     [TSR_PART_ROUTER] = {"router", LAYER, MOE, EXPERTS, HIDDEN},
     [TSR_PART_ROUTER_BIAS] = {"router bias", LAYER, ROUTER_BIAS, ONE, EXPERTS},
+    [TSR_PART_SHARED_SCALE] = {"shared expert's scale", LAYER, SHARED, ONE, HIDDEN},
+    [TSR_PART_SHARED_GATE] = {"shared expert's gate", LAYER, SHARED, SHARED_FFN, HIDDEN},
+    [TSR_PART_SHARED_UP] = {"shared expert's up", LAYER, SHARED, SHARED_FFN, HIDDEN},
+    [TSR_PART_SHARED_DOWN] = {"shared expert's down", LAYER, SHARED, HIDDEN, SHARED_FFN},
     [TSR_PART_EXPERT_GATE] = {"expert's gate", EXPERT, MOE, EXPERT_FFN, HIDDEN},
     [TSR_PART_EXPERT_UP] = {"expert's up", EXPERT, MOE, EXPERT_FFN, HIDDEN},
     [TSR_PART_EXPERT_DOWN] = {"expert's down", EXPERT, MOE, HIDDEN, EXPERT_FFN},
@@ -153,6 +159,10 @@ static const struct name gguf_names[] = {
     {TSR_PART_DOWN_BIAS, WHOLE, "blk.{l}.ffn_down.bias"},
     {TSR_PART_ROUTER, WHOLE, "blk.{l}.ffn_gate_inp.weight"},
     {TSR_PART_ROUTER_BIAS, WHOLE, "blk.{l}.ffn_gate_inp.bias"},
+    {TSR_PART_SHARED_SCALE, WHOLE, "blk.{l}.ffn_gate_inp_shexp.weight"}, /* qwen2moe */
+    {TSR_PART_SHARED_GATE, WHOLE, "blk.{l}.ffn_gate_shexp.weight"},
+    {TSR_PART_SHARED_UP, WHOLE, "blk.{l}.ffn_up_shexp.weight"},
+    {TSR_PART_SHARED_DOWN, WHOLE, "blk.{l}.ffn_down_shexp.weight"},
     {TSR_PART_EXPERT_GATE, OF_EXPERT, "blk.{l}.ffn_gate_exps.weight"},
     {TSR_PART_EXPERT_GATE, WHOLE, "blk.{l}.ffn_gate.{e}.weight"}, /* mixtral's early files */
     {TSR_PART_EXPERT_UP, OF_EXPERT, "blk.{l}.ffn_up_exps.weight"},
@@ -201,6 +211,11 @@ static const struct name hf_names[] = {
     {TSR_PART_EXPERT_GATE, WHOLE, HF "mlp.experts.{e}.gate_proj.weight"},
     {TSR_PART_EXPERT_UP, WHOLE, HF "mlp.experts.{e}.up_proj.weight"},
     {TSR_PART_EXPERT_DOWN, WHOLE, HF "mlp.experts.{e}.down_proj.weight"},
+    /* qwen2_moe */
+    {TSR_PART_SHARED_SCALE, WHOLE, HF "mlp.shared_expert_gate.weight"},
+    {TSR_PART_SHARED_GATE, WHOLE, HF "mlp.shared_expert.gate_proj.weight"},
+    {TSR_PART_SHARED_UP, WHOLE, HF "mlp.shared_expert.up_proj.weight"},
+    {TSR_PART_SHARED_DOWN, WHOLE, HF "mlp.shared_expert.down_proj.weight"},
     /* mixtral */
     {TSR_PART_ROUTER, WHOLE, HF "block_sparse_moe.gate.weight"},
     {TSR_PART_EXPERT_GATE, WHOLE, HF "block_sparse_moe.experts.{e}.w1.weight"},
@@ -258,6 +273,8 @@ static uint64_t extent_of(const struct tsr_model *m, enum extent e)
         return m->experts;
     case EXPERT_FFN:
         return m->expert_ffn;
+    case SHARED_FFN:
+        return m->shared_ffn;
     default:
         return 1;
     }
@@ -289,6 +306,8 @@ static bool has_part(const struct tsr_model *m, enum tsr_part part, uint32_t lay
         return moe && m->router_bias;
     case EXPERT_BIAS:
         return moe && m->ffn_bias;
+    case SHARED:
+        return moe && m->shared_ffn != 0;
     default:
         return true;
     }

@@ -32,6 +32,12 @@ static const char gpt_oss[] = /* windows, sinks, biases, clamped gates */
     " \"vocab_size\": 256, \"head_dim\": 32, \"num_local_experts\": 4,"
     " \"num_experts_per_tok\": 2, \"sliding_window\": 16, \"attention_bias\": true}";
 
+static const char qwen2_moe[] = /* an expert that all tokens take */
+    "{\"model_type\": \"qwen2_moe\", \"hidden_size\": 64, \"num_hidden_layers\": 2,"
+    " \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"intermediate_size\": 96,"
+    " \"vocab_size\": 256, \"num_experts\": 4, \"num_experts_per_tok\": 2,"
+    " \"moe_intermediate_size\": 32, \"shared_expert_intermediate_size\": 128}";
+
 struct fixture {
     struct tsr_isa *isa;
     struct tsr_chip chip;
@@ -148,9 +154,9 @@ static void test_compose_sums_and_bounds_hold_on_every_chip(void **state)
 
 static void test_compose_serves_every_family(void **state)
 {
-    static const char *const models[] = {experts, grok, qwen3, gpt_oss};
+    static const char *const models[] = {experts, grok, qwen3, gpt_oss, qwen2_moe};
     static const char *const formats[] = {"bf16", "f8e4m3", "mx6"};
-    for (int m = 0; m < 4; m++)
+    for (int m = 0; m < 5; m++)
         for (int k = 0; k < 3; k++)
             for (int phase = 0; phase < 2; phase++) {
                 struct project_result *r = project(*state, models[m], phase ? "maia100" : "micro4",

@@ -131,6 +131,9 @@ static void test_counts_further_models_are_exact(void **state)
         {"qwen2", 5120, 48, 40, 8, 13824, 152064, "", 14770033664},
         {"qwen2", 5120, 64, 40, 8, 27648, 152064, "", 32763876352},
         {"qwen2", 8192, 80, 64, 8, 29568, 152064, "", 72706203648},
+        {"qwen2_moe", 2048, 24, 16, 16, 5632, 151936,
+         ",\"num_experts\": 60, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 1408,"
+         "\"shared_expert_intermediate_size\": 5632", 14315784192},
         {"llama", 64, 5, 8, 4, 172, 512, ",\"tie_word_embeddings\": true", 260032},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -148,6 +151,13 @@ static void test_counts_further_models_are_exact(void **state)
             fail_msg("%s", e.message);
         tsr_model_count(&m, &p);
         assert_int_equal(p.total, shapes[i].total);
+        struct tsr_graph_options o = {.phase = TSR_DECODE, .batch = 1, .seq = 1};
+        struct tsr_graph_totals t;
+        struct tsr_graph g;
+        assert_int_equal(tsr_graph_build(&m, &o, &g, NULL), TSR_OK);
+        tsr_graph_sum(&g, &t);
+        assert_int_equal(t.params, p.total);
+        assert_int_equal(t.weight_read_bytes, 2 * (p.active + m.hidden));
     }
 }
 

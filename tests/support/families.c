@@ -36,6 +36,8 @@ const struct family families[] = {
     {"qwen2", TSR_ARCH_QWEN2, NULL, TSR_WEIGHTS_GGUF},
     {"qwen3", TSR_ARCH_QWEN3, NULL, TSR_WEIGHTS_SAFETENSORS},
     {"qwen3_moe", TSR_ARCH_QWEN3_MOE, NULL, TSR_WEIGHTS_GGUF},
+    {"qwen2_moe", TSR_ARCH_QWEN2_MOE, NULL, TSR_WEIGHTS_GGUF},
+    {"qwen2_moe_hf", TSR_ARCH_QWEN2_MOE, NULL, TSR_WEIGHTS_SAFETENSORS},
     {"gpt_oss", TSR_ARCH_GPT_OSS, NULL, TSR_WEIGHTS_GGUF},
     {"gpt_oss_mxf4", TSR_ARCH_GPT_OSS, NULL, TSR_WEIGHTS_SAFETENSORS}, /* experts */
     {"grok", TSR_ARCH_GROK, NULL, TSR_WEIGHTS_GGUF},

@@ -184,6 +184,24 @@ static void experts_gguf(struct list *l)
     }
 }
 
+/* The expert of all tokens; its scale is a vector in GGUF, a matrix of one row in HF's files. */
+static void shared_expert(struct list *l)
+{
+    const struct tsr_model *m = &l->w->model;
+    static const char *const names[][4] = {
+        {"blk.%u.ffn_gate_inp_shexp.weight", "blk.%u.ffn_gate_shexp.weight",
+         "blk.%u.ffn_up_shexp.weight", "blk.%u.ffn_down_shexp.weight"},
+        {"model.layers.%u.mlp.shared_expert_gate.weight",
+         "model.layers.%u.mlp.shared_expert.gate_proj.weight",
+         "model.layers.%u.mlp.shared_expert.up_proj.weight",
+         "model.layers.%u.mlp.shared_expert.down_proj.weight"}};
+    const int of_hf = l->w->container != TSR_WEIGHTS_GGUF;
+    add(l, TSR_PART_SHARED_SCALE, of_hf ? 1 : 0, m->hidden, names[of_hf][0], 0);
+    add(l, TSR_PART_SHARED_GATE, m->shared_ffn, m->hidden, names[of_hf][1], 0);
+    add(l, TSR_PART_SHARED_UP, m->shared_ffn, m->hidden, names[of_hf][2], 0);
+    add(l, TSR_PART_SHARED_DOWN, m->hidden, m->shared_ffn, names[of_hf][3], 0);
+}
+
 static void experts_gpt_oss(struct list *l)
 {
     const struct tsr_model *m = &l->w->model;
@@ -245,6 +263,8 @@ static void layer(struct list *l, const struct stems *s)
             experts_gpt_oss(l);
         else
             experts_hf(l);
+        if (m->shared_ffn > 0)
+            shared_expert(l);
     }
     if (m->post_norms)
         add(l, TSR_PART_POST_FFN_NORM, 0, m->hidden, s->post_ffn, 0);

@@ -12,8 +12,8 @@
 
 static void set_features(enum tsr_arch arch, struct tsr_model *m)
 {
-    bool moe = arch == TSR_ARCH_MIXTRAL || arch == TSR_ARCH_QWEN3_MOE || arch == TSR_ARCH_GPT_OSS ||
-               arch == TSR_ARCH_GROK;
+    bool moe = arch == TSR_ARCH_MIXTRAL || arch == TSR_ARCH_QWEN3_MOE ||
+               arch == TSR_ARCH_QWEN2_MOE || arch == TSR_ARCH_GPT_OSS || arch == TSR_ARCH_GROK;
     if (moe) {
         m->experts = 4;
         m->top_k = 2;
@@ -32,6 +32,10 @@ static void set_features(enum tsr_arch arch, struct tsr_model *m)
     if (arch == TSR_ARCH_QWEN3_MOE) {
         m->router_renorm = true;
         m->expert_ffn = m->ffn;
+        m->ffn *= 2;
+    }
+    if (arch == TSR_ARCH_QWEN2_MOE) {
+        m->shared_ffn = 160;
         m->ffn *= 2;
     }
     if (arch == TSR_ARCH_GPT_OSS) {
@@ -100,6 +104,8 @@ static uint64_t inputs(const struct tsr_model *m, enum tsr_part p)
         return (uint64_t)m->heads * m->head_dim;
     if (p == TSR_PART_DOWN)
         return m->ffn;
+    if (p == TSR_PART_SHARED_DOWN)
+        return m->shared_ffn;
     return p == TSR_PART_EXPERT_DOWN ? m->expert_ffn : m->hidden;
 }
 

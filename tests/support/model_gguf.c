@@ -66,8 +66,9 @@ static void put_array(struct head *h, const char *name, uint32_t kind, uint64_t 
 
 static const char *arch_name(enum tsr_arch arch)
 {
-    static const char *const names[TSR_ARCH_COUNT] = {
-        "llama", "llama", "llama", "qwen2", "qwen3", "qwen3moe", "gpt-oss", "grok", "phi3"};
+    static const char *const names[TSR_ARCH_COUNT] = {"llama", "llama",    "llama",    "qwen2",
+                                                      "qwen3", "qwen3moe", "qwen2moe", "gpt-oss",
+                                                      "grok",  "phi3"};
     return names[arch];
 }
 
@@ -79,6 +80,8 @@ static void put_family(struct head *h, const struct tsr_model *m)
         if (m->expert_ffn != m->ffn)
             put_u32(h, ".expert_feed_forward_length", m->expert_ffn);
     }
+    if (m->shared_ffn > 0)
+        put_u32(h, ".expert_shared_feed_forward_length", m->shared_ffn);
     if (m->window > 0) {
         put_u32(h, ".attention.sliding_window", m->window);
         if (m->arch == TSR_ARCH_GPT_OSS)

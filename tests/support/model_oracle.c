@@ -212,24 +212,42 @@ static double gated(const struct tsr_model *m, double g, double u)
     return 0;
 }
 
-static void feed_forward(struct work *w, bool expert, uint32_t e, const double *h, double *y)
+/* Matrices of a feed-forward and their biases. */
+struct mlp {
+    uint32_t width;
+    enum tsr_part gate, up, down, gate_bias, up_bias, down_bias;
+    bool biased;
+};
+
+static struct mlp mlp_of(const struct tsr_model *m, bool expert)
+{
+    if (expert)
+        return (struct mlp){m->expert_ffn,
+                            TSR_PART_EXPERT_GATE,
+                            TSR_PART_EXPERT_UP,
+                            TSR_PART_EXPERT_DOWN,
+                            TSR_PART_EXPERT_GATE_BIAS,
+                            TSR_PART_EXPERT_UP_BIAS,
+                            TSR_PART_EXPERT_DOWN_BIAS,
+                            m->ffn_bias};
+    return (struct mlp){
+        m->ffn,           TSR_PART_GATE,      TSR_PART_UP, TSR_PART_DOWN, TSR_PART_GATE_BIAS,
+        TSR_PART_UP_BIAS, TSR_PART_DOWN_BIAS, m->ffn_bias};
+}
+
+static void feed_forward(struct work *w, const struct mlp *p, uint32_t e, const double *h,
+                         double *y)
 {
     const struct tsr_model *m = w->m;
-    const uint32_t width = expert ? m->expert_ffn : m->ffn;
+    const uint32_t width = p->width;
     double g[WIDE], u[WIDE];
-    linear(w, expert ? TSR_PART_EXPERT_GATE : TSR_PART_GATE,
-           expert ? TSR_PART_EXPERT_GATE_BIAS : TSR_PART_GATE_BIAS, m->ffn_bias, e, width,
-           m->hidden, h, g);
-    linear(w, expert ? TSR_PART_EXPERT_UP : TSR_PART_UP,
-           expert ? TSR_PART_EXPERT_UP_BIAS : TSR_PART_UP_BIAS, m->ffn_bias, e, width, m->hidden, h,
-           u);
+    linear(w, p->gate, p->gate_bias, p->biased, e, width, m->hidden, h, g);
+    linear(w, p->up, p->up_bias, p->biased, e, width, m->hidden, h, u);
     for (uint32_t i = 0; i < width; i++) {
         double a = gated(m, g[i], u[i]);
         g[i] = moved(w, a, fabs(a));
     }
-    linear(w, expert ? TSR_PART_EXPERT_DOWN : TSR_PART_DOWN,
-           expert ? TSR_PART_EXPERT_DOWN_BIAS : TSR_PART_DOWN_BIAS, m->ffn_bias, e, m->hidden,
-           width, g, y);
+    linear(w, p->down, p->down_bias, p->biased, e, m->hidden, width, g, y);
 }
 
 /* The top_k of the experts by their logits, and what each counts. */
@@ -254,9 +272,24 @@ static void route(const struct tsr_model *m, const double *logit, uint32_t *chos
             share[j] /= some;
 }
 
+/* HF's modeling_qwen2_moe: every token takes it, times the sigmoid of a logit. */
+static void shared_expert(struct work *w, const double *h, double *y)
+{
+    const struct tsr_model *m = w->m;
+    const struct mlp p = {
+        m->shared_ffn,  TSR_PART_SHARED_GATE, TSR_PART_SHARED_UP, TSR_PART_SHARED_DOWN,
+        TSR_PART_COUNT, TSR_PART_COUNT,       TSR_PART_COUNT,     false};
+    double logit, one[WIDE];
+    linear(w, TSR_PART_SHARED_SCALE, TSR_PART_COUNT, false, 0, 1, m->hidden, h, &logit);
+    feed_forward(w, &p, 0, h, one);
+    for (uint32_t i = 0; i < m->hidden; i++)
+        y[i] += one[i] / (1 + exp(-logit));
+}
+
 static void experts(struct work *w, const double *h, double *y)
 {
     const struct tsr_model *m = w->m;
+    const struct mlp expert = mlp_of(m, true);
     double logit[256], share[256], one[WIDE];
     uint32_t chosen[256];
     linear(w, TSR_PART_ROUTER, TSR_PART_ROUTER_BIAS, m->router_bias, 0, m->experts, m->hidden, h,
@@ -264,10 +297,12 @@ static void experts(struct work *w, const double *h, double *y)
     route(m, logit, chosen, share);
     memset(y, 0, m->hidden * sizeof *y);
     for (uint32_t j = 0; j < m->top_k; j++) {
-        feed_forward(w, true, chosen[j], h, one);
+        feed_forward(w, &expert, chosen[j], h, one);
         for (uint32_t i = 0; i < m->hidden; i++)
             y[i] += share[j] * one[i];
     }
+    if (m->shared_ffn > 0)
+        shared_expert(w, h, y);
 }
 
 static void add_to_stream(struct work *w, uint32_t t, enum tsr_part post, double *y)
@@ -284,6 +319,7 @@ static void add_to_stream(struct work *w, uint32_t t, enum tsr_part post, double
 static void layer(struct work *w)
 {
     const struct tsr_model *m = w->m;
+    const struct mlp dense = mlp_of(m, false);
     double h[WIDE], y[WIDE];
     for (uint32_t t = 0; t < w->n; t++) {
         norm(w, TSR_PART_ATTN_NORM, m->hidden, w->x[t], h);
@@ -298,7 +334,7 @@ static void layer(struct work *w)
         if (m->layer_kind[w->layer] & TSR_LAYER_MOE)
             experts(w, h, y);
         else
-            feed_forward(w, false, 0, h, y);
+            feed_forward(w, &dense, 0, h, y);
         add_to_stream(w, t, TSR_PART_POST_FFN_NORM, y);
     }
 }

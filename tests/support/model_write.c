@@ -48,7 +48,9 @@ static void append_rope(struct tsr_test_bytes *b, const struct tsr_rope_config *
 
 static void append_family(struct tsr_test_bytes *b, const struct tsr_model *m)
 {
-    if (m->arch == TSR_ARCH_QWEN3_MOE)
+    if (m->arch == TSR_ARCH_QWEN2_MOE)
+        append_text(b, "  \"shared_expert_intermediate_size\": %u,\n", m->shared_ffn);
+    if (m->arch == TSR_ARCH_QWEN3_MOE || m->arch == TSR_ARCH_QWEN2_MOE)
         append_text(b,
                     "  \"num_experts\": %u,\n  \"moe_intermediate_size\": %u,\n"
                     "  \"norm_topk_prob\": %s,\n",
@@ -69,7 +71,7 @@ static void append_family(struct tsr_test_bytes *b, const struct tsr_model *m)
                     "  \"embedding_multiplier_scale\": %.17g,\n"
                     "  \"output_multiplier_scale\": %.17g,\n  \"attn_output_multiplier\": %.17g,\n",
                     m->embed_scale, m->logit_scale, m->attn_scale);
-    if (m->arch != TSR_ARCH_QWEN2)
+    if (m->arch != TSR_ARCH_QWEN2 && m->arch != TSR_ARCH_QWEN2_MOE)
         append_text(b, "  \"attention_bias\": %s,\n", flag(m->qkv_bias));
 }
 
