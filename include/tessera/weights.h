@@ -109,7 +109,7 @@ struct tsr_matrix {
 
 struct tsr_weights;
 
-/* Opens and checks a file: a .gguf, a .bin of llama2.c, a .safetensors, a
+/* Opens and checks a file: a .gguf (of several the first), a .bin of llama2.c, a .safetensors, a
  * model.safetensors.index.json, or a folder that holds one of the two last. What it is says its
  * content, not its name. Of safetensors the config.json beside is read.
  * Checked: every length, count, offset and type against the file's size; no two tensors overlap or

@@ -331,10 +331,6 @@ enum tsr_status tsr_gguf_model(const struct tsr_weights *w, struct tsr_model *ou
     const struct arch *arch = read_arch(&k, name);
     if (arch == NULL)
         return k.st;
-    const struct tsr_gguf_value *split = tsr_gguf_find(w->gguf, "split.count");
-    int64_t pieces = 1;
-    if (split != NULL && (!tsr_gguf_int(split, 0, &pieces) || pieces > 1))
-        fail(&k, "split.count", "a model in several GGUF files is not supported, merge them first");
     m.arch = arch->arch;
     snprintf(m.name, sizeof m.name, "%s", w->path);
     if (k.st == TSR_OK)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tensors of a GGUF file. */
+/* The tensors of a GGUF file, or of several that are one model. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "sim/weights/gguf.h"
 #include "sim/weights/weights_priv.h"
 
 struct place {
     const struct tsr_file_map *file;
-    uint64_t at; /* next byte of the descriptions */
+    size_t first; /* tensor of this file */
+    uint64_t at;  /* next byte of the descriptions */
     uint64_t alignment;
 };
 
@@ -88,7 +91,7 @@ static enum tsr_status place_tensors(struct tsr_weights *w, const struct place *
     uint64_t pad = (p->alignment - p->at % p->alignment) % p->alignment;
     uint64_t left = p->file->size - p->at;
     uint64_t start = p->at + (pad < left ? pad : left);
-    for (size_t i = 0; i < w->n_tensors; i++) {
+    for (size_t i = p->first; i < w->n_tensors; i++) {
         struct tsr_tensor *t = &w->tensors[i];
         uint64_t room = p->file->size - start;
         if (t->bytes > room || t->offset > room - t->bytes)
@@ -103,20 +106,94 @@ static enum tsr_status place_tensors(struct tsr_weights *w, const struct place *
     return TSR_OK;
 }
 
-enum tsr_status tsr_read_gguf(struct tsr_weights *w, struct tsr_error *err)
+/* Head and tensors of the file that was opened last. */
+static enum tsr_status read_file(struct tsr_weights *w, struct tsr_gguf **head,
+                                 struct tsr_error *err)
 {
-    struct place p = {.file = &w->files[0]};
+    const struct tsr_file_map file = w->files[w->n_files - 1];
+    struct place p = {.file = &file, .first = w->n_tensors};
     uint64_t n = 0;
-    w->kind = TSR_WEIGHTS_GGUF;
-    enum tsr_status st =
-        tsr_gguf_parse(p.file->path, p.file->data, p.file->size, &w->gguf, &p.at, &n, err);
+    enum tsr_status st = tsr_gguf_parse(file.path, file.data, file.size, head, &p.at, &n, err);
     if (st != TSR_OK)
         return st;
-    p.alignment = w->gguf->alignment;
+    p.alignment = (*head)->alignment;
     for (uint64_t i = 0; st == TSR_OK && i < n; i++)
         st = read_tensor(w, &p, err);
+    return st == TSR_OK ? place_tensors(w, &p, err) : st;
+}
+
+/* ---- several files ---- */
+
+enum {
+    MAX_FILES = 1000
+};
+
+/* A number of a file's head; `otherwise` where it has none, -1 where it is no such number. */
+static int64_t number(const struct tsr_gguf *g, const char *key, int64_t otherwise)
+{
+    const struct tsr_gguf_value *v = tsr_gguf_find(g, key);
+    int64_t x = otherwise;
+    if (v != NULL &&
+        (v->kind == TSR_GGUF_ARRAY || !tsr_gguf_int(v, 0, &x) || x < 0 || x > MAX_FILES))
+        return -1;
+    return x;
+}
+
+/* The name of file i, from 0, beside the first one, whose name ends in -00001-of-count.gguf. */
+static enum tsr_status name_of(const char *first, int64_t i, int64_t count, char *out, size_t room,
+                               struct tsr_error *err)
+{
+    char end[32];
+    int n = snprintf(end, sizeof end, "-00001-of-%05d.gguf", (int)count);
+    const size_t length = strlen(first), stem = length - (size_t)n;
+    if (length < (size_t)n || strcmp(first + stem, end) != 0)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "%s: split.count: the first of several GGUF files, whose name ends in "
+                             "%s, is allowed",
+                             first, end);
+    n = snprintf(out, room, "%.*s-%05d-of-%05d.gguf", (int)stem, first, (int)i + 1, (int)count);
+    return n > 0 && (size_t)n < room
+               ? TSR_OK
+               : tsr_error_set(err, TSR_BAD_INPUT, "%s: its name is too long", first);
+}
+
+/* File i of a model; its head is looked at, not kept. */
+static enum tsr_status read_next(struct tsr_weights *w, int64_t i, int64_t count,
+                                 struct tsr_error *err)
+{
+    char path[4096];
+    struct tsr_gguf *head = NULL;
+    enum tsr_status st = name_of(w->files[0].path, i, count, path, sizeof path, err);
     if (st == TSR_OK)
-        st = place_tensors(w, &p, err);
+        st = tsr_weights_add_file(w, path, err);
+    const struct tsr_file_map *f = &w->files[w->n_files - 1];
+    if (st == TSR_OK && (f->size < 4 || memcmp(f->data, "GGUF", 4) != 0))
+        st = tsr_error_set(err, TSR_BAD_INPUT, "%s: magic: does not begin with GGUF", path);
+    if (st == TSR_OK)
+        st = read_file(w, &head, err);
+    if (st == TSR_OK &&
+        (number(head, "split.no", -1) != i || number(head, "split.count", -1) != count))
+        st = tsr_error_set(err, TSR_BAD_INPUT,
+                           "%s: split.no, split.count: it is not file %d of %d, counted from 0",
+                           path, (int)i, (int)count);
+    tsr_gguf_free(head);
+    return st;
+}
+
+enum tsr_status tsr_read_gguf(struct tsr_weights *w, struct tsr_error *err)
+{
+    w->kind = TSR_WEIGHTS_GGUF;
+    enum tsr_status st = read_file(w, &w->gguf, err);
+    if (st != TSR_OK)
+        return st;
+    const int64_t count = number(w->gguf, "split.count", 1), no = number(w->gguf, "split.no", 0);
+    if (count < 0 || no < 0 || (no != 0 && count > 1))
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "%s: split.count, split.no: of several GGUF files the first is "
+                             "allowed, of at most %d",
+                             w->files[0].path, MAX_FILES);
+    for (int64_t i = 1; i < count && st == TSR_OK; i++)
+        st = read_next(w, i, count, err);
     if (st == TSR_OK)
         st = tsr_weights_settle(w, false, err);
     if (st == TSR_OK)

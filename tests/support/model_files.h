@@ -18,7 +18,8 @@ struct tsr_test_weights {
     enum tsr_dtype matrices; /* GGUF: f32 f16 bf16 q8_0 q4_0 q4_k q6_k mxf4; safetensors: f32 f16
                                 bf16, of gpt_oss's experts also mxf4; llama2.c: f32. Rows that do
                                 not divide into the blocks are written in f32 */
-    uint32_t shards;         /* safetensors: files under an index; 0, 1: one without */
+    uint32_t shards; /* safetensors: files under an index; 0, 1: one without; GGUF: of a path
+                        that ends in -00001-of-0000N.gguf */
     uint64_t seed;
 };
 

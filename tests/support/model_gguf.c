@@ -222,31 +222,63 @@ static void put_rope_freqs(const struct tsr_model *m, struct tsr_test_bytes *inf
     }
 }
 
+/* Keys of one of several files. */
+static void put_split(struct head *h, uint32_t no, uint32_t count)
+{
+    key(h, "split.no", 2); /* u16 */
+    tsr_test_append(&h->b, (uint8_t[2]){(uint8_t)no, 0}, 2);
+    key(h, "split.count", 2);
+    tsr_test_append(&h->b, (uint8_t[2]){(uint8_t)count, 0}, 2);
+}
+
+static void write_file(const struct head *h, struct tsr_test_bytes *infos,
+                       struct tsr_test_bytes *data, size_t tensors, const char *path)
+{
+    struct tsr_test_bytes out = {0};
+    tsr_test_append(&out, "GGUF", 4);
+    tsr_test_append_u32(&out, 3);
+    tsr_test_append_u64(&out, tensors);
+    tsr_test_append_u64(&out, h->n);
+    tsr_test_append(&out, h->b.data, h->b.n);
+    tsr_test_append(&out, infos->data, infos->n);
+    tsr_test_align(&out, 64);
+    tsr_test_append(&out, data->data, data->n);
+    tsr_test_write(path, out.data, out.n);
+    free(out.data);
+}
+
 void tsr_test_write_gguf(const struct tsr_test_weights *w, const char *path)
 {
     size_t n;
-    struct head h = {.arch = arch_name(w->model.arch)};
-    struct tsr_test_bytes infos = {0}, data = {0}, out = {0};
     struct tsr_test_entry *e = tsr_test_entries(w, &n);
-    bool freqs = w->model.rope.scaling == TSR_ROPE_LLAMA3;
-    put_model(&h, &w->model);
-    put_tokenizer(&h, &w->model);
-    for (size_t i = 0; i < n; i++)
-        put_tensor(w, &e[i], &infos, &data);
-    if (freqs)
-        put_rope_freqs(&w->model, &infos, &data);
-    tsr_test_append(&out, "GGUF", 4);
-    tsr_test_append_u32(&out, 3);
-    tsr_test_append_u64(&out, n + freqs);
-    tsr_test_append_u64(&out, h.n);
-    tsr_test_append(&out, h.b.data, h.b.n);
-    tsr_test_append(&out, infos.data, infos.n);
-    tsr_test_align(&out, 64);
-    tsr_test_append(&out, data.data, data.n);
-    tsr_test_write(path, out.data, out.n);
-    free(h.b.data);
-    free(infos.data);
-    free(data.data);
-    free(out.data);
+    const char *first = strstr(path, "-00001-of-");
+    const uint32_t shards = first != NULL ? w->shards : 1;
+    for (uint32_t i = 0; i < shards; i++) {
+        struct head h = {.arch = arch_name(w->model.arch)};
+        struct tsr_test_bytes infos = {0}, data = {0};
+        const bool freqs = i == 0 && w->model.rope.scaling == TSR_ROPE_LLAMA3;
+        const size_t from = n * i / shards, end = n * (i + 1) / shards;
+        char file[256];
+        snprintf(file, sizeof file, "%s", path);
+        if (shards > 1) {
+            snprintf(file, sizeof file, "%.*s-%05u-of-%05u.gguf", (int)(first - path), path, i + 1,
+                     shards);
+            put_split(&h, i, shards);
+        }
+        if (i == 0) {
+            put_model(&h, &w->model);
+            put_tokenizer(&h, &w->model);
+        } else {
+            put_u32(&h, "general.alignment", 64);
+        }
+        for (size_t k = from; k < end; k++)
+            put_tensor(w, &e[k], &infos, &data);
+        if (freqs)
+            put_rope_freqs(&w->model, &infos, &data);
+        write_file(&h, &infos, &data, end - from + freqs, file);
+        free(h.b.data);
+        free(infos.data);
+        free(data.data);
+    }
     free(e);
 }

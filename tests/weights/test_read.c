@@ -206,6 +206,38 @@ static void test_read_safetensors_every_family(void **state)
     }
 }
 
+/* Of several files the first one is named; each other one is refused, and a wrong one among them.
+ */
+static void test_read_gguf_in_several_files(void **state)
+{
+    (void)state;
+    struct tsr_test_weights w = made_up(TSR_ARCH_MIXTRAL, false);
+    struct tsr_error err = {0};
+    struct tsr_weights *f;
+    size_t n;
+    w.container = TSR_WEIGHTS_GGUF;
+    w.shards = 3;
+    check_file(&w, "several-00001-of-00003.gguf");
+    assert_int_equal(tsr_weights_open("several-00002-of-00003.gguf", &f, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "split.no: of several GGUF files the first"));
+    char *second = tsr_test_read("several-00002-of-00003.gguf", &n);
+    tsr_test_write("several-00003-of-00003.gguf", second, n);
+    err = (struct tsr_error){0};
+    assert_int_equal(tsr_weights_open("several-00001-of-00003.gguf", &f, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "several-00003-of-00003.gguf: "));
+    remove("several-00003-of-00003.gguf");
+    err = (struct tsr_error){0};
+    assert_int_equal(tsr_weights_open("several-00001-of-00003.gguf", &f, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "several-00003-of-00003.gguf: "));
+    free(second);
+    second = tsr_test_read("several-00001-of-00003.gguf", &n);
+    tsr_test_write("alone.gguf", second, n);
+    err = (struct tsr_error){0};
+    assert_int_equal(tsr_weights_open("alone.gguf", &f, &err), TSR_BAD_INPUT);
+    assert_non_null(strstr(err.message, "ends in -00001-of-00003.gguf"));
+    free(second);
+}
+
 static void test_read_llama2c_tied_and_not(void **state)
 {
     (void)state;
@@ -262,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_read_gguf_every_format),
         cmocka_unit_test(test_read_gguf_llama3_scaling_found_again),
         cmocka_unit_test(test_read_safetensors_every_family),
+        cmocka_unit_test(test_read_gguf_in_several_files),
         cmocka_unit_test(test_read_llama2c_tied_and_not),
         cmocka_unit_test(test_read_stories260k_as_its_layout_says),
     };
