@@ -30,25 +30,18 @@ static struct item item_of(const struct tsr_num_panel *p, size_t at)
     return x;
 }
 
-/* One output's row of A and column of B. */
-struct pair {
-    const struct tsr_num_plan *plan;
-    const struct tsr_num_panel *a, *b;
-    size_t i, j;
-};
-
-static struct item item_a(const struct pair *p, size_t k)
+static struct item item_a(const struct num_pair *p, size_t k)
 {
     return item_of(p->a, num_panel_at(p->a, p->i, k));
 }
 
-static struct item item_b(const struct pair *p, size_t k)
+static struct item item_b(const struct num_pair *p, size_t k)
 {
     return item_of(p->b, num_panel_at(p->b, p->j, k));
 }
 
 /* Product of the signed significands of a group's scales, and 2^ what goes with it. */
-static int64_t scales_of(const struct pair *p, size_t group, int *exponent)
+static int64_t scales_of(const struct num_pair *p, size_t group, int *exponent)
 {
     *exponent = 0;
     if (!p->plan->scaled)
@@ -59,7 +52,7 @@ static int64_t scales_of(const struct pair *p, size_t group, int *exponent)
 }
 
 /* What the specials of one step do to c; returns whether they decide. */
-static bool special_step(const struct pair *p, size_t k, uint32_t *c)
+static bool special_step(const struct num_pair *p, size_t k, uint32_t *c)
 {
     bool nan = num_is_nan(*c), up = *c == TSR_NUM_INF, down = *c == (NUM_SIGN | TSR_NUM_INF);
     for (size_t l = k; l < k + p->plan->r; l++) {
@@ -82,7 +75,7 @@ static bool special_step(const struct pair *p, size_t k, uint32_t *c)
 }
 
 /* The sum of a group of finite products that starts at k, without scales; its unit's exponent. */
-static int64_t group_sum(const struct pair *p, size_t k, int *unit)
+static int64_t group_sum(const struct num_pair *p, size_t k, int *unit)
 {
     const struct tsr_num_plan *plan = p->plan;
     int top = 2 * TSR_NUM_ZERO_EXPONENT;
@@ -105,7 +98,7 @@ static int64_t group_sum(const struct pair *p, size_t k, int *unit)
 }
 
 /* A step's sum T of finite products in units of 2^*unit. */
-static num_wide step_sum(const struct pair *p, size_t k, int *unit)
+static num_wide step_sum(const struct num_pair *p, size_t k, int *unit)
 {
     const struct tsr_num_plan *plan = p->plan;
     int64_t value[NUM_MAX_STEP];                 /* below 2^63: sum_bits without NUM_CUT */
@@ -136,15 +129,13 @@ static num_wide step_sum(const struct pair *p, size_t k, int *unit)
     return sum;
 }
 
-uint32_t num_chain(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
-                   const struct tsr_num_panel *b, size_t i, size_t j, uint32_t c)
+uint32_t num_chain(const struct num_pair *p, size_t from, size_t to, uint32_t c)
 {
-    struct pair p = {plan, a, b, i, j};
-    for (size_t k = 0; k < a->k_padded; k += plan->r) {
+    for (size_t k = from; k < to; k += p->plan->r) {
         int unit;
-        if (special_step(&p, k, &c))
+        if (special_step(p, k, &c))
             continue;
-        num_wide t = step_sum(&p, k, &unit);
+        num_wide t = step_sum(p, k, &unit);
         c = num_accumulate_wide(c, t, t == 0 ? 0 : unit);
     }
     return c;

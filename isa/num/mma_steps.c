@@ -8,10 +8,10 @@
 #include <string.h>
 
 /* The part of C that one call of the loops works on: rows row.. of A and one block of B's columns,
- * `width` of them real; c points at its corner. */
+ * `width` of them real; c points at its corner. Of k, from..to - 1. */
 struct area {
     const struct tsr_num_panel *a, *b;
-    uint32_t row, rows, column, width;
+    uint32_t row, rows, column, width, from, to;
     uint32_t *c;
     size_t c_stride;
 };
@@ -154,7 +154,7 @@ INLINE void float_area(const struct tsr_num_plan *plan, enum how how, bool scale
 {
     struct sums parts[NUM_MAX_STEP];
     uint32_t groups = several ? plan->groups : 1;
-    for (uint32_t k = 0; k < w->a->k_padded; k += plan->r) {
+    for (uint32_t k = w->from; k < w->to; k += plan->r) {
         for (uint32_t i = 0; i < w->rows; i++) {
             for (uint32_t g = 0; g < groups; g++) {
                 group_sums(plan, how, w, i, k + g * plan->group, &parts[g]);
@@ -169,10 +169,11 @@ INLINE void float_area(const struct tsr_num_plan *plan, enum how how, bool scale
 /* No rounding: the steps are one sum. */
 INLINE void integer_area(const struct area *w)
 {
+    uint32_t to = w->to < w->a->k ? w->to : w->a->k;
     for (uint32_t i = 0; i < w->rows; i++) {
         uint32_t *row = w->c + i * w->c_stride;
         uint32_t t[NUM_BLOCK];
-        sum32(w->a->value + a_at(w, i, 0), w->b->value + b_at(w, 0), w->a->k, t);
+        sum32(w->a->value + a_at(w, i, w->from), w->b->value + b_at(w, w->from), to - w->from, t);
         for (uint32_t j = 0; j < w->width; j++)
             row[j] += t[j];
     }
@@ -244,28 +245,30 @@ static void run_with_specials(area_fn *run, const struct tsr_num_plan *plan, con
     run(plan, w);
     for (uint32_t i = 0; i < w->rows; i++) {
         for (uint32_t j = 0; j < w->width; j++) {
-            uint32_t row = w->row + i, column = w->column + j;
-            if (w->a->special[row] != 0 || w->b->special[column] != 0)
+            struct num_pair p = {plan, w->a, w->b, w->row + i, w->column + j};
+            if (w->a->special[p.i] != 0 || w->b->special[p.j] != 0)
                 w->c[i * w->c_stride + j] =
-                    num_chain(plan, w->a, w->b, row, column, before[i * NUM_BLOCK + j]);
+                    num_chain(&p, w->from, w->to, before[i * NUM_BLOCK + j]);
         }
     }
 }
 
-void tsr_num_mma(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
-                 const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, bool overwrite)
+void tsr_num_mma_steps(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
+                       const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, uint32_t first,
+                       uint32_t steps)
 {
     area_fn *run = choose();
     bool special = a->any_special || b->any_special;
     assert(a->side == TSR_NUM_A && b->side == TSR_NUM_B && a->k == b->k);
     assert(a->k_padded % plan->r == 0 && a->k_padded == b->k_padded);
-    for (uint32_t i = 0; overwrite && i < a->rows; i++)
-        memset(c + i * c_stride, 0, b->rows * sizeof *c);
+    assert(first + steps <= a->k_padded / plan->r);
     for (uint32_t j = 0; j < b->rows; j += NUM_BLOCK) {
         for (uint32_t i = 0; i < a->rows; i += CHUNK) {
             struct area w = {.a = a, .b = b, .row = i, .column = j, .c_stride = c_stride};
             w.rows = a->rows - i < CHUNK ? a->rows - i : CHUNK;
             w.width = b->rows - j < NUM_BLOCK ? b->rows - j : NUM_BLOCK;
+            w.from = first * plan->r;
+            w.to = w.from + steps * plan->r;
             w.c = c + i * c_stride + j;
             if (special)
                 run_with_specials(run, plan, &w);
@@ -273,4 +276,12 @@ void tsr_num_mma(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
                 run(plan, &w);
         }
     }
+}
+
+void tsr_num_mma(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
+                 const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, bool overwrite)
+{
+    for (uint32_t i = 0; overwrite && i < a->rows; i++)
+        memset(c + i * c_stride, 0, b->rows * sizeof *c);
+    tsr_num_mma_steps(plan, a, b, c, c_stride, 0, a->k_padded / plan->r);
 }

@@ -114,9 +114,15 @@ static inline __attribute__((always_inline)) uint32_t num_accumulate(uint32_t c,
     return num_round_pack(sum < 0, sum < 0 ? 0 - (uint64_t)sum : (uint64_t)sum, d < 0 ? ec : unit);
 }
 
-/* C[i,j] after the whole chain of A's row i and B's column j from c: any elements, any EXACT or
- * WIDE plan. */
-uint32_t num_chain(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
-                   const struct tsr_num_panel *b, size_t i, size_t j, uint32_t c);
+/* One output's row of A and column of B. */
+struct num_pair {
+    const struct tsr_num_plan *plan;
+    const struct tsr_num_panel *a, *b;
+    size_t i, j;
+};
+
+/* C[i,j] after the chain's steps from k = from up to `to`, from c: any elements, any EXACT or WIDE
+ * plan. */
+uint32_t num_chain(const struct num_pair *p, size_t from, size_t to, uint32_t c);
 
 #endif

@@ -155,6 +155,12 @@ void tsr_num_unpack(const struct tsr_num_plan *plan, enum tsr_num_side side,
 void tsr_num_mma(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
                  const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, bool overwrite);
 
+/* Steps first .. first + steps - 1 of those k_padded / r, added to C: all of them in order are
+ * tsr_num_mma's. */
+void tsr_num_mma_steps(const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
+                       const struct tsr_num_panel *b, uint32_t *c, size_t c_stride, uint32_t first,
+                       uint32_t steps);
+
 /* c + t * 2^unit, rounded once to f32, nearest even; |t| < 2^60. As tsr_num_mma adds a step. */
 uint32_t tsr_num_accumulate(uint32_t c, int64_t t, int32_t unit);
 

@@ -513,6 +513,37 @@ struct operand {
     int64_t stride, rows;
 };
 struct operand operand_of(const struct tsr_sim *s, const struct unit_insn *in, bool b);
+/* The cycle in which the first results of step i of n lie in the accumulators; the mma ends now. */
+uint64_t mma_step_cycle(const struct tsr_sim *s, const struct unit_insn *in, uint32_t i,
+                        uint32_t n);
+/* Where element (i, j) of the rectangle at accumulator address c lies in tile.acc. */
+static inline size_t acc_place(const struct tsr_sim *s, int64_t c, uint32_t across, size_t i,
+                               size_t j)
+{
+    size_t d = s->chip->tile.ttu.dim, side = 4 * d;
+    size_t row = (size_t)(c >> 4 & 15) * d + i, col = (size_t)(c & 15) * d + j;
+    size_t bank = (size_t)(c >> 8) + ((row / side) << across) + col / side;
+    return (bank * side + row % side) * side + col % side;
+}
+/* What row i of a fill writes at once: n words of one accumulator line; from and to count the row's
+ * elements. Begins as zeros; false behind the last. */
+struct acc_run {
+    size_t place;
+    uint32_t n, from, to;
+};
+static inline bool acc_run_next(const struct tsr_sim *s, const struct unit_insn *in, size_t i,
+                                struct acc_run *w)
+{
+    uint32_t lanes = s->chip->tile.tvp.lanes, n = (uint32_t)in->r[DRAIN_N];
+    if (w->to == n)
+        return false;
+    w->from = w->to;
+    w->place = acc_place(s, in->r[DRAIN_C], (uint32_t)in->u->imm[DRAIN_ACROSS], i, w->from);
+    w->n = lanes - (uint32_t)(w->place % lanes);
+    w->n = w->n < n - w->from ? w->n : n - w->from;
+    w->to = w->from + w->n;
+    return true;
+}
 bool check_acc(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now);
 bool describe_transfer(struct tsr_sim *s, struct tile *t, struct unit_insn *in,
                        struct descriptor *d, uint64_t now);

@@ -21,8 +21,11 @@ enum observed {
     OBS_VDATA,  /* for each VLINE, in order: data of the line, then a mask of a byte each */
     OBS_ALINE,  /* a drain wrote a line at `address` */
     OBS_ADATA,  /* for each ALINE, in order: as VDATA */
-    OBS_ACC,    /* queue, pc: an mma or a fill; what it leaves in the rectangle at `address` of the
-                   accumulators: data, row by row; value: its columns; reg: across */
+    OBS_ACC,    /* queue, pc: a step of an mma; what it leaves in the rectangle at `address` of the
+                   accumulators: data, row by row; value: its columns; reg: across. The rectangle's
+                   tiles are written row by row, one a cycle, the first in `cycle` */
+    OBS_FLINE,  /* a fill wrote words from `address` on, `bytes` of them in bytes */
+    OBS_FDATA,  /* for each FLINE, in order: data */
     /* The data mover. Requests are named by a number (reg) until they complete. */
     OBS_REQUEST, /* queue, pc; `packet` has its kind; far bytes at address; value: of a forward,
                     where to */

@@ -8,16 +8,6 @@
 #include "sim/core/observe.h"
 #include "sim/core/race.h"
 
-/* Where element (i, 0) of a rectangle's row lies, for columns of one bank. */
-static uint32_t *acc_at(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across,
-                        size_t i, size_t j)
-{
-    size_t d = s->chip->tile.ttu.dim, side = 4 * d;
-    size_t row = (size_t)(c >> 4 & 15) * d + i, col = (size_t)(c & 15) * d + j;
-    size_t bank = (size_t)(c >> 8) + ((row / side) << across) + col / side;
-    return t->acc + (bank * side + row % side) * side + col % side;
-}
-
 /* Copies the rectangle between the banks and a dense m x n block. */
 static void rectangle_copy(const struct tsr_sim *s, struct tile *t, int64_t c, uint32_t across,
                            size_t m, size_t n, uint32_t *block, bool out)
@@ -26,27 +16,10 @@ static void rectangle_copy(const struct tsr_sim *s, struct tile *t, int64_t c, u
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n;) {
             size_t left = side - (first + j) % side, step = n - j < left ? n - j : left;
-            uint32_t *at = acc_at(s, t, c, across, i, j);
+            uint32_t *at = t->acc + acc_place(s, c, across, i, j);
             memcpy(out ? block + i * n + j : at, out ? at : block + i * n + j, 4 * step);
             j += step;
         }
-}
-
-static void show_rectangle(const struct tsr_sim *s, const struct tile *t, enum tsr_queue q,
-                           const struct unit_insn *in, int64_t c, uint32_t across, size_t m,
-                           size_t n, const uint32_t *block)
-{
-    if (observed(s))
-        tell(s, (struct observation){.kind = OBS_ACC,
-                                     .tile = t->id,
-                                     .queue = q,
-                                     .pc = in->pc,
-                                     .reg = across,
-                                     .address = (uint64_t)c,
-                                     .value = n,
-                                     .cycle = s->cal.now,
-                                     .bytes = (uint32_t)(4 * m * n),
-                                     .data = (const uint8_t *)block});
 }
 
 static void *scratch(struct tsr_sim *s, unsigned which, size_t bytes)
@@ -79,6 +52,33 @@ static struct tsr_num_operand fetched(struct tsr_sim *s, struct tile *t, const s
                                     .scale_stride_bytes = (ptrdiff_t)o.stride};
 }
 
+/* tsr_num_mma, and where somebody looks, what each step leaves. */
+static void multiply(struct tsr_sim *s, const struct tile *t, const struct unit_insn *in,
+                     const struct tsr_num_plan *plan, const struct tsr_num_panel *a,
+                     const struct tsr_num_panel *b, uint32_t *c)
+{
+    uint32_t m = a->rows, n = b->rows, steps = a->k_padded / plan->r;
+    if (!observed(s)) {
+        tsr_num_mma(plan, a, b, c, n, !in->u->imm[MMA_ACC]);
+        return;
+    }
+    if (!in->u->imm[MMA_ACC])
+        memset(c, 0, 4 * (size_t)m * n);
+    for (uint32_t i = 0; i < steps; i++) {
+        tsr_num_mma_steps(plan, a, b, c, n, i, 1);
+        tell(s, (struct observation){.kind = OBS_ACC,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_TTU,
+                                     .pc = in->pc,
+                                     .reg = (uint32_t)in->u->imm[MMA_ACROSS],
+                                     .address = (uint64_t)in->r[MMA_C],
+                                     .value = n,
+                                     .cycle = mma_step_cycle(s, in, i, steps),
+                                     .bytes = 4 * m * n,
+                                     .data = (const uint8_t *)c});
+    }
+}
+
 void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
 {
     const struct tsr_ttu_config *cfg = &s->chip->tile.ttu;
@@ -108,10 +108,9 @@ void exec_mma(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
         tsr_num_scale_block(c, n, m, n, (const int32_t *)(const void *)(t->tsram + r[MMA_E]),
                             im[MMA_SC] == 2);
     }
-    tsr_num_mma(&plan, &pa, &pb, c, n, !im[MMA_ACC]);
+    multiply(s, t, in, &plan, &pa, &pb, c);
     race_acc(s, t, TSR_Q_TTU, in, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, true);
     rectangle_copy(s, t, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c, false);
-    show_rectangle(s, t, TSR_Q_TTU, in, r[MMA_C], (uint32_t)im[MMA_ACROSS], m, n, c);
 }
 
 /* One accumulator on its way out: bias, then rounding. Integer accumulators become f32 for float
@@ -174,6 +173,22 @@ static void keep(struct tsr_sim *s, const struct tile *t, struct kept *k, uint64
     }
 }
 
+/* The accumulators' words that a fill's row i became, line by line. */
+static void show_filled(struct tsr_sim *s, const struct tile *t, const struct unit_insn *in,
+                        size_t i)
+{
+    struct acc_run w = {0};
+    while (acc_run_next(s, in, i, &w))
+        tell(s, (struct observation){.kind = OBS_FDATA,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_ACC,
+                                     .pc = in->pc,
+                                     .cycle = s->cal.now,
+                                     .address = w.place,
+                                     .bytes = 4 * w.n,
+                                     .data = (const uint8_t *)(t->acc + w.place)});
+}
+
 void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
 {
     const int64_t *r = in->r, *im = in->u->imm;
@@ -193,7 +208,7 @@ void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
         else
             race_read(s, t, TSR_Q_ACC, in, row, n * size);
         for (size_t j = 0; j < n; j++) {
-            uint32_t *at = acc_at(s, t, r[DRAIN_C], across, i, j), v = 0;
+            uint32_t *at = t->acc + acc_place(s, r[DRAIN_C], across, i, j), v = 0;
             if (drain) {
                 v = drained(s, in, *at, bias, j);
                 memcpy(t->tsram + row + j * size, &v, size);
@@ -206,11 +221,8 @@ void exec_acc(struct tsr_sim *s, struct tile *t, const struct unit_insn *in)
         }
         if (drain && observed(s))
             keep(s, t, &kept, row, n * size);
+        else if (observed(s))
+            show_filled(s, t, in, i);
     }
     show_kept(s, t, &kept);
-    uint32_t *filled = !drain && observed(s) ? scratch(s, 2, 4 * m * n) : NULL;
-    if (filled) {
-        rectangle_copy(s, t, r[DRAIN_C], across, m, n, filled, true);
-        show_rectangle(s, t, TSR_Q_ACC, in, r[DRAIN_C], across, m, n, filled);
-    }
 }

@@ -184,6 +184,12 @@ static uint64_t mma_busy(const struct tsr_sim *s, const struct unit_insn *in)
     return busy > 0 ? (uint64_t)busy : 1;
 }
 
+uint64_t mma_step_cycle(const struct tsr_sim *s, const struct unit_insn *in, uint32_t i, uint32_t n)
+{
+    uint64_t busy = mma_busy(s, in);
+    return s->cal.now - busy + 1 + i * (busy / n);
+}
+
 /* Waits and posts in the TTU's order, without computing. */
 static void start_sync(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t now)
 {
@@ -259,24 +265,38 @@ static uint64_t write_row(struct tsr_sim *s, struct tile *t, uint64_t at, uint64
     return at;
 }
 
-/* A fill's row that begins in `at`: the grant of its last line. An accumulator line is written when
- * its elements are there, two cycles after their line's grant, the kept one's one after the row
- * begins; `wrote` is the cycle of the last one. */
-static uint64_t fill_row(const struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
-                         uint64_t at, uint64_t address, uint64_t size, uint64_t *wrote)
+static void show_run(const struct tsr_sim *s, const struct tile *t, const struct unit_insn *in,
+                     const struct acc_run *w, uint64_t cycle)
 {
-    uint64_t lanes = s->chip->tile.tvp.lanes, n = (uint64_t)in->r[DRAIN_N], last = at;
-    uint64_t skew = (uint64_t)(in->r[DRAIN_C] & 15) * s->chip->tile.ttu.dim % lanes;
-    uint64_t end = (address + n * size - 1) >> s->line_shift, upto = lanes - skew; /* elements */
-    bool more = true;
+    if (observed(s))
+        tell(s, (struct observation){.kind = OBS_FLINE,
+                                     .tile = t->id,
+                                     .queue = TSR_Q_ACC,
+                                     .pc = in->pc,
+                                     .cycle = cycle,
+                                     .address = w->place,
+                                     .bytes = 4 * w->n});
+}
+
+/* A fill's row i that begins in `at`: the grant of its last line. An accumulator line is written
+ * when its elements are there, two cycles after their line's grant, the kept one's one after the
+ * row begins; `wrote` is the cycle of the last one. */
+static uint64_t fill_row(const struct tsr_sim *s, struct tile *t, const struct unit_insn *in,
+                         int64_t i, uint64_t at, uint64_t *wrote)
+{
+    uint64_t address = (uint64_t)in->r[DRAIN_ADDR] + (uint64_t)(i * in->r[DRAIN_STRIDE]);
+    uint64_t size = s->isa->formats[in->u->imm[DRAIN_FMT]].bits / 8, last = at;
+    uint64_t end = (address + (uint64_t)in->r[DRAIN_N] * size - 1) >> s->line_shift;
+    struct acc_run w = {0};
+    bool more = acc_run_next(s, in, (size_t)i, &w);
     for (uint64_t line = address >> s->line_shift; line <= end; line++) {
         bool kept = line == t->port_acc.line;
         last = port_read(&t->port_acc, PORT_ACC, last, line);
         uint64_t there = kept ? at + 1 : last + 2;
-        while (more && (address + (upto < n ? upto : n) * size - 1) >> s->line_shift == line) {
+        while (more && (address + w.to * size - 1) >> s->line_shift == line) {
             *wrote = *wrote + 1 > there ? *wrote + 1 : there;
-            more = upto < n;
-            upto += lanes;
+            show_run(s, t, in, &w, *wrote);
+            more = acc_run_next(s, in, (size_t)i, &w);
         }
     }
     return last;
@@ -308,7 +328,7 @@ static uint64_t acc_rows(struct tsr_sim *s, struct tile *t, const struct unit_in
                      held = last + 1 > s->drain_pipe ? last + 1 - s->drain_pipe : 0;
             at = next > held ? next : held;
         } else {
-            last = fill_row(s, t, in, at, address, size, &wrote);
+            last = fill_row(s, t, in, i, at, &wrote);
             at = at + acc_lines > last + 1 ? at + acc_lines : last + 1;
         }
     }

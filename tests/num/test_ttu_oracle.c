@@ -88,7 +88,11 @@ static void compare(unsigned r, uint32_t *c, size_t stride, bool overwrite)
     memcpy(old, c, m * stride * 4);
     memcpy(want, c, m * stride * 4);
     tsr_oracle_mma(&sides[0].oracle, &sides[1].oracle, m, n, k, r, want, stride, overwrite);
-    tsr_num_mma(&plan, &panel[0], &panel[1], c, stride, overwrite);
+    if (!overwrite && k % 2 == 1)
+        for (unsigned i = 0; i < panel[0].k_padded / r; i++)
+            tsr_num_mma_steps(&plan, &panel[0], &panel[1], c, stride, i, 1);
+    else
+        tsr_num_mma(&plan, &panel[0], &panel[1], c, stride, overwrite);
     for (unsigned at = 0; at < m * stride; at++) {
         unsigned i = at / (unsigned)stride, j = at % (unsigned)stride;
         if (c[at] == want[at])

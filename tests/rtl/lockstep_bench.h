@@ -81,7 +81,9 @@ class bench
     void compare_drain();
     void compare_data();
     void compare_accumulators();
-    void left_by(unsigned queue, uint32_t pc);
+    void compare_steps();
+    void compare_tile(const rtl_event *e);
+    void compare_fill();
     void differ(const char *format, ...) __attribute__((format(printf, 2, 3)));
     const rtl_event *due(rtl_kind k); // the next of its kind, if it is of this cycle
     void take(rtl_kind k)
@@ -103,7 +105,6 @@ class bench
     std::unique_ptr<Vtsr_bench> top_;
     vector_check vector_;
     std::vector<uint32_t> acc_; // the accumulators, as the RTL has written them: bank, row, column
-    size_t shown_[TSR_QUEUES] = {};    // of the stream ACC: looked at for a queue
     std::unique_ptr<rtl_trace> trace_; // where somebody counts it
 #ifdef TESSERA_WAVE
     VerilatedFstC fst_;

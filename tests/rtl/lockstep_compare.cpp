@@ -301,8 +301,10 @@ void bench::compare()
  * not compared. Those that a fault cut short are not known. */
 void bench::compare_data()
 {
-    static const rtl_kind pairs[3][2] = {
-        {RTL_VISSUE, RTL_VALUE}, {RTL_VLINE, RTL_VDATA}, {RTL_ALINE, RTL_ADATA}};
+    static const rtl_kind pairs[][2] = {{RTL_VISSUE, RTL_VALUE},
+                                        {RTL_VLINE, RTL_VDATA},
+                                        {RTL_ALINE, RTL_ADATA},
+                                        {RTL_FLINE, RTL_FDATA}};
     for (const auto &p : pairs)
         if (!r_->fault.kind && r_->stream[p[0]].n != r_->stream[p[1]].n)
             differ("of %zu %s the simulator told %zu %s", r_->stream[p[0]].n, rtl_kind_name[p[0]],

@@ -173,7 +173,8 @@ void bench::screen()
     for (int k = 0; k < RTL_KINDS; k++) {
         rtl_kind kind = static_cast<rtl_kind>(k);
         size_t n = next_[k];
-        if (kind == RTL_VALUE || kind == RTL_VDATA || kind == RTL_ADATA) // of the kind before
+        if (kind == RTL_VALUE || kind == RTL_VDATA || kind == RTL_ADATA ||
+            kind == RTL_FDATA) // of the kind before
             continue;
         for (size_t i = n > 2 ? n - 2 : 0; i < n + 1 && i < r_->stream[k].n; i++)
             say_event(r_->stream[k].e[i].cycle == cycle_ ? "*" : i < n ? "=" : ">", kind, i);

@@ -8,9 +8,9 @@
 
 _Static_assert((int)RTL_KINDS == (int)OBS_KINDS, "the kinds are the simulator's");
 const char *const rtl_kind_name[RTL_KINDS] = {
-    "tcp",   "store", "start", "retire", "semaphore", "remote",       "issue",
-    "value", "line",  "data",  "drain",  "drained",   "accumulators", "request",
-    "head",  "in",    "out",   "ack",    "rpost",     "write"};
+    "tcp",  "store", "start", "retire",  "semaphore",    "remote", "issue",  "value",
+    "line", "data",  "drain", "drained", "accumulators", "fill",   "filled", "request",
+    "head", "in",    "out",   "ack",     "rpost",        "write"};
 
 static bool grow(void **p, size_t *cap, size_t want, size_t size)
 {

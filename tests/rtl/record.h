@@ -25,6 +25,8 @@ enum rtl_kind {
     RTL_ALINE,
     RTL_ADATA,
     RTL_ACC,
+    RTL_FLINE,
+    RTL_FDATA,
     RTL_REQUEST,
     RTL_HEAD,
     RTL_IN,

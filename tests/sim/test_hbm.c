@@ -1,40 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HBM model: its address map, its times against the ticking oracle, its bandwidths. In one file
- * (over 600 lines) because they share configurations and drivers that nothing else needs. */
+/* The HBM model: its address map, what it refuses, its times against the ticking oracle. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "sim/mem/hbm.h"
 #include "tests/support/harness.h"
+#include "tests/support/hbm.h"
 #include "tests/support/hbm_oracle.h"
-
-static struct tsr_hbm_config config_of(const char *chip)
-{
-    struct tsr_chip c;
-    struct tsr_error err = {0};
-    enum tsr_status s = tsr_chip_load(chip, &c, &err);
-    if (s != TSR_OK)
-        fail_msg("%s", err.message);
-    if (tsr_hbm_check(&c.hbm, &err) != TSR_OK)
-        fail_msg("%s: %s", chip, err.message);
-    return c.hbm;
-}
-
-static void *memory_for(const struct tsr_hbm_config *c, uint32_t capacity)
-{
-    void *m = aligned_alloc(64, tsr_hbm_bytes(c, capacity));
-    assert_non_null(m);
-    return m;
-}
 
 /* ---- the map */
 
 static void test_map_all_segments_places_differ(void **state)
 {
     (void)state;
-    struct tsr_hbm_config c = config_of("maia100");
+    struct tsr_hbm_config c = tsr_test_hbm_config("maia100");
     c.bytes = 1ull << 26; /* a corner of the masks, small enough to enumerate */
     for (int i = 0; i < TSR_MAX_MASKS; i++) {
         c.channel_mask[i] &= 0xffff;
@@ -61,7 +40,7 @@ static void test_map_tables_agree(void **state)
 {
     (void)state;
     uint64_t seed = tsr_test_seed("map", 1);
-    struct tsr_hbm_config c = config_of("maia100");
+    struct tsr_hbm_config c = tsr_test_hbm_config("maia100");
     struct tsr_hbm_tables t;
     tsr_hbm_tables_init(&t, &c);
     uint32_t last_row = 0;
@@ -84,7 +63,7 @@ static void test_map_tables_agree(void **state)
 static void test_map_strides_spread_over_channels_and_pairs(void **state)
 {
     (void)state;
-    struct tsr_hbm_config c = config_of("maia100");
+    struct tsr_hbm_config c = tsr_test_hbm_config("maia100");
     struct tsr_hbm_tables t;
     tsr_hbm_tables_init(&t, &c);
     uint32_t channels = c.stacks * c.channels, n = 16 * channels, worst = 0;
@@ -121,17 +100,17 @@ static void expect_refused(struct tsr_hbm_config c, const char *key)
         fail_msg("%s expected, got: %s", start, err.message);
 }
 
-#define REFUSED(field, value) \
-    do { \
-        struct tsr_hbm_config changed = good; \
-        changed.field = (value); \
-        expect_refused(changed, #field); \
+#define REFUSED(field, value)                                                                      \
+    do {                                                                                           \
+        struct tsr_hbm_config changed = good;                                                      \
+        changed.field = (value);                                                                   \
+        expect_refused(changed, #field);                                                           \
     } while (0)
 
 static void test_check_bad_configurations_refused(void **state)
 {
     (void)state;
-    struct tsr_hbm_config good = config_of("maia100"), bad = good;
+    struct tsr_hbm_config good = tsr_test_hbm_config("maia100"), bad = good;
     REFUSED(stacks, 3);
     REFUSED(stacks, 0);
     REFUSED(channels, 12);
@@ -172,7 +151,7 @@ static struct tsr_hbm_stats run_fast(const struct tsr_hbm_config *c,
                                      const struct tsr_hbm_oracle_request *r, uint32_t n,
                                      uint64_t *done)
 {
-    void *memory = memory_for(c, n);
+    void *memory = tsr_test_hbm_memory(c, n);
     struct tsr_hbm *h = tsr_hbm_init(memory, c, n);
     uint64_t decide = TSR_HBM_NEVER;
     for (uint32_t i = 0; i < n || decide != TSR_HBM_NEVER;) {
@@ -222,10 +201,32 @@ static void expect_equal(const struct tsr_hbm_config *c, const struct tsr_hbm_or
     free(slow);
 }
 
-enum { N_ORACLE = 300 };
-enum pattern { SEQUENTIAL, STRIDED, RANDOM, FOUR_STREAMS, ONE_PAIR, PATTERNS };
-enum size { SEGMENT, BYTES_64, ANY, QUARTER, SIZES };
-enum mix { READS, WRITES, HALF, TENTH, PHASES, MIXES };
+enum {
+    N_ORACLE = 300
+};
+enum pattern {
+    SEQUENTIAL,
+    STRIDED,
+    RANDOM,
+    FOUR_STREAMS,
+    ONE_PAIR,
+    PATTERNS
+};
+enum size {
+    SEGMENT,
+    BYTES_64,
+    ANY,
+    QUARTER,
+    SIZES
+};
+enum mix {
+    READS,
+    WRITES,
+    HALF,
+    TENTH,
+    PHASES,
+    MIXES
+};
 
 /* Eight segments, in four rows, of one bank pair. */
 static void segments_of_a_pair(const struct tsr_hbm_config *c, uint64_t segment[8])
@@ -264,7 +265,7 @@ static void fill(const struct tsr_hbm_config *c, struct tsr_hbm_oracle_request *
 static void vary(struct tsr_hbm_config *c, uint64_t *seed)
 {
     uint64_t v = tsr_test_random(seed);
-#define SOMETIMES(bit) ((v >> (bit) & 3) == 0)
+#define SOMETIMES(bit) ((v >> (bit)&3) == 0)
     c->t_refi = SOMETIMES(0) ? 0 : c->t_refi;
     c->lookahead = SOMETIMES(2) ? 1 + (uint32_t)tsr_test_random_below(seed, 8) : c->lookahead;
     c->write_drain = SOMETIMES(4) ? 1 + (uint32_t)tsr_test_random_below(seed, 8) : c->write_drain;
@@ -282,7 +283,7 @@ static void test_times_shipped_timings_equal_oracle(void **state)
 {
     (void)state;
     uint64_t seed = tsr_test_seed("hbm streams", 11);
-    struct tsr_hbm_config c = config_of("micro");
+    struct tsr_hbm_config c = tsr_test_hbm_config("micro");
     struct tsr_hbm_oracle_request r[N_ORACLE];
     for (uint64_t i = 0; i < PATTERNS * MIXES; i++) {
         enum size size = (enum size)(i % SIZES);
@@ -299,7 +300,7 @@ static void test_times_random_timings_equal_oracle(void **state)
     struct tsr_hbm_oracle_request r[N_ORACLE];
     for (int i = 0, n = tsr_test_nightly() ? 2000 : 80; i < n; i++) {
         uint64_t start = seed;
-        struct tsr_hbm_config c = config_of("micro");
+        struct tsr_hbm_config c = tsr_test_hbm_config("micro");
         struct tsr_error err = {0};
         vary(&c, &seed);
         if (tsr_hbm_check(&c, &err) != TSR_OK)
@@ -316,13 +317,13 @@ static void test_times_random_timings_equal_oracle(void **state)
 static void test_times_idle_read_takes_its_latency(void **state)
 {
     (void)state;
-    struct tsr_hbm_config c = config_of("micro");
+    struct tsr_hbm_config c = tsr_test_hbm_config("micro");
     struct tsr_hbm_oracle_request r = {100, 0, c.segment_bytes, false};
     uint64_t done, clock = 100ull * c.clock_num / c.clock_den;
     run_fast(&c, &r, 1, &done);
     clock += c.t_rrd - c.burst_clocks + c.t_rcd + c.t_cl + c.segment_bytes / (c.channel_bits / 4);
-    assert_int_equal(done, (clock * c.clock_den + c.clock_num - 1) / c.clock_num +
-                               c.controller_cycles);
+    assert_int_equal(done,
+                     (clock * c.clock_den + c.clock_num - 1) / c.clock_num + c.controller_cycles);
 }
 
 /* Nothing waits for ever: a read whose bank is always busy among hits elsewhere, and one write
@@ -330,8 +331,10 @@ static void test_times_idle_read_takes_its_latency(void **state)
 static void test_times_old_requests_are_served(void **state)
 {
     (void)state;
-    enum { N = 400 };
-    struct tsr_hbm_config c = config_of("micro");
+    enum {
+        N = 400
+    };
+    struct tsr_hbm_config c = tsr_test_hbm_config("micro");
     struct tsr_hbm_oracle_request r[N];
     uint64_t done[N], bytes = c.segment_bytes;
     for (uint32_t i = 0; i < N; i++) /* pieces of two rows: hits for the scheduler */
@@ -348,250 +351,6 @@ static void test_times_old_requests_are_served(void **state)
     assert_in_range(before_write, 1, 8 + 1 + TSR_HBM_WRITE_PATIENCE);
 }
 
-/* ---- bandwidth, with requests in flight limited by windows */
-
-enum { WAY_CYCLES = 20, RING = 1 << 14 };
-
-struct traffic {
-    struct tsr_hbm_config c;
-    uint32_t tiles, window_bytes, bytes; /* per request */
-    uint32_t count;                      /* requests per tile */
-    uint64_t row_bytes, stride_bytes;    /* tiles take rows in turn; 0: random places */
-    uint32_t write_every;                /* each n-th request is a write; 0: none */
-    uint64_t seed;
-};
-
-struct flight {
-    struct tsr_hbm_request request;
-    uint32_t next;
-};
-
-struct world {
-    struct tsr_hbm *h;
-    struct flight *flight;                          /* [tile * count + i] */
-    uint32_t arrive[RING], back[RING], tail[RING]; /* lists by cycle, UINT32_MAX ends */
-    uint64_t decide[1024], check;
-    uint32_t *issued, *out_bytes, waiting;
-};
-
-static uint64_t address_of(struct traffic *t, uint32_t tile, uint32_t i)
-{
-    if (t->row_bytes == 0)
-        return tsr_test_random_below(&t->seed, t->c.bytes / t->bytes) * t->bytes;
-    uint64_t per_row = t->row_bytes / t->bytes, row = i / per_row * t->tiles + tile;
-    return row * t->stride_bytes + i % per_row * t->bytes;
-}
-
-static void issue(struct traffic *t, struct world *w, uint64_t cycle)
-{
-    for (uint32_t k = 0; k < t->tiles; k++) {
-        if (w->issued[k] == t->count || w->out_bytes[k] + t->bytes > t->window_bytes)
-            continue;
-        uint32_t i = w->issued[k]++, id = k * t->count + i, slot = (cycle + WAY_CYCLES) % RING;
-        bool write = t->write_every && i % t->write_every == 0;
-        uint64_t half = write ? t->c.bytes / 2 : 0;
-        w->flight[id].request = (struct tsr_hbm_request){
-            (address_of(t, k, i) + half) % t->c.bytes, t->bytes, id, write};
-        w->flight[id].next = UINT32_MAX;
-        w->out_bytes[k] += t->bytes;
-        if (w->arrive[slot] == UINT32_MAX)
-            w->arrive[slot] = id;
-        else
-            w->flight[w->tail[slot]].next = id;
-        w->tail[slot] = id;
-    }
-}
-
-static void serve(struct traffic *t, struct world *w, uint64_t cycle)
-{
-    uint32_t slot = cycle % RING, next;
-    for (uint32_t id = w->back[slot]; id != UINT32_MAX; id = w->flight[id].next, w->waiting--)
-        w->out_bytes[id / t->count] -= t->bytes;
-    for (uint32_t id = w->arrive[slot]; id != UINT32_MAX; id = next) {
-        uint32_t channel = tsr_hbm_channel(tsr_hbm_tables(w->h), w->flight[id].request.address);
-        next = w->flight[id].next;
-        uint64_t at = tsr_hbm_arrive(w->h, channel, cycle, &w->flight[id].request);
-        w->decide[channel] = at != TSR_HBM_NEVER ? at : w->decide[channel];
-    }
-    w->back[slot] = w->arrive[slot] = UINT32_MAX;
-    for (uint32_t k = 0; k < t->c.stacks * t->c.channels; k++) {
-        if (w->decide[k] != cycle)
-            continue;
-        struct tsr_hbm_done d;
-        w->decide[k] = tsr_hbm_next(w->h, k, cycle, &d);
-        assert_true(d.cycle + WAY_CYCLES - cycle < RING);
-        slot = (d.cycle + WAY_CYCLES) % RING;
-        w->flight[d.id].next = w->back[slot];
-        w->back[slot] = d.id;
-        w->check = w->check * 0x100000001b3ull + d.cycle * 31 + d.id;
-    }
-}
-
-/* Share of the pins' bandwidth that the traffic gets, from cycle 0 to its last beat. */
-static double share(struct traffic t, const char *what, uint64_t *check)
-{
-    uint32_t n = t.tiles * t.count;
-    struct world *w = calloc(1, sizeof *w);
-    void *memory = memory_for(&t.c, n);
-    assert_non_null(w);
-    w->h = tsr_hbm_init(memory, &t.c, n);
-    w->flight = calloc(n, sizeof *w->flight);
-    w->issued = calloc(t.tiles, sizeof *w->issued);
-    w->out_bytes = calloc(t.tiles, sizeof *w->out_bytes);
-    assert_true(w->flight && w->issued && w->out_bytes);
-    memset(w->arrive, 0xff, sizeof w->arrive);
-    memset(w->back, 0xff, sizeof w->back);
-    memset(w->decide, 0xff, sizeof w->decide);
-    w->waiting = n;
-    for (uint64_t cycle = 0; w->waiting; cycle++) {
-        serve(&t, w, cycle);
-        issue(&t, w, cycle);
-    }
-    struct tsr_hbm_stats s = tsr_hbm_stats(w->h);
-    uint64_t pins = s.last_clock * (t.c.channel_bits / 4) * t.c.stacks * t.c.channels;
-    double got = (double)(s.read_bytes + s.write_bytes) / (double)pins;
-    printf("%-34s %5.1f %% of the pins; rows hit %llu, opened %llu; refresh stalls %llu; "
-           "longest queue %u\n", what, 100 * got, (unsigned long long)s.row_hits,
-           (unsigned long long)(s.row_misses + s.row_conflicts),
-           (unsigned long long)s.refresh_stalls, s.queue_max);
-    *check = w->check;
-    free(w->flight);
-    free(w->issued);
-    free(w->out_bytes);
-    free(w);
-    free(memory);
-    return got;
-}
-
-static void test_bandwidth_sequential_reads_reach_90_percent(void **state)
-{
-    (void)state;
-    uint64_t check;
-    struct traffic one = {.c = config_of("micro"), .tiles = 1, .window_bytes = 32768,
-                          .bytes = 1024, .count = 8000, .row_bytes = 1024, .stride_bytes = 1024};
-    assert_true(share(one, "one channel, sequential reads", &check) >= 0.90);
-    /* One tile asks for 1 KiB a cycle, less than the chip can give: so two. */
-    struct traffic all = one;
-    all.c = config_of("maia100");
-    all.tiles = 2;
-    all.window_bytes = 1 << 20;
-    all.count = 20000;
-    assert_true(share(all, "64 channels, sequential reads", &check) >= 0.90);
-}
-
-static void test_bandwidth_64_streams_of_rows_reach_93_percent(void **state)
-{
-    (void)state;
-    struct traffic t = {.c = config_of("maia100"), .tiles = 64, .window_bytes = 32768,
-                        .bytes = 1024, .count = 600, .stride_bytes = 8192};
-    uint64_t check;
-    t.row_bytes = 8192;
-    assert_true(share(t, "64 tiles, rows of 8 KiB", &check) >= 0.93);
-    t.row_bytes = t.stride_bytes = 16384;
-    assert_true(share(t, "64 tiles, rows of 16 KiB", &check) >= 0.93);
-    t.row_bytes = 1024;
-    assert_true(share(t, "64 tiles, 1 KiB of each 16 KiB", &check) >= 0.93);
-    t.stride_bytes = 1 << 20;
-    assert_true(share(t, "64 tiles, 1 KiB of each 1 MiB", &check) >= 0.93);
-    t.row_bytes = 4096;
-    t.stride_bytes = 12288;
-    assert_true(share(t, "64 tiles, 4 KiB of each 12 KiB", &check) >= 0.93);
-    t.row_bytes = t.stride_bytes = 16384;
-    t.bytes = 256;
-    t.count = 1600;
-    assert_true(share(t, "64 tiles, rows of 16 KiB by 256 B", &check) >= 0.93);
-}
-
-static void test_bandwidth_writes_cost_turnarounds_only(void **state)
-{
-    (void)state;
-    struct traffic t = {.c = config_of("maia100"), .tiles = 64, .window_bytes = 32768,
-                        .bytes = 1024, .count = 600, .row_bytes = 8192, .stride_bytes = 8192};
-    uint64_t check;
-    t.write_every = 1;
-    assert_true(share(t, "64 tiles, writes", &check) >= 0.93);
-    t.write_every = 2;
-    assert_true(share(t, "64 tiles, half writes", &check) >= 0.90);
-    t.write_every = 10;
-    assert_true(share(t, "64 tiles, a tenth writes", &check) >= 0.90);
-}
-
-/* 64 bytes are two bursts in two banks, so two activates, of which tFAW allows four; each bank is
- * busy tRC. The bursts themselves would take 4 clocks. */
-static void test_bandwidth_random_64_bytes_bound_by_activates(void **state)
-{
-    (void)state;
-    struct traffic t = {.c = config_of("maia100"), .tiles = 64, .window_bytes = 16384,
-                        .bytes = 64, .count = 1500, .seed = tsr_test_seed("random reads", 13)};
-    uint64_t check;
-    uint32_t pairs = 1u << t.c.bank_masks;
-    double per_request = t.c.t_faw / 2.0; /* clocks */
-    per_request = per_request > 2 * t.c.t_rrd ? per_request : 2 * t.c.t_rrd;
-    per_request = per_request > t.c.t_rc / pairs ? per_request : t.c.t_rc / pairs;
-    double ceiling = 64.0 / (t.c.channel_bits / 4) / per_request;
-    double got = share(t, "64 tiles, random 64 bytes", &check);
-    printf("%-34s %5.1f %% is what tRRD, tFAW and tRC allow\n", "", 100 * ceiling);
-    assert_true(got <= ceiling && got >= 0.75 * ceiling);
-    assert_true(ceiling < 0.35);
-}
-
-static void test_bandwidth_same_calls_same_answers(void **state)
-{
-    (void)state;
-    struct traffic t = {.c = config_of("maia100"), .tiles = 64, .window_bytes = 32768,
-                        .bytes = 512, .count = 200, .seed = 5, .write_every = 7};
-    uint64_t a, b;
-    share(t, "random, once", &a);
-    share(t, "and again", &b);
-    assert_true(a == b);
-    /* The bits are the same on every host. */
-    printf("check %016llx\n", (unsigned long long)a);
-}
-
-/* ---- cost; printed, not judged: hosts differ */
-
-enum { COST_SEGMENTS = 200000, COST_CAPACITY = 4096 };
-
-/* 64 tiles read rows of 16 KiB; each channel always has some 24 to choose from. */
-static double cost_ns(const struct tsr_hbm_config *c, void *memory, uint64_t *sum)
-{
-    struct tsr_hbm *h = tsr_hbm_init(memory, c, COST_CAPACITY);
-    uint64_t decide[1024];
-    struct timespec from, to;
-    memset(decide, 0xff, sizeof decide);
-    clock_gettime(CLOCK_MONOTONIC, &from);
-    for (uint32_t i = 0; i < COST_SEGMENTS; i++) {
-        uint64_t address = (uint64_t)(i % 64 * 16384 + i / 64 % 16 * 1024) + (i / 1024 << 20);
-        struct tsr_hbm_request r = {address, 1024, i, false};
-        struct tsr_hbm_done d;
-        uint32_t k = tsr_hbm_channel(tsr_hbm_tables(h), address);
-        uint64_t at = tsr_hbm_arrive(h, k, decide[k] == TSR_HBM_NEVER ? 0 : decide[k], &r);
-        decide[k] = at != TSR_HBM_NEVER ? at : decide[k];
-        if (tsr_hbm_waiting(h, k) > 24) {
-            decide[k] = tsr_hbm_next(h, k, decide[k], &d);
-            *sum += d.cycle;
-        }
-    }
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) /
-           COST_SEGMENTS;
-}
-
-static void test_cost_is_printed(void **state)
-{
-    (void)state;
-    struct tsr_hbm_config c = config_of("maia100");
-    void *memory = memory_for(&c, COST_CAPACITY);
-    uint64_t sum = 0;
-    double best = cost_ns(&c, memory, &sum);
-    for (int i = 1; i < 5; i++) {
-        double ns = cost_ns(&c, memory, &sum);
-        best = ns < best ? ns : best;
-    }
-    printf("%.0f ns of host time per segment (check %llu)\n", best, (unsigned long long)sum);
-    free(memory);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,12 +362,6 @@ int main(void)
         cmocka_unit_test(test_times_random_timings_equal_oracle),
         cmocka_unit_test(test_times_idle_read_takes_its_latency),
         cmocka_unit_test(test_times_old_requests_are_served),
-        cmocka_unit_test(test_bandwidth_sequential_reads_reach_90_percent),
-        cmocka_unit_test(test_bandwidth_64_streams_of_rows_reach_93_percent),
-        cmocka_unit_test(test_bandwidth_writes_cost_turnarounds_only),
-        cmocka_unit_test(test_bandwidth_random_64_bytes_bound_by_activates),
-        cmocka_unit_test(test_bandwidth_same_calls_same_answers),
-        cmocka_unit_test(test_cost_is_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
