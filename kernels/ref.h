@@ -86,8 +86,8 @@ void tsr_embedding_ref(size_t tokens, size_t n, size_t vocab, double scale, cons
 struct tsr_attention_shape {
     size_t heads, kv_heads, head_dim; /* heads a multiple of kv_heads; head_dim at most 1024 */
     size_t q_len, kv_len; /* query i stands at position kv_len - q_len + i; causal: q <= kv */
-    size_t window;        /* keys that a query sees, its own included; 0: no limit */
-    bool causal;          /* a window needs it */
+    size_t window;        /* keys that a query sees up to its own position; 0: no limit */
+    bool causal;          /* none after its own position */
     double scale;         /* on q.k; 1 / sqrt(head_dim) for most */
     double softcap;       /* logit = cap * tanh(logit / cap) after the scale; 0: none */
 };

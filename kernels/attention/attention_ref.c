@@ -111,7 +111,6 @@ void tsr_attention_plain(const struct tsr_attention *p, const float *q, const fl
 void tsr_attention_ref(const struct tsr_attention_shape *s, const float *q, const float *k,
                        const float *v, const float *sinks, float *out)
 {
-    assert(s->causal || s->window == 0);
     assert(s->q_len <= UINT32_MAX && s->kv_len <= UINT32_MAX);
     const uint32_t q_len = (uint32_t)s->q_len, kv_len = (uint32_t)s->kv_len;
     const struct tsr_attention p = {.batch = 1,

@@ -29,8 +29,8 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
  * Shapes: q batch x q_len x heads x head_dim; o the same with rows of v_dim; k, v batch x kv_len x
  *   kv_heads x head_dim, v_dim. heads a multiple of kv_heads; head_dim and v_dim multiples of 8.
  *   Query i of a sequence stands at position kv_len - q_len + i. causal: q_len <= kv_len, a query
- *   sees the keys up to its own position; window (with causal): only the last `window` of them, 0:
- *   no limit; prefix: these keys as well; has_mask: of all these those alone whose byte is not 0.
+ *   sees the keys up to its own position; window: none that is `window` or more before it, 0: no
+ *   limit; prefix: these keys as well; has_mask: of all these those alone whose byte is not 0.
  *   q_lens, kv_lens: sequences of their own lengths, at least 1, at most q_len and kv_len, in
  * tensors laid out for those. sinks: [heads], a logit per head that joins the softmax with a value
  * of zero. pages: token t of sequence b lies in page pages[b page_row + t / page_tokens]; the batch

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Steps in which any key may be hidden from any query, or have a bias of its own: a mask from HBM,
- * ALiBi, a prefix beside a window. All keys go the way that masked ones go: u in TSRAM, 8 rows a
- * turn; the tensor unit waits for it. */
+ * ALiBi, a window beside a prefix or without causal. All keys go the way that masked ones go: u in
+ * TSRAM, 8 rows a turn; the tensor unit waits for it. */
 #include <inttypes.h>
 
 #include "kernels/npu/attention_emit.h"
@@ -80,8 +80,8 @@ void attention_general_begin(const struct attention_plan *p, struct tsr_text *t)
     }
     if (p->op->prefix)
         L("  vsplat v19, a4");
-    if (p->window)
-        L("  vimm v22, %" PRIu64 "\n  visub v22, v21, v22", p->window);
+    if (p->seen)
+        L("  vimm v22, %" PRIu64 "\n  visub v22, v21, v22", p->seen);
     L("  aaddi a8, a0, 0\n  aaddi a5, a5, 0");
 }
 
@@ -95,9 +95,12 @@ void attention_general_rows(const struct attention_plan *p, struct tsr_text *t)
         L("  vfma v%d, v18, v%d, v%d", i, 8 + i, i);
     for (int i = 0; i < 8; i++) {
         const int hidden = 8 + i, t0 = 8 + (i + 2) % 8, t1 = 8 + (i + 4) % 8;
-        if (op->causal) {
-            L("  vilt v%d, v21, v23", hidden);
-            if (p->window)
+        if (op->causal || p->seen) {
+            if (op->causal)
+                L("  vilt v%d, v21, v23", hidden);
+            else
+                L("  vimm v%d, 0", hidden);
+            if (p->seen)
                 L("  vilt v%d, v22, v23\n  vsel v%d, v%d, v%d, v27", t0, hidden, t0, hidden);
             if (op->prefix)
                 L("  vilt v%d, v23, v19\n  vimm v%d, 0\n  vsel v%d, v%d, v%d, v%d", t0, t1, hidden,

@@ -52,8 +52,6 @@ static enum tsr_status check(const struct tsr_npu_attention *op, struct tsr_erro
         return bad(err, "batch x heads is at most 2^20");
     if (op->causal && op->q_len > op->kv_len)
         return bad(err, "causal: q_len is at most kv_len");
-    if (op->window && !op->causal)
-        return bad(err, "a window needs causal");
     if (!(op->scale > 0x1p-100 && op->scale < 0x1p100) ||
         !(op->softcap >= 0 && op->softcap < 0x1p20))
         return bad(err, "scale is positive, softcap 0 to 2^20");
@@ -103,8 +101,9 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     memset(p, 0, sizeof *p);
     p->op = op;
     p->chip = chip;
-    p->window = op->window < op->kv_len ? op->window : 0;
-    p->general = op->has_mask || op->has_slopes || (op->prefix && p->window);
+    p->seen = op->window < op->kv_len ? op->window : 0;
+    p->window = op->causal ? p->seen : 0;
+    p->general = op->has_mask || op->has_slopes || (p->seen && (op->prefix || !op->causal));
     p->edges = !p->general && !p->window && !op->prefix && op->softcap == 0;
     p->v_dim = op->v_dim ? op->v_dim : op->head_dim;
     p->splits = 1;

@@ -35,8 +35,9 @@ struct attention_plan {
     const struct tsr_npu_attention *op;
     const struct tsr_chip *chip;
     struct tsr_npu_rows q, k, v, o, k_scales, v_scales; /* strides filled in */
-    uint64_t window;                                    /* 0 where it limits nothing */
-    const char *format, *kv_format;                     /* names */
+    uint64_t window; /* causal: keys before it are not loaded; 0 where it limits nothing */
+    uint64_t seen;   /* the same, causal or not */
+    const char *format, *kv_format; /* names */
     const char *out_format;
     uint32_t element, out_element; /* bytes */
     struct tsr_npu_slab cache;     /* a row of K or V; in TSRAM its units lie a line apart */

@@ -66,7 +66,7 @@ static void setup(const struct attention_plan *p, struct tsr_text *t)
     const struct tsr_npu_attention *op = p->op;
     L(".routine setup");
     imm(t, 24, op->softcap != 0 ? 2 * op->scale / op->softcap * log2_e : op->scale * log2_e);
-    if (op->causal || op->has_slopes) {
+    if (op->causal || op->has_slopes || p->seen) {
         L("  vidx v0");
         L("  vcvt_f v0, v0");
         imm(t, 1, 0.5);

@@ -34,7 +34,7 @@ enum tsr_status cli_attention_place(struct cli_attention *a, struct tsr_error *e
      .required = true,                                                                             \
      .doc = "name or file"},                                                                       \
         {.name = "causal", .doc = "a query sees the keys up to its own position"},                 \
-        {.name = "window", .argument = "W", .doc = "and of these the last W only"},                \
+        {.name = "window", .argument = "W", .doc = "no key that is W or more before it"},          \
         {.name = "format",                                                                         \
          .argument = "FORMAT",                                                                     \
          .words = CLI_WORDS_FORMAT,                                                                \

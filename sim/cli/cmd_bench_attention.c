@@ -63,8 +63,8 @@ static double needed_macs(const struct tsr_npu_attention *op)
 {
     double pairs = 0;
     for (uint64_t i = 0; i < op->q_len; i++) {
-        uint64_t seen = op->causal ? op->kv_len - op->q_len + i + 1 : op->kv_len;
-        pairs += (double)(op->window != 0 && seen > op->window ? op->window : seen);
+        uint64_t own = op->kv_len - op->q_len + i + 1, end = op->causal ? own : op->kv_len;
+        pairs += (double)(op->window != 0 && own > op->window ? end - (own - op->window) : end);
     }
     uint64_t v_dim = op->v_dim ? op->v_dim : op->head_dim;
     return pairs * (double)(op->batch * op->heads * (op->head_dim + v_dim));

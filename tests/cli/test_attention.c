@@ -214,7 +214,6 @@ static void test_attention_refuses_with_reason(void **state)
         {3, "s.npy: [2 x] 19 x 45 is wanted", "--mask", "s.npy"},
         {3, "k3.npy is 1 x 45 x 3 x 32", "--v", "k3.npy"},
         {3, "element [0, 0, 0, 0]", "--q", "nan.npy"},
-        {3, "a window needs causal", "--window", "4"},
         {3, "kv_format f32", "--kv", "f32"},
         {2, "--kv-group is for --kv i8", "--kv-group", "4"},
         {2, "--scale 0: a number from", "--scale", "0"},

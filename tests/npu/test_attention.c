@@ -61,7 +61,7 @@ static struct tsr_npu_attention random_shape(uint64_t *seed)
     op.causal = pick(seed, 0, 3) != 0;
     if (op.causal && op.q_len > op.kv_len)
         op.q_len = op.kv_len;
-    op.window = op.causal && pick(seed, 0, 1) ? pick(seed, 1, op.kv_len + 1) : 0;
+    op.window = pick(seed, 0, 1) ? pick(seed, 1, op.kv_len + 1) : 0;
     op.scale = pick(seed, 0, 1) ? 1 / sqrt((double)op.head_dim) : 1;
     op.softcap = pick(seed, 0, 3) ? 0 : (double)pick(seed, 1, 30);
     op.has_sinks = pick(seed, 0, 2) == 0;
@@ -300,15 +300,6 @@ static void test_attention_bad_shapes_are_refused(void **state)
           .q_len = 2,
           .kv_len = 1,
           .causal = true,
-          .scale = 1}},
-        {"window",
-         {.batch = 1,
-          .heads = 1,
-          .kv_heads = 1,
-          .head_dim = 8,
-          .q_len = 1,
-          .kv_len = 1,
-          .window = 1,
           .scale = 1}},
         {"scale",
          {.batch = 1,

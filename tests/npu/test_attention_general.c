@@ -208,7 +208,7 @@ static void place(struct rig *r, unsigned layout, uint64_t *seed)
                                      .v_dim = a->value_dim,
                                      .values_in_keys = (layout & LATENT) != 0,
                                      .causal = a->causal,
-                                     .window = a->causal ? a->window : 0,
+                                     .window = a->window,
                                      .prefix = a->prefix,
                                      .scale = a->scale,
                                      .softcap = a->softcap,
@@ -218,7 +218,6 @@ static void place(struct rig *r, unsigned layout, uint64_t *seed)
                                      .sinks = TSR_HBM(64),
                                      .has_slopes = a->slopes != NULL,
                                      .slopes = TSR_HBM(4096)};
-    r->p.what.window = op->window;
     for (size_t b = 0; b < a->batch; b++) {
         op->q_len = op->q_len > r->p.q_len[b] ? op->q_len : r->p.q_len[b];
         op->kv_len = op->kv_len > r->p.kv_len[b] ? op->kv_len : r->p.kv_len[b];
@@ -321,8 +320,7 @@ static void test_attention_of_every_feature_is_the_references(void **state)
     (void)state;
     for (int n = 0; n < rounds; n++)
         for (unsigned f = 0; f <= PROBLEM_ALL; f++)
-            if (f & PROBLEM_CAUSAL || !(f & PROBLEM_WINDOW))
-                run(chips[f % 3 == 0], f, f % 8 & (ODD_PAGE | LATENT), &seed);
+            run(chips[f % 3 == 0], f, f % 8 & (ODD_PAGE | LATENT), &seed);
 }
 
 static void test_attention_split_context_is_merged(void **state)
@@ -332,8 +330,7 @@ static void test_attention_split_context_is_merged(void **state)
     (void)state;
     for (int n = 0; n < rounds; n++) {
         unsigned f = (unsigned)tsr_test_random_below(&seed, PROBLEM_ALL + 1);
-        run("micro4", f & ~(f & PROBLEM_CAUSAL ? 0u : (unsigned)PROBLEM_WINDOW),
-            SPLIT | (n & (ODD_PAGE | LATENT)), &seed);
+        run("micro4", f, SPLIT | (n & (ODD_PAGE | LATENT)), &seed);
     }
 }
 
@@ -345,7 +342,7 @@ static void test_attention_on_the_large_chip_is_the_references(void **state)
     (void)state;
     for (int n = 0; n < rounds; n++) {
         unsigned f = (unsigned)tsr_test_random_below(&seed, PROBLEM_ALL + 1);
-        f = n == 0 ? PROBLEM_CAUSAL : f & PROBLEM_CAUSAL ? f : f & ~(unsigned)PROBLEM_WINDOW;
+        f = n == 0 ? PROBLEM_CAUSAL : f;
         run("maia100", f, LONG | (n % 2 ? SPLIT : 0) | (unsigned)(n & ODD_PAGE), &seed);
     }
 }
