@@ -92,6 +92,8 @@ static void bound_row(const struct row *r, const float *q, const float *k, const
         if (!sees(r, t))
             continue;
         logit(r, t, q, k + t * a->kv_heads * a->dim, &u[t], &du);
+        if (u[t] == -INFINITY) /* weighs nothing, and without an error */
+            continue;
         max_u = fmax(max_u, fabs(u[t]));
         worst = fmax(worst, du);
         top = fmax(top, u[t]);
