@@ -45,8 +45,10 @@ uint64_t attention_keys_seen(const struct attention_plan *p, uint64_t first, uin
  * and for the output. Only the choice of teams depends on it. */
 static uint64_t block_cost(const struct attention_plan *p, uint64_t j, uint32_t splits)
 {
-    uint64_t keys = attention_keys_seen(p, j, j) / splits;
-    return 4 * keys + 100 * ((keys + p->kb - 1) / p->kb) + 500;
+    uint64_t keys = attention_keys_seen(p, j, j) / splits, each = 4;
+    if (p->narrow) /* and a vector of V back in 16 bits: attention_cache.c */
+        each += 3 * (uint64_t)p->v_slabs * ((p->v_cols + p->lanes - 1) / p->lanes);
+    return each * keys + 100 * ((keys + p->kb - 1) / p->kb) + 500;
 }
 
 static struct attention_work member_work(const struct attention_plan *p, uint32_t team, uint32_t t)

@@ -255,6 +255,10 @@ static enum tsr_status check_formats(struct project_plan *p, struct tsr_error *e
         return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s; 16-bit floats take any head_dim",
                              why.message);
     p->kv_row = p->cache.slabs * p->cache.unit_bytes;
+    if (o->kv->family == TSR_FAMILY_INT && o->positions != 0)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "kv: %s: not for tokens that are generated, only for project",
+                             o->kv->name);
     return TSR_OK;
 }
 
@@ -296,7 +300,8 @@ struct tsr_fit project_plan_fit(const struct project_plan *p)
                         .hbm_bytes = hbm,
                         .chips = p->used / hbm + (p->used % hbm != 0)};
     f.workspace_bytes = f.total_bytes - tsr_sat_add(f.weight_bytes, f.kv_bytes);
-    f.kv_token_bytes = tsr_sat_mul3(2 * (uint64_t)p->model->kv_heads, p->kv_row, p->model->layers);
+    const uint64_t row = p->kv_row + (p->options->kv->family == TSR_FAMILY_INT ? 2 : 0);
+    f.kv_token_bytes = tsr_sat_mul3(2 * (uint64_t)p->model->kv_heads, row, p->model->layers);
     return f;
 }
 

@@ -96,6 +96,7 @@ struct project_plan {
      * each other. Sliding layers keep the window only, but for a prompt all of it passes through.
      */
     uint64_t k_cache, v_cache, k_window, v_window;
+    uint64_t k_scales, v_scales, k_window_scales, v_window_scales; /* i8: f16, in the same order */
     struct tsr_npu_slab cache; /* how a position of a head lies in it */
     uint64_t kv_row;           /* bytes of that */
     uint64_t kv_rows;          /* k and v of the new tokens in the cache's format */

@@ -5,7 +5,7 @@
 
 bool project_takes_cache(const struct tsr_format *f)
 {
-    return f->family != TSR_FAMILY_INT && f->width_class != 0;
+    return f->code == TSR_I8 || (f->family != TSR_FAMILY_INT && f->width_class != 0);
 }
 
 enum tsr_dtype project_plain(const struct project_plan *p)
@@ -203,8 +203,63 @@ static void append(struct project_plan *p, const struct tsr_graph_op *op, const 
     a->dst_stride[2] = dst_step;
 }
 
+/* i8: heads of k and v side by side (quantization takes no strides beside groups), codes and a
+ * scale for each token and head, each to its cache. */
+static void integer_append(struct project_plan *p, const struct tsr_graph_op *op)
+{
+    const struct project_options *o = p->options;
+    const bool decode = o->phase == TSR_DECODE;
+    const uint64_t heads = 2 * (uint64_t)op->kv_heads, cols = heads * op->head_dim;
+    const uint64_t dense = project_region(p, 2 * cols * op->m),
+                   codes = project_region(p, cols * op->m),
+                   scales = project_region(p, 2 * heads * op->m);
+    struct tsr_npu_kv_append *a = &project_step(p, &project_kv_append, op, "_gather")->op.kv_append;
+    a->bytes = a->dst_stride[0] = 2 * cols;
+    a->src = p->wide + (uint64_t)op->heads * op->head_dim * 2;
+    a->src_stride[0] = project_qkv_bytes(op);
+    a->dst = dense;
+    a->n[0] = op->m;
+    a->n[1] = a->n[2] = 1;
+    struct tsr_npu_quantize *q =
+        &project_step(p, &project_quantize, op, "_quantize")->op.quantize.op;
+    q->rows = op->m;
+    q->k = cols;
+    q->x_format = p->heads_format;
+    q->y_format = TSR_I8;
+    q->scale_format = TSR_F16;
+    q->group = op->head_dim;
+    q->x = dense;
+    q->y = codes;
+    q->scales = scales;
+    const uint64_t src[2] = {codes, scales}, unit[2] = {op->head_dim, 2},
+                   to[2] = {p->k_cache, p->k_scales},
+                   apart[2] = {p->v_cache - p->k_cache, p->v_scales - p->k_scales};
+    for (int i = 0; i < 2; i++) {
+        const uint64_t u = unit[i];
+        a = &project_step(p, &project_kv_append, op, i ? "_scales" : "")->op.kv_append;
+        a->bytes = u;
+        a->src = src[i];
+        a->dst = to[i] + (decode ? u * (o->seq - 1) : 0);
+        a->n[0] = op->kv_heads;
+        a->n[1] = op->m;
+        a->n[2] = 2;
+        a->src_stride[0] = u;
+        a->src_stride[1] = u * heads;
+        a->src_stride[2] = u * op->kv_heads;
+        a->dst_stride[0] = u * project_places(o) * o->batch;
+        a->dst_stride[1] = decode ? u * project_places(o) : u;
+        a->dst_stride[2] = apart[i];
+    }
+    project_assume(p, "cache i8: k and v are quantized with a scale for each token and head; k is "
+                      "multiplied under it, v expanded in the tile");
+}
+
 void project_narrow_append(struct project_plan *p, const struct tsr_graph_op *op)
 {
+    if (p->options->kv->family == TSR_FAMILY_INT) {
+        integer_append(p, op);
+        return;
+    }
     const uint64_t unit = p->cache.unit_bytes, row = p->kv_row;
     const uint64_t all_k = p->cache.blocked ? op->kv_heads * row * op->m : op->kv_heads * row;
     if (!in_place(p))

@@ -260,6 +260,15 @@ static void place_cache(struct project_plan *p, const struct tsr_graph_op *op)
         p->k_window = project_cache(p, row * m->window, sliding);
         p->v_window = project_cache(p, row * m->window, sliding);
     }
+    if (o->kv->family != TSR_FAMILY_INT)
+        return;
+    const uint64_t scales = 2 * (uint64_t)op->kv_heads * o->batch;
+    p->k_scales = project_cache(p, 2 * scales * places, full);
+    p->v_scales = p->k_scales + scales * places;
+    if (sliding != 0) {
+        p->k_window_scales = project_cache(p, scales * m->window, sliding);
+        p->v_window_scales = project_cache(p, scales * m->window, sliding);
+    }
 }
 
 /* q stays in the rows of q k v; k goes to the cache, but for one of another format. */
@@ -354,6 +363,14 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
                                  kv_row * places, kv_row, kv_row * places * op->batch};
     a->v = a->k;
     a->v.address = ring && !grows ? p->v_window : p->v_cache + before;
+    if (o->kv->family == TSR_FAMILY_INT) {
+        const uint64_t skipped = before / kv_row * 2;
+        a->k_scales =
+            (struct tsr_npu_rows){ring && !grows ? p->k_window_scales : p->k_scales + skipped,
+                                  2 * places, 2, 2 * places * op->batch};
+        a->v_scales = a->k_scales;
+        a->v_scales.address = ring && !grows ? p->v_window_scales : p->v_scales + skipped;
+    }
     a->o = (struct tsr_npu_rows){p->normed, row * op->heads * op->q_len, row * op->heads, row};
     a->has_sinks = op->flags & TSR_OPF_SINKS;
     if (a->has_sinks) {

@@ -93,7 +93,7 @@ static void test_project_refusals_say_why(void **state)
     free(TSR_EXPECT(2, "unknown name", ON("llama-9", "1", "1", "bf16")));
     free(TSR_EXPECT(2, "no such format", ON("llama-2-7b", "1", "1", "bf17")));
     free(TSR_EXPECT(3, "f32", ON("llama-2-7b", "1", "1", "f32")));
-    free(TSR_EXPECT(3, "kv: i8", ON("llama-2-7b", "1", "1", "bf16"), "--kv", "i8"));
+    free(TSR_EXPECT(3, "kv: i4", ON("llama-2-7b", "1", "1", "bf16"), "--kv", "i4"));
     free(TSR_EXPECT(3, "activations: q6_k", ON("llama-2-7b", "1", "1", "q6_k")));
     free(TSR_EXPECT(3, "integers with plain integers", ON("llama-2-7b", "1", "1", "bf16"),
                     "--activations", "i8"));

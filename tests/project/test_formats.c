@@ -308,7 +308,7 @@ static void test_formats_say_what_they_cannot_do(void **state)
         const char *weights, *activations, *kv, *says;
     } bad[] = {
         {"q4_k", "q4_k", "bf16", "activations: q4_k: the tensor unit does not take it"},
-        {"bf16", "bf16", "i8", "kv: i8: no kernel takes it"},
+        {"bf16", "bf16", "i4", "kv: i4: no kernel takes it"},
         {"bf16", "bf16", "q6_k", "kv: q6_k: no kernel takes it"},
         {"i8", "mx9", "bf16", "plain integers with plain integers only"},
         {"q4_0", "i4", "bf16", "plain integers with plain integers only"},
