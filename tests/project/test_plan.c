@@ -279,7 +279,7 @@ static void test_plan_refuses_what_no_kernel_serves(void **state)
     struct fixture *f = *state;
     struct project_options o = options(f, "bf16", TSR_DECODE, 1, 64);
     o.kv = tsr_isa_format(f->isa, "i4");
-    refused(f, o, "kv: i8");
+    refused(f, o, "kv: i4");
     o = options(f, "f32", TSR_DECODE, 1, 64);
     refused(f, o, "weights: f32");
     o = options(f, "bf16", TSR_DECODE, 1, 64);
