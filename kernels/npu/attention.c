@@ -260,7 +260,7 @@ static void output(struct emit *e)
     attn_buffer(e, T0, X_DF, PAR_ITEM, p->stage, p->stage_bytes);
     attn_buffer(e, T1, X_DF, PAR_ITEM, (uint64_t)first * p->bank_lines,
                 (uint64_t)step * p->bank_lines);
-    attn_buffer(e, T2, X_DF, PAR_ITEM, p->inverse, p->line);
+    attn_buffer(e, T2, X_DF, PAR_ITEM, p->inverse, p->inverse_bytes);
     L("  addi x%d, x%d, 7", T3, X_DR);
     L("  shri x%d, x%d, 3", T3, T3);
     if (p->splits > 1) {
@@ -273,19 +273,39 @@ static void output(struct emit *e)
     L("no_output:");
 }
 
+/* A head's lse follow each other in HBM, a token's in the stage. */
+static void write_lse(struct emit *e)
+{
+    const struct attention_plan *p = e->p;
+    L("  addi x%d, x%d, %" PRIu64 "\n  ld x%d, x0, %d", T1, T0, p->lse_at, T2, C_LAST_LSE);
+    attn_li(e, T3, 4);
+    attn_li(e, T4, 4 * (int64_t)p->group);
+    attn_li(e, T5, p->group);
+    attn_li(e, X_DV, (int64_t)p->lse.head_stride);
+    L("  copy ch=3, src=x%d, dst=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d "
+      "wait(s%d)",
+      T1, T2, T3, T6, T4, T3, T5, T3, X_DV, S_STAGED);
+}
+
 void attn_write_out(struct emit *e)
 {
     const struct attention_plan *p = e->p;
-    L("  ld x%d, x0, %d\n  ld x%d, x0, %d", T1, C_LAST_OUT, T6, C_LAST_TOKENS);
+    char waits[32];
+    L("  ld x%d, x0, %d", T6, C_LAST_TOKENS);
+    if (p->op->has_lse)
+        write_lse(e);
+    attn_clause(waits, sizeof waits, "wait", p->op->has_lse ? -1 : S_STAGED, -1);
+    L("  ld x%d, x0, %d", T1, C_LAST_OUT);
     attn_li(e, T2, p->part_cols * p->out_element);
     attn_li(e, T3, p->group);
     attn_li(e, T4, (int64_t)p->stage_row);
     attn_li(e, T5, (int64_t)p->o.head_stride);
     attn_li(e, X_DV, (int64_t)(p->group * p->stage_row));
     attn_li(e, X_DK, (int64_t)p->o.token_stride);
-    L("  copy ch=3, src=x%d, dst=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, ds2=x%d "
-      "wait(s%d) post(s%d)",
-      T0, T1, T2, T3, T4, T5, T6, X_DV, X_DK, S_STAGED, S_STAGE_FREE);
+    L("  copy ch=3, src=x%d, dst=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, "
+      "ds2=x%d%s "
+      "post(s%d)",
+      T0, T1, T2, T3, T4, T5, T6, X_DV, X_DK, waits, S_STAGE_FREE);
 }
 
 static void sum(struct emit *e)
@@ -333,6 +353,8 @@ static void advance(struct emit *e)
     attn_li(e, X_CF, 0);
     L("  beq x%d, x0, step", T0);
     L("  ld x%d, x0, %d\n  sd x%d, x0, %d", T0, C_OUT, T0, C_LAST_OUT);
+    if (p->op->has_lse)
+        L("  ld x%d, x0, %d\n  sd x%d, x0, %d", T0, C_LSE, T0, C_LAST_LSE);
     L("  ld x%d, x0, %d\n  sd x%d, x0, %d", T0, C_TOKENS, T0, C_LAST_TOKENS);
     L("  xori x%d, x%d, %d", X_PAR, X_PAR, PAR_ITEM);
     L("  jmp block");

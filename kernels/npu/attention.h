@@ -45,11 +45,12 @@ enum tsr_status tsr_npu_attention_cache(const struct tsr_isa *isa, const struct 
  *   tiles (batches that would leave tiles idle) adds one product and one sum in f32 per split.
  *   Block formats: K enters the tensor unit as it lies; V is expanded by the vector unit, element
  *   times scale, and rounded to `format`. i8 likewise, as q8_0 whose blocks have the token's scale.
- *   u below -2^30 counts as -infinity. A sum of zero (no key and no sink) gives zeros.
- * Errors: TSR_BAD_INPUT a shape, format or scale that is not served (message says which), lengths
- *   and pages that exceed the control memory; TSR_INTERNAL out of memory. Deterministic; the
- * program runs on all tiles. Ownership: *out is freed by tsr_program_free. O overlaps no input.
- * Source: arXiv 1706.03762; online softmax arXiv 1805.02867, 2205.14135. */
+ *   lse = ln 2 (m + log2(sum)), three roundings. u below -2^30 counts as -infinity. A sum of zero
+ * (no key and no sink) gives zeros. Errors: TSR_BAD_INPUT a shape, format or scale that is not
+ * served (message says which), lengths and pages that exceed the control memory; TSR_INTERNAL out
+ * of memory. Deterministic; the program runs on all tiles. Ownership: *out is freed by
+ * tsr_program_free. O overlaps no input. Source: arXiv 1706.03762; online softmax arXiv 1805.02867,
+ * 2205.14135. */
 struct tsr_npu_attention {
     uint64_t batch, heads, kv_heads, head_dim, q_len, kv_len;
     uint64_t v_dim;      /* elements of a value and of a row of O; 0: head_dim */
@@ -79,6 +80,9 @@ struct tsr_npu_attention {
     bool has_sinks;
     enum tsr_dtype sink_format; /* f32, bf16, f16 */
     uint64_t sinks;
+    bool has_lse; /* also writes the logarithm of each query's sum, -infinity without a key: f32,
+                     [batch][heads][q_len], for the gradients. Then a context is not split. */
+    uint64_t lse;
 };
 enum tsr_status tsr_npu_attention(const struct tsr_isa *isa, const struct tsr_chip *chip,
                                   const struct tsr_npu_attention *op, struct tsr_program *out,

@@ -75,6 +75,17 @@ static void release_bound(struct emit *e)
     L("bounded:");
 }
 
+/* Keeps where the results of block T0 of unit T5 begin. Uses T1, T3, T4, T6, X_KV. */
+static void results_at(struct emit *e, const struct tsr_npu_rows *r, uint64_t part, int kept)
+{
+    const struct attention_plan *p = e->p;
+    attn_unit_address(e, T3, T5, T4, T6, X_KV, r->address, attn_query_steps(p, r, part));
+    attn_chunk_of(e, T4, T6, T0);
+    attn_add_product(e, T3, T4, p->tokens * r->token_stride, T1);
+    attn_add_product(e, T3, T6, p->group * r->head_stride, T1);
+    L("  sd x%d, x0, %d", T3, kept);
+}
+
 /* The next block becomes the current one, its successor's queries are loaded. */
 void attn_begin_block(struct emit *e)
 {
@@ -113,12 +124,9 @@ void attn_begin_block(struct emit *e)
     attn_block_range(e, T5, T0, T1, X_POS, T2, X_HI, T3);
     L("  muli x%d, x%d, %u", X_ROWS, T1, p->group);
     L("  sd x%d, x0, %d", T1, C_TOKENS);
-    attn_unit_address(e, T3, T5, T4, T6, X_KV, p->o.address,
-                      attn_query_steps(p, &p->o, attn_part_bytes(p)));
-    attn_chunk_of(e, T4, T6, T0);
-    attn_add_product(e, T3, T4, p->tokens * p->o.token_stride, T1);
-    attn_add_product(e, T3, T6, p->group * p->o.head_stride, T1);
-    L("  sd x%d, x0, %d", T3, C_OUT);
+    results_at(e, &p->o, attn_part_bytes(p), C_OUT);
+    if (p->op->has_lse)
+        results_at(e, &p->lse, 0, C_LSE);
     first_slot(e);
     release_bound(e);
     attn_li(e, X_CF, FIRST);

@@ -108,7 +108,8 @@ static uint64_t cost(const struct attention_plan *p, uint32_t team, uint32_t spl
 static uint32_t most_splits(const struct attention_plan *p, uint32_t team)
 {
     uint64_t keys = attention_keys_seen(p, 0, p->blocks - 1), n;
-    if (p->blocks != team || p->blocks != p->chunks || p->op->kv_lens || p->op->q_lens)
+    if (p->blocks != team || p->blocks != p->chunks || p->op->kv_lens || p->op->q_lens ||
+        p->op->has_lse)
         return 1;
     n = least(tsr_chip_tiles(p->chip) / team / p->units, (keys + p->kb - 1) / p->kb);
     return (uint32_t)most(least(n, p->op->splits ? p->op->splits : MAX_SPLITS), 1);

@@ -130,7 +130,9 @@ enum {
     C_MASK_AT = C_KB0 + 120,  /* where the block's rows of the mask begin */
     C_K_SCALES = C_KB0 + 128, /* i8: scales of the next block in HBM */
     C_V_SCALES = C_KB0 + 136,
-    C_RECORDS = C_KB0 + 144
+    C_LSE = C_KB0 + 144, /* where the block's go, as C_OUT */
+    C_LAST_LSE = C_KB0 + 152,
+    C_RECORDS = C_KB0 + 160
 };
 /* A record, words of 32 bits: the unit; the keys that its blocks see together, less what other
  * splits take; the position of the first query; queries; blocks of this tile; the place of the

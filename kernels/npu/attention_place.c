@@ -53,12 +53,14 @@ void attention_place(struct attention_plan *p)
     p->mask = take(&at, 2 * p->mask_bytes);
     p->slopes = take(&at, p->op->has_slopes ? 2 * line : 0);
     p->edge = take(&at, p->edges ? (p->tokens + 2 * ATTENTION_EDGE) * line : 0);
-    p->inverse = take(&at, 2 * line);
+    p->inverse_bytes = (p->op->has_lse ? 2 : 1) * line;
+    p->inverse = take(&at, 2 * p->inverse_bytes);
     p->sink = take(&at, 2 * line);
     p->query_bytes = p->slabs * (uint64_t)p->rows * line;
     p->queries = take(&at, 2 * p->query_bytes);
     p->stage_row = odd_lines(p, (uint64_t)p->part_cols * p->out_element);
-    p->stage_bytes = (p->rows + 7) / 8 * 8 * p->stage_row; /* `output` goes by 8 rows */
+    p->lse_at = (p->rows + 7) / 8 * 8 * p->stage_row; /* `output` goes by 8 rows */
+    p->stage_bytes = p->lse_at + (p->op->has_lse ? line : 0);
     p->stage = take(&at, 2 * p->stage_bytes);
     p->partial_row = odd_lines(p, (uint64_t)p->part_cols * 4);
     p->partial_bytes = 2 * line + (uint64_t)(p->tokens * p->group + 7) / 8 * 8 * p->partial_row;

@@ -134,6 +134,7 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->k = dense(op->k, op->kv_len, op->kv_heads, kv_row);
     p->v = dense(op->v, op->kv_len, op->kv_heads,
                  p->v_dim == op->head_dim ? kv_row : p->v_dim * p->cache.format->bits / 8);
+    p->lse = (struct tsr_npu_rows){op->lse, 4 * op->heads * op->q_len, 4, 4 * op->q_len};
     p->k_scales = dense(op->k_scales, op->kv_len, op->kv_heads, TOKEN_SCALE);
     p->v_scales = dense(op->v_scales, op->kv_len, op->kv_heads, TOKEN_SCALE);
     if (op->values_in_keys &&
@@ -145,6 +146,8 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     attention_cut_columns(p);
     if (op->values_in_keys && p->parts != 1)
         return bad(err, "values in keys: v_dim is too large for the accumulators");
+    if (op->has_lse && p->parts != 1)
+        return bad(err, "lse: v_dim is too large for the accumulators");
     p->chunks = attention_parts(heads, p->rows);
     p->group = (uint32_t)heads / p->chunks;
     p->tokens = (uint32_t)least(p->rows / p->group, op->q_len);

@@ -34,7 +34,7 @@ struct attention_work {
 struct attention_plan {
     const struct tsr_npu_attention *op;
     const struct tsr_chip *chip;
-    struct tsr_npu_rows q, k, v, o, k_scales, v_scales; /* strides filled in */
+    struct tsr_npu_rows q, k, v, o, k_scales, v_scales, lse; /* strides filled in */
     uint64_t window; /* causal: keys before it are not loaded; 0 where it limits nothing */
     uint64_t seen;   /* the same, causal or not */
     const char *format, *kv_format; /* names */
@@ -68,7 +68,9 @@ struct attention_plan {
     uint64_t zero;  /* a line that nobody writes */
     uint64_t sinks; /* of all heads */
     uint64_t mask, mask_bytes, slopes, edge;
-    uint64_t p, p_bytes, masked, inverse, sink, queries, query_bytes, stage, stage_bytes, stage_row;
+    uint64_t lse_at; /* in the stage */
+    uint64_t p, p_bytes, masked, inverse, inverse_bytes, sink, queries, query_bytes, stage,
+        stage_bytes, stage_row;
     uint64_t ring, slot_bytes;
     uint64_t k_row, k_slab, v_row, v_slab; /* slot: from row to row, from slab to slab */
     uint64_t k_bytes, v_bytes, narrow_at;  /* slot: K, V, and of a block format V as loaded */

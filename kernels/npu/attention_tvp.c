@@ -367,7 +367,7 @@ static void softmax(const struct attention_plan *p, struct tsr_text *t)
     L("  vret\n.end");
 }
 
-/* a0: where 1 / l goes; 0 for a sum of nothing. Of a split: m and l themselves. */
+/* a0: where 1 / l goes; 0 for a sum of nothing; behind it lse. Of a split: m and l themselves. */
 static void finish(const struct attention_plan *p, struct tsr_text *t)
 {
     L(".routine finish");
@@ -381,7 +381,13 @@ static void finish(const struct attention_plan *p, struct tsr_text *t)
     L("  veq v1, v26, v0");
     L("  vrcp v2, v26");
     L("  vsel v2, v1, v0, v2");
-    L("  vst v2, a0, f32");
+    L("  vst v2, a0, f32, %u", p->line);
+    if (p->op->has_lse) {
+        imm(t, 0, attention_shift(p));
+        imm(t, 1, 0.6931471805599453);
+        L("  vsub v0, v29, v0\n  vlog2 v2, v26\n  vadd v2, v2, v0\n  vmul v2, v2, v1");
+        L("  vst v2, a0, f32");
+    }
     L("  vret\n.end");
 }
 
@@ -439,6 +445,9 @@ static void output(const struct attention_plan *p, struct tsr_text *t)
 {
     const uint32_t vectors = p->v_slabs * ((p->v_cols + p->lanes - 1) / p->lanes);
     L(".routine output");
+    if (p->op->has_lse)
+        L("  aaddi a8, a2, %u\n  aaddi a9, a1, %llu\n  vld v0, a8, f32\n  vst v0, a9, f32", p->line,
+          (unsigned long long)p->lse_at);
     L("  vloop a3, out_end");
     output_addresses(p, t, 0);
     if (vectors > 1)

@@ -111,7 +111,7 @@ void attn_weights(struct emit *e)
     if (p->splits > 1)
         attn_li(e, T0, (int64_t)p->partial);
     else
-        attn_buffer(e, T0, X_PAR, PAR_ITEM, p->inverse, p->line);
+        attn_buffer(e, T0, X_PAR, PAR_ITEM, p->inverse, p->inverse_bytes);
     attn_clause(waits, sizeof waits, "post", p->op->has_slopes ? S_SLOPES_FREE : -1, -1);
     L("  vcall finish, x%d%s", T0, waits);
     L("unfinished:");

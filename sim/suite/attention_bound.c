@@ -18,9 +18,10 @@
  *   merge   of a split context, for each part: the sum of l, 1 / L, the factor's product, the sum
  *           of O: 2^-22 a part
  *   result  1 / l, one product: 2^-22 |o|; half an ULP of the format
- * Errors of p enter numerator and denominator: twice. With A = sum of w_i |v_i| >= |o|:
- *   |error| <= A (half ULP of the format at 1 + 2 (ln 2 du + 2^-22) + 3 n 2^-24 + 2^-22 (1 +
- * parts))
+ *   lse     an error of l enters as it is, relative; log2 within 2^-22 of 1 + |log2 l|, one sum,
+ * one product, ln 2 rounded: 2^-22 (|max u| + log2 n + 2) Errors of p enter numerator and
+ * denominator: twice. With A = sum of w_i |v_i| >= |o|: |error| <= A (half ULP of the format at 1 +
+ * 2 (ln 2 du + 2^-22) + 3 n 2^-24 + 2^-22 (1 + parts))
  *              + half an ULP at |o| and that (+ 2^-24, 2^-17 sum|v| for f16, f8); 5 % cover second
  * orders. */
 #include "sim/suite/attention_bound.h"
@@ -80,7 +81,7 @@ static void logit(const struct row *r, size_t key, const float *q, const float *
 
 /* k, v: of the row's key head, from the sequence's first key on. */
 static void bound_row(const struct row *r, const float *q, const float *k, const float *v,
-                      const float *o, double *bound)
+                      const float *o, double *bound, double *lse)
 {
     const struct attention_bound *b = r->b;
     const struct tsr_attention *a = b->what;
@@ -104,6 +105,9 @@ static void bound_row(const struct row *r, const float *q, const float *k, const
     l += a->sinks ? exp2(sink - top) : 0;
     double round = ldexp(1.0, -(int)b->f->mbits - 1), parts = b->splits > 1 ? b->splits : 0;
     worst += (4 * max_u + 2) * 0x1p-24;
+    if (lse)
+        *lse = 1.05 * (0.6931471805599453 * worst + 0x1p-22 + n * 0x1p-24) +
+               0x1p-22 * (max_u + log2(n + 1) + 2);
     for (size_t i = 0; i < a->value_dim; i++) {
         double weighed = 0, sum = 0;
         for (size_t t = 0; t < r->keys; t++) {
@@ -125,7 +129,7 @@ static void bound_row(const struct row *r, const float *q, const float *k, const
 }
 
 void attention_bound(const struct attention_bound *b, const float *q, const float *k,
-                     const float *v, const float *o, double *bound)
+                     const float *v, const float *o, double *bound, double *lse)
 {
     const struct tsr_attention *a = b->what;
     const uint8_t *mask = a->mask;
@@ -137,7 +141,9 @@ void attention_bound(const struct attention_bound *b, const float *q, const floa
             for (size_t h = 0; h < a->heads; h++, q += a->dim, o += a->value_dim) {
                 const struct row r = {
                     b, s, h, keys, (long)keys - (long)a->q_len[s] + (long)i, a->mask ? mask : NULL};
-                bound_row(&r, q, k + h / group * a->dim, v + h / group * a->value_dim, o, bound);
+                bound_row(&r, q, k + h / group * a->dim, v + h / group * a->value_dim, o, bound,
+                          lse);
+                lse = lse ? lse + 1 : NULL;
                 bound += a->value_dim;
             }
         k += keys * a->kv_heads * a->dim;

@@ -18,8 +18,9 @@ enum {
     ATTENTION_BOUND_KEYS = 1024
 };
 
-/* bound[i] of o[i]. Shapes: as tsr_attention_plain; q, k, v as the chip holds them, o exact. */
+/* bound[i] of o[i], and of lse lse_bound, unless null. Shapes: as tsr_attention_plain; q, k, v as
+ * the chip holds them, o exact. */
 void attention_bound(const struct attention_bound *b, const float *q, const float *k,
-                     const float *v, const float *o, double *bound);
+                     const float *v, const float *o, double *bound, double *lse_bound);
 
 #endif

@@ -251,7 +251,7 @@ static void expect(struct problem *p)
         kv_len[i] = (uint32_t)h->kv_len;
     }
     tsr_attention_plain(&what, p->q, p->k, p->v, p->want, NULL);
-    attention_bound(&b, p->q, p->k, p->v, p->want, p->bound);
+    attention_bound(&b, p->q, p->k, p->v, p->want, p->bound, NULL);
 }
 
 static enum tsr_status compare(struct problem *p, const struct tsr_npu_rows *o, size_t bytes,

@@ -336,7 +336,7 @@ static enum tsr_status compare(struct problem *p, struct tsr_error *err)
         for (size_t i = 0; i < p->q_len[s] * row; i++)
             got[at++] = read[s * c->q * row + i];
     tsr_attention_plain(&p->what, p->q, p->k, p->v, p->want, NULL);
-    attention_bound(&b, p->q, p->k, p->v, p->want, p->bound);
+    attention_bound(&b, p->q, p->k, p->v, p->want, p->bound, NULL);
     suite_compare(p->s, "O", got, p->want, p->bound, at);
     return TSR_OK;
 }

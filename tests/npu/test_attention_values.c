@@ -49,7 +49,9 @@ struct problem {
     float sinks[HEADS];
     float q[MOST * HEADS * DIM], k[MOST * KV_HEADS * DIM], v[MOST * KV_HEADS * DIM];
     float want[MOST * HEADS * DIM], got[MOST * HEADS * DIM];
-    double bound[MOST * HEADS * DIM];
+    double bound[MOST * HEADS * DIM], lse_bound[MOST * HEADS];
+    float lse[MOST * HEADS], want_lse[MOST * HEADS]; /* [head][query]; [query][head] */
+    bool has_lse;
     uint64_t seed;
 };
 
@@ -134,7 +136,9 @@ static void run(struct problem *p)
                                    .has_sinks = a->sinks != NULL,
                                    .sink_format = TSR_F32,
                                    .sinks = TSR_HBM(64),
-                                   .has_mask = a->mask != NULL};
+                                   .has_mask = a->mask != NULL,
+                                   .has_lse = p->has_lse,
+                                   .lse = TSR_HBM(7 << 16)};
     op.q.address = TSR_HBM(1 << 16);
     op.k.address = TSR_HBM(2 << 16);
     op.v.address = TSR_HBM(3 << 16);
@@ -153,12 +157,13 @@ static void run(struct problem *p)
         fail_msg("%s, seed %llu: %s", p->chip, (unsigned long long)p->seed, err.message);
     assert_int_equal(tsr_sim_read(sim, op.o.address, codes, 2 * n, &err), TSR_OK);
     tsr_num_decode_array(&isa->formats[TSR_BF16], (uint32_t *)(void *)p->got, codes, n);
+    assert_int_equal(tsr_sim_read(sim, op.lse, p->lse, 4 * p->q_len * HEADS, &err), TSR_OK);
     tsr_program_free(&program);
     tsr_sim_destroy(sim);
     const struct tsr_format *f = &isa->formats[TSR_BF16];
     const struct attention_bound b = {&chip, f, f, f, a, p->splits};
-    tsr_attention_plain(a, p->q, p->k, p->v, p->want, NULL);
-    attention_bound(&b, p->q, p->k, p->v, p->want, p->bound);
+    tsr_attention_plain(a, p->q, p->k, p->v, p->want, p->want_lse);
+    attention_bound(&b, p->q, p->k, p->v, p->want, p->bound, p->lse_bound);
 }
 
 static void expect(const struct problem *p, size_t i, bool holds)
@@ -310,6 +315,35 @@ static void test_attention_of_rows_without_keys_is_zero(void **state)
     }
 }
 
+/* What the gradients start from; -infinity where nothing is seen. */
+static void test_attention_leaves_the_logarithms_of_its_sums(void **state)
+{
+    uint64_t seed = tsr_test_seed("attention_lse", 30);
+    static struct problem p;
+    (void)state;
+    for (int n = 0; n < rounds(); n++) {
+        draw(&p, chips[n % 2], 1 + (uint32_t)tsr_test_random_below(&seed, 40), 45, &seed);
+        p.has_lse = true;
+        p.what.causal = n % 2 == 0;
+        p.what.sinks = n % 3 == 0 ? p.sinks : NULL;
+        p.what.mask = n % 3 == 2 ? p.mask : NULL;
+        for (size_t i = 0; i < p.q_len; i++)
+            for (size_t j = 0; j < p.kv_len; j++)
+                p.mask[i * p.kv_len + j] = i % 3 != 1;
+        run(&p);
+        expect_near(&p);
+        for (size_t i = 0; i < p.q_len * HEADS; i++) {
+            float got = p.lse[i % HEADS * p.q_len + i / HEADS], want = p.want_lse[i];
+            if (want == -INFINITY ? got != want
+                                  : !(fabs((double)got - (double)want) <= p.lse_bound[i]))
+                fail_msg(
+                    "%s, TESSERA_SEED=%llu: query %zu head %zu: lse %.9g, %.9g +- %.3g is right",
+                    p.chip, (unsigned long long)p.seed, i / HEADS, i % HEADS, (double)got,
+                    (double)want, p.lse_bound[i]);
+        }
+    }
+}
+
 /* ---- what holds whatever the values --------------------------------------------------------- */
 
 /* Both results lie within the bound of the exact one. */
@@ -401,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_attention_of_huge_logits_takes_the_largest),
         cmocka_unit_test(test_attention_of_tiny_logits_is_the_mean),
         cmocka_unit_test(test_attention_of_rows_without_keys_is_zero),
+        cmocka_unit_test(test_attention_leaves_the_logarithms_of_its_sums),
         cmocka_unit_test(test_attention_of_permuted_keys_is_the_same),
         cmocka_unit_test(test_attention_split_anywhere_is_the_same),
         cmocka_unit_test(test_attention_with_a_constant_added_is_the_same),
