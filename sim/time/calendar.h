@@ -32,6 +32,13 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 32, "two events are one cache line");
 
+/* Ends of instructions: by tile, by queue, and of one queue in the order in which they started. */
+static inline uint64_t unit_key(uint32_t tile, uint32_t queue, uint64_t start)
+{
+    return (uint64_t)EV_UNIT << 56 | (uint64_t)tile << 40 | (uint64_t)queue << 36 |
+           (start & (((uint64_t)1 << 36) - 1));
+}
+
 enum {
     CALENDAR_BUCKETS = 2048
 };

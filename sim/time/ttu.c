@@ -41,7 +41,7 @@ static void finish(struct tsr_sim *s, struct tile *t, enum tsr_queue q, const st
     struct queue *qu = &t->q[q];
     uint32_t slot = (uint32_t)(in - qu->active);
     calendar_put(&s->cal, (struct event){.time = end,
-                                         .key = (uint64_t)EV_UNIT << 56 | (uint64_t)t->id << 8 | q,
+                                         .key = unit_key(t->id, q, qu->active_start[slot]),
                                          .kind = EV_UNIT,
                                          .tile = (uint16_t)t->id,
                                          .a = q,

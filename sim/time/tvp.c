@@ -324,10 +324,9 @@ void start_tvp(struct tsr_sim *s, struct tile *t, struct unit_insn *in, uint64_t
     q->free_at = end + 1;
     account(s, q, TSR_Q_TVP, now + v.busy, TSR_WAIT_BUSY);
     account(s, q, TSR_Q_TVP, end + 1, TSR_WAIT_OPERAND_PORT);
-    calendar_put(&s->cal,
-                 (struct event){.time = end,
-                                .key = (uint64_t)EV_UNIT << 56 | (uint64_t)t->id << 8 | TSR_Q_TVP,
-                                .kind = EV_UNIT,
-                                .tile = (uint16_t)t->id,
-                                .a = TSR_Q_TVP});
+    calendar_put(&s->cal, (struct event){.time = end,
+                                         .key = unit_key(t->id, TSR_Q_TVP, now),
+                                         .kind = EV_UNIT,
+                                         .tile = (uint16_t)t->id,
+                                         .a = TSR_Q_TVP});
 }

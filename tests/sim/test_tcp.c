@@ -153,6 +153,13 @@ static void test_semaphore_faults(void **state)
     sim_want_fault(&r, ".sem 1 tcp\nli x1, 256\nloop x1, e\nwait post(s1)\ne: halt\n",
                    TSR_FAULT_SEMAPHORE_OVERFLOW, 0, TSR_Q_TCP, 2, LAUNCH + 2 + 255);
     sim_do(&r, ".sem 1 tcp\nli x1, 255\nloop x1, e\nwait post(s1)\ne: halt\n");
+    /* of two that post in one cycle the older one comes first: the younger is the 256th. The mma
+     * starts in LAUNCH + 259, A's last line comes in + 269, computes 4 cycles from + 270, pipe 4 */
+    sim_want_fault(&r,
+                   ".sem 1 tcp\nli x1, 254\nloop x1, e\nwait post(s1)\ne: li x2, 32\nli x3, 4\n"
+                   "mma a=x0, as=x2, b=x0, bs=x2, m=x3, n=x3, k=x3, c=x0, af=i8, bf=i8 post(s1)\n"
+                   "tsync post(s1)\nhalt\n",
+                   TSR_FAULT_SEMAPHORE_OVERFLOW, 0, TSR_Q_TTU, 6, LAUNCH + 277);
     sim_want_fault(&r, ".sem 1 acc\nwait post(s1)\ntsync wait(s1)\nhalt\n",
                    TSR_FAULT_SEMAPHORE_CONSUMER, 0, TSR_Q_TTU, 1, LAUNCH + 2);
     sim_want_fault(&r, "wait post(s1)\nwait wait(s1)\nhalt\n", TSR_FAULT_SEMAPHORE_CONSUMER, 0,
