@@ -185,6 +185,24 @@ bool campaign_random(campaign *c, uint64_t seed, uint64_t n, uint64_t length)
     return c->wrong_race == 0;
 }
 
+bool campaign_edge(campaign *c, const char *unit, size_t number, const std::string &text)
+{
+    std::string file = c->program + "-" + unit + "-" + std::to_string(number) + ".s";
+    outcome o = campaign_text(c, file.c_str(), text, c->limit ? c->limit : 1000000);
+    if (o == outcome::equal) {
+        count(c, c->record->fault.kind ? random_kind::faulty : random_kind::legal);
+        return true;
+    }
+    FILE *f = fopen(file.c_str(), "w");
+    if (f) {
+        fputs(text.c_str(), f);
+        fclose(f);
+    }
+    fprintf(stderr, "%s: %s%s\n", file.c_str(), c->error.c_str(), c->lock->report.c_str());
+    campaign_repeat(c->program, c->program + " run " + file);
+    return false;
+}
+
 void campaign_print(const campaign *c, bool json)
 {
     const char *const kind[3] = {"legal", "faulty", "damaged"};

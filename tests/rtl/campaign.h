@@ -44,6 +44,10 @@ outcome campaign_text(struct campaign *c, const char *name, const std::string &t
  * NAME-SEED.s. length 0: drawn. False: a difference, or a legal program that races. */
 bool campaign_random(struct campaign *c, uint64_t seed, uint64_t n, uint64_t length);
 
+/* Program `number` of those that aim at edges of the unit. False: it differs, and was written to
+ * NAME-UNIT-NUMBER.s, or it is none that can be compared. */
+bool campaign_edge(struct campaign *c, const char *unit, size_t number, const std::string &text);
+
 /* Tells how to repeat a difference: `command` begins with the program's name. The waveform needs
  * the harness that the target NAME-wave builds. */
 void campaign_repeat(const std::string &program, const std::string &command);

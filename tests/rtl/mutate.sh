@@ -175,17 +175,18 @@ bench_part() { # PART MODULE BENCH
 # ---- units: what stood at their ports in the programs, and each alone with its mutants
 record() { # PART...
     cp rtl/files.f "$out/files.f"
-    taps=''
+    taps='' edges=''
     for part; do
         sed -i "s,^rtl/tsr_$part.sv,$out/$part/tap.sv," "$out/files.f"
-        taps="$taps $out/$part/tap.cpp"
+        taps="$taps $out/$part/tap_$part.cpp"
+        case $part in tcp | sync | control | acc | tdma) edges="$edges edge:$part" ;; esac
     done
     # shellcheck disable=SC2086
     TESSERA_RTL_FILES=$out/files.f TESSERA_RTL_MAIN=tests/rtl/mutate_record.cpp \
         sh tests/rtl/build.sh "$out/tessera-rtl-ports" micro "$sv" "$build/libtessera.a" \
         "$(find "$build/tests/rtl" -name record.c.o)" $taps
     # shellcheck disable=SC2086
-    (cd "$out" && ./tessera-rtl-ports $batches)
+    (cd "$out" && ./tessera-rtl-ports $batches $edges)
 }
 
 unit_model() { # PART

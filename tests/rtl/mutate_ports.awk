@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # awk -f mutate_ports.awk -v unit= -v number= -v parameters="A=1" -v out=DIR mutate_ports.txt \
 #     DIR/part.sv rtl/tsr_UNIT.sv: what mutate.sh makes of a unit's ports, as yosys lists them:
-#   DIR/tap.sv   the unit, which tells its ports in every cycle, and DIR/tap.cpp, which writes them
+#   DIR/tap.sv   the unit, which tells its ports in every cycle; DIR/tap_UNIT.cpp writes them
 #   DIR/unit.sv  the unit with all inputs in one port and all outputs in another, for the replay
 #   DIR/unit.h   where the outputs stand there and when they matter
 # In both vectors the first port stands on top.
@@ -99,11 +99,12 @@ END {
         number, number >file
     printf "%s", substr(text, last) >file
 
-    file = out "/tap.cpp"
-    printf "#include \"tests/rtl/mutate_tap.h\"\nstatic FILE *file;\n" >file
-    printf "extern \"C\" void tsr_tap_begin%d()\n{\n    tap_begin(&file, \"%s\");\n}\n", number,
+    # objects are named by file: each unit's has its own name
+    file = out "/tap_" unit ".cpp"
+    printf "#include \"tests/rtl/mutate_tap.h\"\nstatic tap ports;\n" >file
+    printf "extern \"C\" void tsr_tap_begin%d()\n{\n    ports.begin(\"%s\");\n}\n", number,
         unit >file
     printf "extern \"C\" void tsr_tap%d(const svBitVecVal *in, const svBitVecVal *out)\n",
         number >file
-    printf "{\n    tap_cycle(file, in, %d, out, %d);\n}\n", words("input"), words("output") >file
+    printf "{\n    ports.cycle(in, %d, out, %d);\n}\n", words("input"), words("output") >file
 }

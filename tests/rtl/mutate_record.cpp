@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "tests/rtl/campaign.h"
+#include "tests/rtl/random_edge.h"
+
+const char *tap_only; // mutate_tap.h
 
 namespace
 {
@@ -101,6 +104,22 @@ void run_file(session *s, const char *name)
         fail(1, std::string(name) + ": " + s->programs.error + s->lock.report);
 }
 
+// The programs that aim at a unit's edges: no other unit's ports are of interest.
+void run_edges(session *s, const char *unit)
+{
+    edges e = {s->isa, &s->chip};
+    if (!edge_programs(unit, &e))
+        fail(2, std::string(unit) + ": has no edges");
+    tap_only = unit;
+    for (size_t i = 0; i < e.programs.size(); i++) {
+        outcome o = campaign_text(&s->programs, unit, e.programs[i], 1000000);
+        if (o != outcome::equal)
+            fail(1, "edge " + std::to_string(i) + " of " + unit + ": " + s->programs.error +
+                        s->lock.report + e.programs[i]);
+    }
+    tap_only = nullptr;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -110,7 +129,8 @@ int main(int argc, char **argv)
                                 "MOST instructions\n"
                                 "  best:FIRST:N:MOST:CYCLES  of those the ones that cover most, in "
                                 "CYCLES together\n"
-                                "  run:FILE  a program\n";
+                                "  run:FILE  a program\n"
+                                "  edge:UNIT  those that aim at a unit's edges\n";
     session s;
     tsr_error err = {};
     if (tsr_isa_load(nullptr, 0, &s.isa, &err) != TSR_OK ||
@@ -130,6 +150,8 @@ int main(int argc, char **argv)
         else if (sscanf(argv[i], "best:%" SCNu64 ":%" SCNu64 ":%" SCNu64 ":%" SCNu64, &first, &n,
                         &s.programs.most, &budget) == 4)
             best_programs(&s, first, n, budget);
+        else if (!strncmp(argv[i], "edge:", 5))
+            run_edges(&s, argv[i] + 5);
         else if (!strncmp(argv[i], "run:", 4))
             run_file(&s, argv[i] + 4);
         else

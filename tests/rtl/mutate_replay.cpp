@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// replay FILE <NUMBERS: of those mutants of a unit, which differ at its ports where somebody looks.
-// FILE: what stood at them in every cycle of the tile's programs (mutate_record.cpp); the unit gets
-// the inputs, its outputs are compared by the rules of mutate_ports.txt. A mutant that differs
-// nowhere cannot change what the tile does in those programs. Says
+// replay FILE... <NUMBERS: of those mutants of a unit, which differ at its ports where somebody
+// looks. FILEs: what stood at them in every cycle of the tile's programs (mutate_record.cpp); the
+// unit gets the inputs, its outputs are compared by the rules of mutate_ports.txt. A mutant that
+// differs nowhere cannot change what the tile does in those programs. Says
 //   NUMBER killed by program P cycle C: PORT | NUMBER survived N
 // with N the programs in which a port differed that nobody looked at.
 #include <cstdint>
@@ -160,9 +160,9 @@ const char *differs(const program &p, size_t *cycle, bool *anywhere)
     return nullptr;
 }
 
-std::vector<program> read_programs(const char *file)
+void read_programs(const char *file, std::vector<program> *to)
 {
-    std::vector<program> all;
+    std::vector<program> &all = *to;
     uint32_t more;
     FILE *f = fopen(file, "rb");
     while (f && fread(&more, sizeof more, 1, f) == 1) {
@@ -177,7 +177,6 @@ std::vector<program> read_programs(const char *file)
     }
     if (f)
         fclose(f);
-    return all;
 }
 
 void judge(const std::vector<program> &programs, int mutant)
@@ -220,10 +219,10 @@ int main(int argc, char **argv)
 {
     std::vector<program> programs;
     int mutant;
-    if (argc > 1)
-        programs = read_programs(argv[1]);
+    for (int i = 1; i < argc; i++)
+        read_programs(argv[i], &programs);
     if (programs.empty()) {
-        fprintf(stderr, "usage: replay FILE <NUMBERS\n");
+        fprintf(stderr, "usage: replay FILE... <NUMBERS\n");
         return 2;
     }
     while (scanf("%d", &mutant) == 1) {

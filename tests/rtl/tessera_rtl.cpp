@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // tessera-rtl-CHIP: programs on the simulator and on the RTL of one tile, in lock-step.
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 
 #include "tests/rtl/campaign.h"
 #include "tests/rtl/lockstep.h"
+#include "tests/rtl/random_edge.h"
 
 extern "C" {
 #include "sim/suite/suite.h"
@@ -32,6 +34,7 @@ struct session {
     std::string options;           // as given: part of the command that repeats
     const char *kernel = nullptr;  // of a check
     uint64_t number = 0, only = 0; // of its programs: the one at hand; the one that runs, 0: all
+    uint64_t every = 1;            // of those that aim at edges
     uint64_t parts = 1, part = 0;  // a process runs those with number % parts = part
     std::string repeat;            // the command that repeats the program at hand
 };
@@ -198,14 +201,34 @@ int run(session *s, const char *file)
     return 0;
 }
 
+// The programs that aim at edges of a unit, or of all: the first that differs is told as it is.
+int run_edges(session *s, const std::string &unit)
+{
+    bool known = unit == "all";
+    for (const char *const *u = edge_units; *u; u++) {
+        if (unit != "all" && unit != *u)
+            continue;
+        known = true;
+        edges e = {s->isa, &s->chip};
+        edge_programs(*u, &e);
+        for (size_t i = 0; i < e.programs.size(); i += s->every)
+            if (!campaign_edge(&s->programs, *u, i, e.programs[i]))
+                return 1;
+    }
+    if (!known)
+        fail(2, unit + ": no unit with edges");
+    return 0;
+}
+
 const char usage[] =
-    "usage: tessera-rtl-CHIP run FILE.s | random N | check KERNEL\n"
+    "usage: tessera-rtl-CHIP run FILE.s | random N | edges UNIT | check KERNEL\n"
     "  --tile T    the tile that is RTL (0)     --seed S    (1)\n"
     "  --most L    instructions of random programs (10000), drawn from 10 on\n"
     "  --length L  of all random programs       --falsify MNEMONIC  a test of the test\n"
     "  --coverage F  bins of functional coverage, counted   --sim-only  without the RTL\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
     "  --only N    of a check's programs        --jobs N    processes of a check\n"
+    "  --every N   one in N of edges' programs\n"
     "  --shape MxNxK --format F                 --json\n";
 
 uint64_t number(const char *text)
@@ -266,6 +289,8 @@ int main(int argc, char **argv)
             s.record.tile = static_cast<uint32_t>(number(argv[++i]));
         else if (a == "--jobs")
             s.jobs = number(argv[++i]);
+        else if (a == "--every")
+            s.every = std::max<uint64_t>(1, number(argv[++i]));
         else if (a == "--only")
             s.only = number(argv[++i]);
         else if (a == "--wave")
@@ -306,6 +331,8 @@ int main(int argc, char **argv)
         code = run(&s, words[1]);
     } else if (what == "random") {
         code = !campaign_random(&s.programs, s.seed, number(words[1]), length);
+    } else if (what == "edges") {
+        code = run_edges(&s, words[1]);
     } else if (what == "check") {
         code = check(&s, &u, words[1]);
     } else {
@@ -320,7 +347,7 @@ int main(int argc, char **argv)
     }
     if (s.cover && !covered.bins.write(s.cover))
         fail(70, std::string(s.cover) + ": cannot be written");
-    print(&s, what == "random");
+    print(&s, what == "random" || what == "edges");
     rtl_record_clear(&s.record);
     tsr_isa_free(s.isa);
     return s.lock.mismatches ? 1 : code;

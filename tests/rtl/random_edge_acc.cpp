@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// Edges of drain and fill: the largest rectangle from each corner and one that is larger, the last
+// bytes of the TSRAM and the first beyond, each bank that an mma owns, bits that are too high.
+#include "tests/rtl/random_edge.h"
+
+namespace
+{
+
+constexpr uint64_t bit(unsigned i)
+{
+    return UINT64_C(1) << i;
+}
+
+struct access {
+    bool fill;
+    const char *format; // f32 i32: 4 bytes, bf16 f16: 2
+    uint64_t at, stride, m, n, c, across;
+    bool biased;
+    uint64_t bias;
+};
+
+access whole(edges *e, bool fill)
+{
+    static const char *const formats[] = {"f32", "i32", "bf16", "f16"};
+    return {fill, formats[e->below(4)], 0x400, 64, 4, 4, 0, e->below(3), false, 0};
+}
+
+uint64_t size_of(const access &a)
+{
+    return a.format[1] == '3' ? 4 : 2;
+}
+
+void word(edges *e, const access &a, const char *sems)
+{
+    const uint64_t values[] = {a.at, a.stride, a.m, a.n, a.c, a.bias};
+    for (unsigned i = 0; i < 6; i++)
+        e->set(1 + i, values[i]);
+    if (a.fill)
+        e->line("fill src=x1, ss=x2, m=x3, n=x4, c=x5, fmt=%s, across=%u%s", a.format,
+                static_cast<unsigned>(a.across), sems);
+    else
+        e->line("drain dst=x1, ds=x2, m=x3, n=x4, c=x5, fmt=%s, across=%u, bias=x6, bi=%u%s",
+                a.format, static_cast<unsigned>(a.across), a.biased, sems);
+}
+
+void alone(edges *e, const access &a)
+{
+    word(e, a, "");
+    e->line("halt");
+    e->end();
+}
+
+// Accumulators that are all different, by fills from far memory.
+void begin(edges *e)
+{
+    uint64_t side = 4 * e->chip->tile.ttu.dim, bytes = side * side * 4;
+    e->line(".sem 1 acc");
+    e->line(".sem 2 tcp");
+    for (unsigned b = 0; b < e->chip->tile.ttu.acc_banks; b++) {
+        e->line("li x1, hbm:0x%x", 0x8000 + 0x400 * b);
+        e->set(2, 0x2000 + b * bytes);
+        e->set(3, bytes);
+        e->line("copy ch=%u, src=x1, dst=x2, len=x3, p0=s1", b % 4);
+    }
+    for (unsigned b = 0; b < e->chip->tile.ttu.acc_banks; b++) {
+        access a = {true,  "i32", 0x2000 + b * bytes, side * 4, side, side, uint64_t{b} << 8, 0,
+                    false, 0};
+        word(e, a, b ? "" : ", w0=s1*8");
+    }
+}
+
+struct corner {
+    uint64_t c, across, most_m, most_n; // the largest rectangle there
+};
+
+std::vector<corner> corners(const edges *e)
+{
+    std::vector<corner> all;
+    uint64_t d = e->chip->tile.ttu.dim, banks = e->chip->tile.ttu.acc_banks;
+    for (uint64_t across = 0; across < 3; across++)
+        for (uint64_t bank = 0; bank < banks; bank++)
+            for (uint64_t row = 0; row < 4; row++)
+                for (uint64_t col = 0; col < 4; col++)
+                    all.push_back({bank << 8 | row << 4 | col, across, 0, 0});
+    for (corner &k : all) {
+        uint64_t bank = k.c >> 8, row = k.c >> 4 & 3, col = k.c & 3, wide = banks - bank;
+        if (wide > uint64_t{1} << k.across)
+            wide = uint64_t{1} << k.across;
+        k.most_n = (4 * wide - col) * d;
+        uint64_t down = 1; // with one column
+        while ((down + 1) << k.across <= 4 && bank + (down << k.across) + 1 <= banks)
+            down++;
+        k.most_m = (4 * down - row) * d;
+    }
+    return all;
+}
+
+// Of each corner a column and a row as long as they may be, many in a program.
+void longest(edges *e)
+{
+    unsigned in_program = 0;
+    bool fill = false;
+    begin(e);
+    for (const corner &k : corners(e))
+        for (unsigned i = 0; i < 2; i++) {
+            access a = whole(e, fill);
+            a.c = k.c, a.across = k.across;
+            a.m = i ? 1 + e->below(2) : k.most_m;
+            a.n = i ? k.most_n : 1 + e->below(3);
+            if (i && a.m > 4 - (k.c >> 4 & 3))
+                a.m = 1;
+            if (!i && a.n > 4 - (k.c & 3))
+                a.n = 1;
+            a.stride = e->below(2) ? a.n * size_of(a) : 32 * (1 + e->below(4));
+            if (a.stride < a.n * size_of(a)) // rows of a drain do not lie over one another
+                a.stride = a.n * size_of(a);
+            a.at = 0x400 + e->below(100) * 4;
+            word(e, a, "");
+            fill = !fill;
+            if (++in_program % 60 == 0) {
+                e->line("halt");
+                e->end();
+                begin(e);
+            }
+        }
+    e->line("halt");
+    e->end();
+}
+
+void too_long(edges *e)
+{
+    for (const corner &k : corners(e)) {
+        access a = whole(e, e->below(2));
+        bool tall = e->below(2);
+        a.c = k.c, a.across = k.across;
+        a.m = tall ? k.most_m + 1 : 1;
+        a.n = tall ? 1 : k.most_n + 1;
+        alone(e, a);
+    }
+    for (unsigned b = 0; b < 64; b++) { // sizes and corners with a bit too many
+        access a = whole(e, b % 2);
+        a.m = bit(b) + (bit(b) >= 128 ? 4 : 0);
+        a.across = 0;
+        alone(e, a);
+        a = whole(e, b % 2);
+        a.n = bit(b) + (bit(b) >= 128 ? 4 : 0);
+        a.across = 2;
+        alone(e, a);
+        a = whole(e, b % 2);
+        a.c = bit(b);
+        alone(e, a);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        access a = whole(e, i);
+        a.m = 0;
+        alone(e, a);
+        a = whole(e, i);
+        a.n = 0;
+        alone(e, a);
+    }
+}
+
+// Up to the last byte, and a step beyond: of the rows, of the distance between them, of the bias.
+void bounds(edges *e)
+{
+    uint64_t bytes = e->chip->tile.tsram_bytes;
+    begin(e);
+    for (unsigned i = 0; i < 60; i++) {
+        access a = whole(e, i & 1);
+        a.m = 1 + e->below(4), a.n = 1 + e->below(16), a.across = 2;
+        uint64_t size = size_of(a), most = a.m > 1 ? (bytes - a.n * size) / (a.m - 1) : bytes;
+        uint64_t shortest = a.n * size;
+        a.stride = (shortest + e->below(most - shortest + 1)) / size * size;
+        if (a.stride < shortest)
+            a.stride = shortest;
+        a.at = bytes - a.stride * (a.m - 1) - a.n * size;
+        if (!a.fill && e->below(2) && a.at > 4 * a.n + 64) { // not where it writes
+            a.biased = true;
+            a.bias = a.stride > 2 * shortest + 4 * a.n + 64 && a.m > 1
+                         ? a.at + (shortest + 63) / 64 * 64
+                         : e->below((a.at - 4 * a.n) / 4) * 4;
+        }
+        word(e, a, "");
+        if (i % 10 == 9) {
+            e->line("halt");
+            e->end();
+            begin(e);
+        }
+    }
+    e->line("halt");
+    e->end();
+    for (unsigned i = 0; i < 40; i++) { // beyond, by a step
+        access a = whole(e, i & 1);
+        a.m = 1 + e->below(4), a.n = 1 + e->below(16), a.across = 2;
+        uint64_t size = size_of(a);
+        a.stride = (bytes / 4 + e->below(64)) / size * size;
+        a.at = bytes - a.stride * (a.m - 1) - a.n * size + size;
+        alone(e, a);
+    }
+    for (unsigned i = 0; i < 16; i++) { // the bias: to the last byte, beyond, not at a word
+        access a = whole(e, false);
+        a.n = 1 + e->below(16), a.across = 2;
+        a.biased = true;
+        a.bias = bytes - 4 * a.n + (i % 4 == 0 ? 0 : i % 4 == 1 ? 4 : i % 4);
+        alone(e, a);
+    }
+}
+
+void high_bits(edges *e)
+{
+    for (unsigned b = 0; b < 64; b++)
+        for (unsigned which = 0; which < 3; which++) {
+            bool legal = which == 0   ? b >= 6 && b < 16
+                         : which == 1 ? b >= 2 && b < 14
+                                      : b >= 2 && b < 16;
+            access a = whole(e, which < 2 && b % 2);
+            if (which == 0)
+                a.at = bit(b) + (b < 16 ? 0x400 : 0x100);
+            else if (which == 1)
+                a.stride = bit(b) + (b < 5 ? 64 : 0);
+            else
+                a.biased = true, a.at = 0xC004, a.bias = bit(b) + (b < 16 ? 0 : 0x100);
+            if (b >= 32 && which == 1)
+                a.m = 1; // nothing but the stride itself is wrong
+            if (!legal || b % 3 == 0)
+                alone(e, a);
+        }
+}
+
+// Banks that an mma owns, by each of them and by rectangles of several, from before and behind.
+void conflicts(edges *e)
+{
+    uint64_t d = e->chip->tile.ttu.dim, banks = e->chip->tile.ttu.acc_banks;
+    for (unsigned i = 0; i < 6 * banks; i++) {
+        uint64_t owned = i % banks;
+        access a = whole(e, e->below(2));
+        a.across = e->below(3);
+        uint64_t across = uint64_t{1} << a.across, reach = e->below(banks);
+        a.c = reach << 8;
+        a.m = 4 * d * (1 + e->below(4 / across)), a.n = 4 * d * across;
+        uint64_t wide = 1 + e->below(across);
+        a.n = 4 * d * wide;
+        uint64_t span = (((a.m + 4 * d - 1) / (4 * d) - 1) << a.across) + wide;
+        if (reach + span > banks)
+            continue;
+        a.stride = a.n * 4;
+        const uint64_t mma[] = {0, 32, 0, 32, 4 * d, 4 * d, 8, owned << 8};
+        for (unsigned k = 0; k < 8; k++)
+            e->set(11 + k, mma[k]);
+        const uint64_t values[] = {a.at, a.stride, a.m, a.n, a.c, a.bias};
+        for (unsigned k = 0; k < 6; k++)
+            e->set(1 + k, values[k]);
+        e->line("mma a=x11, as=x12, b=x13, bs=x14, m=x15, n=x16, k=x17, c=x18, af=i8, bf=i8");
+        if (a.fill)
+            e->line("fill src=x1, ss=x2, m=x3, n=x4, c=x5, fmt=f32, across=%u",
+                    static_cast<unsigned>(a.across));
+        else
+            e->line("drain dst=x1, ds=x2, m=x3, n=x4, c=x5, fmt=f32, across=%u",
+                    static_cast<unsigned>(a.across));
+        e->line("halt");
+        e->end();
+    }
+}
+
+// Large ones of all formats, with and without bias, aligned and not.
+void large(edges *e)
+{
+    uint64_t d = e->chip->tile.ttu.dim;
+    for (unsigned i = 0; i < 24; i++) {
+        begin(e);
+        for (unsigned k = 0; k < 6; k++) {
+            access a = whole(e, e->below(2));
+            uint64_t col = e->below(4), row = e->below(4);
+            a.across = e->below(3);
+            a.c = e->below(5) << 8 | row << 4 | col;
+            a.n = 1 + e->below((4 * (uint64_t{1} << a.across) - col) * d);
+            a.m =
+                1 + e->below(((4 >> a.across) * 4 - row) * d < 16 ? ((4 >> a.across) * 4 - row) * d
+                                                                  : 16);
+            uint64_t size = size_of(a);
+            a.at = 0x400 + e->below(0x400) * size;
+            a.stride = a.n * size + e->below(40) * size;
+            a.biased = !a.fill && e->below(2);
+            a.bias = 0x2000 + e->below(0x400) * 4;
+            if (a.biased && a.at + a.stride * a.m > 0x2000)
+                a.stride = a.n * size;
+            if (!a.fill && a.at + a.stride * a.m > 0x2000)
+                a.m = 2;
+            word(e, a, "");
+        }
+        e->line("halt");
+        e->end();
+    }
+}
+
+} // namespace
+
+void edge_acc(edges *e)
+{
+    longest(e);
+    too_long(e);
+    bounds(e);
+    high_bits(e);
+    conflicts(e);
+    large(e);
+}

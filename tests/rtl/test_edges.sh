@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# labels: slow nosan
+# Programs that each aim at one edge of a unit (random_edge.h), on the RTL of micro beside the
+# simulator; one in eight of them, nightly all.
+set -eu
+if ! command -v verilator >which.txt 2>&1; then
+    echo "SKIPPED: rtl.edges: verilator is not installed"
+    exit 77
+fi
+cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 || {
+    tail -n 40 build.txt >&2
+    exit 1
+}
+every=8
+[ -z "${TESSERA_NIGHTLY:-}" ] || every=1
+"$TESSERA_BINARY_DIR/tessera-rtl-micro" edges all --every "$every" >out.txt 2>&1 || {
+    cat out.txt
+    exit 1
+}
+cat out.txt
+# an empty list would be equal, too
+awk '/programs in lock-step/ { n = $1 } END { exit n < 1000 }' out.txt
