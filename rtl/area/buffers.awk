@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# buffers.awk FLAT.blif: the netlist as Verilog in which a net with more than `limit` inputs is a
-# tree of BUFX4. -v limit=16 -v counts=FILE (their number). Outputs are not inputs of a cell.
+# buffers.awk [PART.ports]... FLAT.blif: the netlist as Verilog in which a net with more than `limit`
+# inputs is a tree of BUFX4. -v name=UNIT -v limit=16 -v counts=FILE (their number) -v ports=FILE
+# ("MODULE UNIT", then of each port its name and what it is called here). A part (a cell whose ports
+# are given) is an instance of its own netlist. Outputs are not inputs of a cell, a part's input is
+# one.
 function number(name) {
     while (name in alias)
         name = alias[name]
@@ -9,6 +12,22 @@ function number(name) {
     return id[name]
 }
 function buffer(from, to) { printf "BUFX4 b%d (.A(n%d), .Y(n%d));\n", ++buffers, from, to }
+
+# "$paramod$HASH\tsr_x", "$paramod\tsr_x\A=.." and "tsr_x" are of module tsr_x.
+function base(type) {
+    sub(/^\$paramod(\$[0-9a-f]+)?\\/, "", type)
+    sub(/\\.*/, "", type)
+    return type
+}
+function netlist(unit) {
+    gsub(/[^A-Za-z0-9_]/, "_", unit)
+    return "unit_" unit
+}
+# The pin of cell type as its netlist names it, and whether it is an output.
+function pin_of(type, pin) { return type in part_of ? called[type, pin] : pin }
+function drives(type, pin) {
+    return type in part_of ? pin_of(type, pin) ~ /^o/ : pin ~ /^(Y|Q|YS|YC)$/
+}
 
 # Leaves for `count` inputs of net n, and what drives them: tree[n, level, leaf].
 function grow(n, count, level,    leaves, k) {
@@ -27,6 +46,14 @@ function tap(n) {
     if (!used[n]++)
         grow(n, sinks[n], 0)
     return tree[n, 0, int((used[n] - 1) / limit)]
+}
+FILENAME ~ /\.ports$/ {
+    if (FNR == 1) {
+        type = $1
+        part_of[type] = $2
+    } else
+        called[type, $1] = $2
+    next
 }
 {
     if (substr($0, length($0)) == "\\") {
@@ -47,12 +74,16 @@ END {
         number(input[i])
     for (c = 1; c <= cells; c++) {
         n = split(cell[c], part, " ")
-        for (i = 3; i <= n; i++)
-            if (part[i] !~ /^(Y|Q|YS|YC|CLK)=/)
-                sinks[number(substr(part[i], index(part[i], "=") + 1))]++
+        type = base(part[2])
+        for (i = 3; i <= n; i++) {
+            at = index(part[i], "=")
+            pin = substr(part[i], 1, at - 1)
+            if (pin != "CLK" && pin != "clk_i" && !drives(type, pin))
+                sinks[number(substr(part[i], at + 1))]++
+        }
     }
     clk = number("clk_i")
-    printf "module unit (clk"
+    printf "module %s (clk", netlist(name)
     for (i = 1; i <= inputs; i++)
         if (input[i] != "clk_i")
             printf ", i%d", i
@@ -72,18 +103,26 @@ END {
     for (c = 1; c <= cells; c++) {
         n = split(cell[c], part, " ")
         pins = ""
+        type = base(part[2])
         for (i = 3; i <= n; i++) {
             at = index(part[i], "=")
             pin = substr(part[i], 1, at - 1)
             net = number(substr(part[i], at + 1))
-            if (pin == "CLK")
+            if (pin == "CLK" || pin == "clk_i")
                 net = clk
-            else if (pin !~ /^(Y|Q|YS|YC)$/)
+            else if (!drives(type, pin))
                 net = tap(net)
-            pins = pins (pins == "" ? "" : ", ") "." pin "(n" net ")"
+            pins = pins (pins == "" ? "" : ", ") "." pin_of(type, pin) "(n" net ")"
         }
-        printf "%s c%d (%s);\n", part[2], c, pins
+        printf "%s c%d (%s);\n", type in part_of ? netlist(part_of[type]) : type, c, pins
     }
     print "endmodule"
     print buffers + 0 >counts
+    print module, name >ports
+    print "clk_i clk" >ports
+    for (i = 1; i <= inputs; i++)
+        if (input[i] != "clk_i")
+            printf "%s i%d\n", input[i], i >ports
+    for (i = 1; i <= outputs; i++)
+        printf "%s o%d\n", output[i], i >ports
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # labels: slow nosan
 # ./run area on one small unit: flip-flops and memory against the formula of its RTL, cells and area
-# against the netlist counted apart; the same bytes twice.
+# against the netlist counted apart; the same unit as a part and a rest, the same bytes twice; a
+# bank's area scaled.
 set -eu
 lib=/usr/share/qflow/tech/osu018/osu018_stdcells.lib
 for tool in yosys sta "$lib"; do
@@ -17,10 +18,8 @@ fail() {
     exit 1
 }
 
-TSR_AREA_DIR=$PWD/area sh "$area" "$TESSERA_GEN" --json queue_acc >first.json
-TSR_AREA_DIR=$PWD/again sh "$area" "$TESSERA_GEN" --json queue_acc >second.json
-cmp first.json second.json
-figure() { sed -n "s/.*\"queue_acc\".*\"$1\": \([0-9.]*\).*/\1/p" first.json; }
+TSR_AREA_DIR=$PWD/area sh "$area" "$TESSERA_GEN" --json queue_acc >area.json
+figure() { sed -n "s/.*\"queue_acc\".*\"$1\": \([0-9.]*\).*/\1/p" area.json; }
 
 # tsr_queue.sv: head and tail of log2(depth) bits, a count of one more; places of 17 + 128 + 64 a
 # slot.
@@ -45,6 +44,57 @@ um2=$(awk -v buffers="$buffers" '
 [ "$(figure um2)" = "$um2" ] || fail "area: $(figure um2), not $um2"
 ns=$(figure path_ns)
 awk -v ns="$ns" 'BEGIN { exit !(ns > 1 && ns < 100) }' || fail "path of $ns ns"
+
+# The same unit with a part in a row of its own, as if there were two: asked for the unit, both are
+# there, of the same gates but for buffers, and the unit's path goes on through its part.
+cat >units.txt <<'UNITS'
+queue_acc  tsr_queue  Queue=2,Slots=SLOTS_ACC  1  -
+wait       tsr_wait   Queue=2                  2  queue_acc
+UNITS
+for run in parts again; do
+    TSR_AREA_UNITS=units.txt TSR_AREA_DIR=$PWD/$run sh "$area" "$TESSERA_GEN" --json queue_acc \
+        >$run.json
+done
+cmp parts.json again.json
+python3 - <<'PY'
+import json, re, sys
+
+def gates(stat, of="unit"):  # of a module, by the cells' names: no memories, no parts
+    text = re.split(r"^=== (.*) ===$", open(stat).read(), flags=re.M)
+    named = dict(zip(text[1::2], text[2::2]))
+    body = next(named[name] for name in named if of in name)
+    return sum(int(n) for n in re.findall(r"^ +[A-Z][A-Z0-9]+ +(\d+)$", body, re.M))
+
+one = json.load(open("area.json"))["units"][0]
+report = json.load(open("parts.json"))
+wait, rest = report["units"]
+if (wait["count"], rest["count"]) != (2, 1):
+    sys.exit(f"counts {wait['count']} and {rest['count']}")
+for unit in (wait, rest):
+    buffers = int(open(f"parts/{unit['unit']}.buffers").read())
+    if unit["cells"] != gates(f"parts/{unit['unit']}.stat") + buffers:
+        sys.exit(f"{unit}")
+if gates("parts/wait.stat") != gates("area/queue_acc.blocks", "tsr_wait"):
+    sys.exit("the part is not what it is within the whole")
+if wait["flops"] != 0 or any(rest[key] != one[key] for key in ("flops", "memory_bits")):
+    sys.exit("the part and the rest do not have the whole's state")
+if any(report["sum"][key] != 2 * wait[key] + rest[key] for key in ("cells", "um2")):
+    sys.exit(f"sum {report['sum']}")
+if not wait["path_ns"] < rest["path_ns"]:
+    sys.exit(f"a path of {rest['path_ns']} ns through a part of {wait['path_ns']} ns")
+PY
+grep -q ' c[0-9]*/c[0-9]*/Y' parts/queue_acc.timing || fail 'the path does not enter the part'
+
+# tsr_bank is as wide as a line: on another chip by the ratio of the lines, without buffers exactly.
+line() { sed -n 's/.*TILE_LINE_BYTES = \([0-9]*\);.*/\1/p' "area/sv/$1/tsr_chip_pkg.sv"; }
+TSR_AREA_DIR=$PWD/scaled sh "$area" "$TESSERA_GEN" --json --chip maia100 tsr_bank >scaled.json
+scaled() { sed -n "s/.*\"unit\".*\"$1\": \([0-9]*\).*/\1/p" scaled.json; }
+[ "$(scaled um2)" = $(($(scaled micro_um2) * $(line maia100) / $(line micro))) ] ||
+    fail "scaled: $(cat scaled.json)"
+sed -n 's/^\(tsr_[a-z0-9_]*\) .*/\1/p' "$TESSERA_SOURCE_DIR/rtl/area/drivers.txt" >scaled.modules
+while read -r module; do
+    grep -qr "^module $module\b" "$TESSERA_SOURCE_DIR/rtl" area/sv || fail "drivers.txt: $module"
+done <scaled.modules
 
 refused() { # EXIT MESSAGE ARGS...
     want=$1 message=$2 code=0
