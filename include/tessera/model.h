@@ -187,6 +187,8 @@ struct tsr_graph_options {
     const struct tsr_format *kv;      /* cache; null: bf16 */
     uint64_t positions; /* not 0: the cache has room for so many in every layer, for a sequence that
                            grows; attention of sliding layers is then an operation of its own */
+    uint64_t block;     /* prefill with positions: the last so many tokens of seq are new; 0: all */
+    bool all_logits;    /* prefill: final norm and lm_head for every token */
 };
 
 struct tsr_graph {
@@ -200,8 +202,8 @@ struct tsr_graph {
 /* Builds the operations of one phase. Matrices and lm_head are stored in options->weights (rows
  * padded to its block), the untied input table, norms, biases, router and sinks in bf16, or f32
  * where weights are f32. Prefill computes the final norm and lm_head for the last token of each
- * sequence only.
- * Errors: TSR_BAD_INPUT batch or seq 0, above 2^31, or sums above 2^63.
+ * sequence only, unless all_logits.
+ * Errors: TSR_BAD_INPUT batch or seq 0, above 2^31, block above seq, or sums above 2^63.
  * `out` is untouched on failure. */
 enum tsr_status tsr_graph_build(const struct tsr_model *m, const struct tsr_graph_options *options,
                                 struct tsr_graph *out, struct tsr_error *err);

@@ -64,7 +64,8 @@ static enum tsr_status project_one(struct demo *d, const struct tsr_model *m, in
 /* False, after one line that says what it would need, when the model does not fit. */
 static bool fits(const struct demo *d, const struct tsr_model *m)
 {
-    struct tsr_graph_options g = {TSR_PREFILL, 1, DEMO_SEQ, d->o.weights, d->o.kv, 0};
+    struct tsr_graph_options g = {
+        .phase = TSR_PREFILL, .batch = 1, .seq = DEMO_SEQ, .weights = d->o.weights, .kv = d->o.kv};
     struct tsr_fit f = {0};
     struct tsr_error err = {0};
     if (tsr_model_fit(m, &g, &d->chip, &f, &err) == TSR_OK)

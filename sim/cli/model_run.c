@@ -105,9 +105,16 @@ void model_run_describe(const struct model_run *r, json_t *root)
     json_object_set_new(root, "kv", json_string(model_run_format(o->kv)));
 }
 
+/* Of the tokens that passed one by one; 0: none did. */
+static double cycles_per_token(const struct infer_cost *c)
+{
+    return c->tokens != 0 ? (double)(c->cycles - c->prompt_cycles) / c->tokens : 0;
+}
+
 static double tokens_per_s(const struct model_run *r, const struct infer_cost *c)
 {
-    return c->cycles != 0 ? (double)c->tokens * (double)r->chip.clock_hz / (double)c->cycles : 0;
+    const double each = cycles_per_token(c);
+    return each != 0 ? (double)r->chip.clock_hz / each : 0;
 }
 
 static json_t *cost_steps(const struct infer_cost *c)
@@ -125,12 +132,16 @@ static json_t *cost_steps(const struct infer_cost *c)
 void model_run_cost_json(const struct model_run *r, const struct infer *s, json_t *root)
 {
     const struct infer_cost *c = infer_cost(s);
-    if (c == NULL || c->tokens == 0)
+    if (c == NULL || c->cycles == 0)
         return;
     json_object_set_new(root, "cycles", json_integer((json_int_t)c->cycles));
-    json_object_set_new(root, "cycles_per_token", json_real((double)c->cycles / (double)c->tokens));
-    json_object_set_new(root, "cycles_last_token", json_integer((json_int_t)c->last));
-    json_object_set_new(root, "tokens_per_s", json_real(tokens_per_s(r, c)));
+    if (c->prompt_tokens != 0)
+        json_object_set_new(root, "prompt_cycles", json_integer((json_int_t)c->prompt_cycles));
+    if (c->tokens != 0) {
+        json_object_set_new(root, "cycles_per_token", json_real(cycles_per_token(c)));
+        json_object_set_new(root, "cycles_last_token", json_integer((json_int_t)c->last));
+        json_object_set_new(root, "tokens_per_s", json_real(tokens_per_s(r, c)));
+    }
     json_object_set_new(root, "launches", json_integer((json_int_t)c->launches));
     json_object_set_new(root, "steps", cost_steps(c));
 }
@@ -138,12 +149,18 @@ void model_run_cost_json(const struct model_run *r, const struct infer *s, json_
 void model_run_cost_print(const struct model_run *r, const struct infer *s, FILE *out)
 {
     const struct infer_cost *c = infer_cost(s);
-    if (c == NULL || c->tokens == 0)
+    if (c == NULL || c->cycles == 0)
         return;
-    fprintf(out, "%14.1f tokens/s on %s, decode of one sequence\n", tokens_per_s(r, c),
-            r->chip.name);
-    fprintf(out, "%14.0f cycles per token, mean of %u; the last one %" PRIu64 "\n",
-            (double)c->cycles / c->tokens, c->tokens, c->last);
+    if (c->prompt_tokens != 0)
+        fprintf(out,
+                "%14.3f ms to the first token on %s, %" PRIu64 " cycles for %u tokens of prompt\n",
+                1e3 * (double)c->prompt_cycles / (double)r->chip.clock_hz, r->chip.name,
+                c->prompt_cycles, c->prompt_tokens);
+    if (c->tokens != 0)
+        fprintf(out,
+                "%14.1f tokens/s on %s, decode of one sequence\n"
+                "%14.0f cycles per token, mean of %u; the last one %" PRIu64 "\n",
+                tokens_per_s(r, c), r->chip.name, cycles_per_token(c), c->tokens, c->last);
     fprintf(out, "\n%-19s %-16s %9s %14s %6s\n", "operation", "kernel", "launches", "cycles each",
             "share");
     for (uint32_t i = 0; i < c->n_steps; i++) {

@@ -58,7 +58,8 @@ enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
                              struct tsr_error *err);
 void infer_destroy(struct infer *s); /* null is allowed */
 
-/* Appends n tokens to the sequence and computes what follows them.
+/* Appends n tokens to the sequence and computes what follows them; they go through the layers
+ * together, in blocks of a target's choice.
  * logits: of each of the n tokens if `all`, else of the last: rows of vocab floats; null: none.
  * Errors: TSR_BAD_INPUT an id outside of the vocabulary, more tokens than positions; TSR_FAULT a
  * program that stopped. Deterministic: the same bits on any host and number of threads. */
@@ -78,11 +79,12 @@ enum {
     INFER_COST_STEPS = 160
 };
 struct infer_cost {
-    uint32_t tokens;
-    uint64_t launches, cycles;
+    uint32_t tokens, prompt_tokens; /* one by one; in blocks, each operation one launch */
+    uint64_t launches, cycles;      /* of all */
+    uint64_t prompt_cycles;         /* of blocks */
     uint32_t n_steps;
     struct infer_cost_step step[INFER_COST_STEPS]; /* in the order of a layer */
-    uint64_t last;                                 /* cycles of the last token */
+    uint64_t last;                                 /* cycles of the last token or block */
 };
 
 /* What the tokens since infer_create or infer_restart cost: each launch's cycles, launch to last

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The target npu: for each token the plan of its step, for each of its launches a program, run with
  * values; the cycles of a launch are those of a cycle-level run of the same program. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ static void destroy(struct infer *base)
     for (uint32_t i = 0; i < s->n_launches; i++)
         tsr_program_free(&s->launch[i].program);
     free(s->launch);
+    tsr_program_free(&s->once.program);
     if (s->plan != NULL)
         project_plan_free(s->plan);
     free(s->plan);
@@ -32,10 +34,15 @@ static void index_steps(struct npu *s)
     }
 }
 
-/* The plan of the token that makes the sequence `seq` long. Places do not depend on it. */
-static enum tsr_status plan_token(struct npu *s, uint64_t seq, struct tsr_error *err)
+/* The plan of n tokens that make the sequence `seq` long; all: the logits of each. Weights and
+ * cache lie where they always do. */
+static enum tsr_status plan_tokens(struct npu *s, uint64_t seq, uint32_t n, bool all,
+                                   struct tsr_error *err)
 {
     project_plan_free(s->plan);
+    s->options.phase = n > 1 ? TSR_PREFILL : TSR_DECODE;
+    s->options.block = n > 1 ? n : 0;
+    s->options.all_logits = n > 1 && all;
     s->options.seq = seq;
     enum tsr_status st = project_plan(s->o.model, &s->options, s->plan, err);
     if (st == TSR_OK)
@@ -59,7 +66,7 @@ static enum tsr_status prepare(struct npu *s, struct tsr_error *err)
     if (o->format == NULL || o->activations == NULL || o->kv == NULL)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "target npu: the tensor unit does not take f32, bf16 is nearest");
-    enum tsr_status st = plan_token(s, 1, err);
+    enum tsr_status st = plan_tokens(s, 1, 1, false, err);
     if (st == TSR_OK)
         st = tsr_sim_create(o->chip, o->isa, &s->sim, err);
     if (st == TSR_OK)
@@ -90,6 +97,11 @@ static enum tsr_status create(const struct infer_options *o, struct infer **out,
 
 static enum tsr_status next_launch(struct npu *s, struct npu_launch **out, struct tsr_error *err)
 {
+    if (s->n > 1) { /* blocks are of many lengths: their programs are not kept */
+        *out = &s->once;
+        s->once.kernel = NULL;
+        return TSR_OK;
+    }
     if (s->next == s->room) {
         uint32_t room = s->room ? 2 * s->room : 64;
         struct npu_launch *more = realloc(s->launch, room * sizeof *more);
@@ -149,6 +161,16 @@ static void count(struct npu *s, const struct project_step *step, uint64_t cycle
     c->launches++;
     c->cycles += cycles;
     c->last += cycles;
+    c->prompt_cycles += s->n > 1 ? cycles : 0;
+}
+
+/* "token 7", "tokens 0 to 31" */
+static const char *name_tokens(const struct npu *s, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "token%s %u", s->n > 1 ? "s" : "", s->token);
+    if (s->n > 1 && n > 0 && (size_t)n < cap)
+        snprintf(out + n, cap - (size_t)n, " to %u", s->token + s->n - 1);
+    return out;
 }
 
 /* The launch, and where it is its turn what the reference says to it. */
@@ -188,9 +210,10 @@ static enum tsr_status launch(struct npu *s, const struct project_step *step, ui
     struct tsr_run_options run = {.mode = count_cycles ? TSR_MODE_FULL : TSR_MODE_FUNCTIONAL};
     if (st == TSR_OK)
         st = run_checked(s, l, &run, &stats, &why);
+    char tokens[40];
     if (st != TSR_OK)
-        return tsr_error_set(err, st, "%s: %s of layer %u, token %u: %s", s->o.model->name,
-                             step->name, layer, s->token, why.message);
+        return tsr_error_set(err, st, "%s: %s of layer %u, %s: %s", s->o.model->name, step->name,
+                             layer, name_tokens(s, tokens, sizeof tokens), why.message);
     if (count_cycles)
         l->cycles = stats.cycles;
     count(s, step, l->cycles);
@@ -208,52 +231,85 @@ static enum tsr_status run_operation(void *self, uint32_t op, uint32_t layer, st
 
 /* ---- tokens ---- */
 
-/* What a token brings: its id, and the turn of its position. */
-static enum tsr_status write_inputs(struct npu *s, uint32_t id, uint32_t position,
-                                    struct tsr_error *err)
+/* cos and sin of the positions of the tokens in work. */
+static enum tsr_status write_turns(struct npu *s, struct tsr_error *err)
 {
     const struct tsr_model *m = s->o.model;
-    float cosine[512], sine[512];
-    enum tsr_status st = TSR_OK;
-    if (m->head_dim > 2 * sizeof cosine / sizeof *cosine)
+    const uint64_t each = m->head_dim / 2, bytes = s->n * each * sizeof(float);
+    uint32_t *position = malloc(s->n * sizeof *position);
+    float *cosine = malloc(bytes), *sine = malloc(bytes);
+    enum tsr_status st = position && cosine && sine
+                             ? TSR_OK
+                             : tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", m->name);
+    for (uint32_t i = 0; i < s->n && st == TSR_OK; i++)
+        position[i] = s->token + i;
+    if (st == TSR_OK)
+        tsr_rope_table_ref(&m->rope, m->head_dim, s->n, position, cosine, sine);
+    for (uint32_t i = 0; i < s->plan->n_steps && st == TSR_OK; i++) {
+        const struct project_step *step = &s->plan->step[i];
+        if (strcmp(step->kernel->name, "rope") != 0)
+            continue;
+        st = tsr_sim_write(s->sim, step->op.rope.cosine, cosine, bytes, err);
+        if (st == TSR_OK)
+            st = tsr_sim_write(s->sim, step->op.rope.sine, sine, bytes, err);
+    }
+    free(position);
+    free(cosine);
+    free(sine);
+    return st;
+}
+
+/* What tokens bring: their ids, the turns of their positions, and zeros where the plan counts on
+ * them: the rows of the expert beside a shared one. */
+static enum tsr_status write_inputs(struct npu *s, const uint32_t *ids, struct tsr_error *err)
+{
+    static const uint8_t zeros[4096];
+    const struct tsr_model *m = s->o.model;
+    if (m->head_dim > 1024)
         return tsr_error_set(err, TSR_BAD_INPUT, "%s: heads of %u, 1024 are allowed", m->name,
                              m->head_dim);
-    tsr_rope_table_ref(&m->rope, m->head_dim, 1, &position, cosine, sine);
+    enum tsr_status st = write_turns(s, err);
     for (uint32_t i = 0; i < s->plan->n_steps && st == TSR_OK; i++) {
         const struct project_step *step = &s->plan->step[i];
         if (strcmp(step->kernel->name, "embedding") == 0)
-            st = tsr_sim_write(s->sim, step->op.embedding.ids_address, &id, sizeof id, err);
-        if (strcmp(step->kernel->name, "rope") != 0)
-            continue;
-        st = tsr_sim_write(s->sim, step->op.rope.cosine, cosine, 2 * m->head_dim, err);
-        if (st == TSR_OK)
-            st = tsr_sim_write(s->sim, step->op.rope.sine, sine, 2 * m->head_dim, err);
+            st =
+                tsr_sim_write(s->sim, step->op.embedding.ids_address, ids, s->n * sizeof *ids, err);
+        const uint64_t rows = step->shared ? 2 * (uint64_t)s->n * m->hidden : 0;
+        for (uint64_t at = 0; at < rows && st == TSR_OK; at += sizeof zeros)
+            st = tsr_sim_write(s->sim, step->op.moe_combine.x + at, zeros,
+                               rows - at < sizeof zeros ? rows - at : sizeof zeros, err);
     }
     return st;
 }
 
-static enum tsr_status read_logits(struct npu *s, float *logits, struct tsr_error *err)
+static enum tsr_status read_logits(struct npu *s, uint64_t rows, float *logits,
+                                   struct tsr_error *err)
 {
-    const struct tsr_model *m = s->o.model;
-    const float scale = (float)m->logit_scale;
-    enum tsr_status st = tsr_sim_read(s->sim, s->plan->logits, logits, 4 * (uint64_t)m->vocab, err);
-    for (uint32_t i = 0; i < m->vocab && scale != 1.0f; i++)
+    const uint64_t n = rows * s->o.model->vocab;
+    const float scale = (float)s->o.model->logit_scale;
+    enum tsr_status st = tsr_sim_read(s->sim, s->plan->logits, logits, 4 * n, err);
+    for (uint64_t i = 0; i < n && scale != 1.0f; i++)
         logits[i] *= scale; /* the host's part */
     return st;
 }
 
-static enum tsr_status one_token(struct npu *s, uint32_t id, uint32_t position,
-                                 struct tsr_error *err)
+/* n tokens together, each operation a launch. */
+static enum tsr_status run_tokens(struct npu *s, const uint32_t *ids, uint32_t n, uint32_t position,
+                                  bool all, struct tsr_error *err)
 {
-    enum tsr_status st = plan_token(s, (uint64_t)position + 1, err);
+    enum tsr_status st = plan_tokens(s, (uint64_t)position + n, n, all, err);
     s->token = position;
+    s->n = n;
     s->next = 0;
     s->cost.last = 0;
     if (st == TSR_OK)
-        st = write_inputs(s, id, position, err);
+        st = write_inputs(s, ids, err);
     if (st == TSR_OK)
         st = infer_walk(&s->plan->graph, s->o.model, run_operation, s, err);
-    s->cost.tokens += st == TSR_OK;
+    if (st == TSR_OK && n > 1)
+        s->cost.prompt_tokens += n;
+    else if (st == TSR_OK)
+        s->cost.tokens++;
     return st;
 }
 
@@ -262,10 +318,13 @@ static enum tsr_status step(struct infer *base, const uint32_t *tokens, uint32_t
 {
     struct npu *s = (struct npu *)base;
     enum tsr_status st = TSR_OK;
-    for (uint32_t i = 0; i < n && st == TSR_OK; i++) {
-        st = one_token(s, tokens[i], base->position + i, err);
-        if (st == TSR_OK && logits != NULL && (all || i + 1 == n))
-            st = read_logits(s, all ? logits + (size_t)i * s->o.model->vocab : logits, err);
+    all = all && logits != NULL;
+    for (uint32_t i = 0, m; i < n && st == TSR_OK; i += m) {
+        m = n - i < NPU_BLOCK ? n - i : NPU_BLOCK;
+        st = run_tokens(s, tokens + i, m, base->position + i, all, err);
+        if (st == TSR_OK && logits != NULL && (all || i + m == n))
+            st = read_logits(s, all ? m : 1, all ? logits + (size_t)i * s->o.model->vocab : logits,
+                             err);
     }
     return st;
 }

@@ -9,6 +9,10 @@
 #include "sim/project/plan.h"
 #include "tessera/sim.h"
 
+enum {
+    NPU_BLOCK = 512 /* tokens of a prompt that go through the layers together, at most */
+};
+
 /* A launch of a token: its program, until another place or shape takes its turn. */
 struct npu_launch {
     const struct project_kernel *kernel; /* null: none yet */
@@ -22,14 +26,15 @@ struct npu {
     struct infer_options o;
     struct tsr_sim *sim;
     struct project_options options;
-    struct project_plan *plan; /* of the token in work */
+    struct project_plan *plan; /* of the token or block in work */
     struct npu_launch *launch; /* in the order of a token; all tokens have the same */
     uint32_t n_launches, room, next;
+    struct npu_launch once;                     /* of a block */
     uint32_t first_step[TSR_GRAPH_MAX_OPS + 1]; /* of each operation of the graph */
     struct infer_cost cost;
     struct infer_verified verified;
     uint64_t launched; /* of all tokens */
-    uint32_t token;
+    uint32_t token, n; /* in work: the first, how many */
 };
 
 /* Writes the weights of every step and layer to HBM. */

@@ -11,8 +11,9 @@ struct verify_rows {
     uint64_t address, stride; /* bytes from row to row */
     uint64_t rows, cols;
     enum tsr_dtype format;
-    float *want;   /* rows x cols */
-    double *bound; /* of each; null: equal */
+    float *want;              /* rows x cols */
+    double *bound;            /* of each; null: equal */
+    struct tsr_npu_slab slab; /* rows not 0: blocks, in this layout */
 };
 
 struct verify {
@@ -68,6 +69,11 @@ struct verify_product {
 };
 /* sum, error: m x n. Errors: TSR_INTERNAL out of memory. */
 enum tsr_status verify_products(const struct verify_product *p, double *sum, double *error,
+                                struct tsr_error *err);
+/* Row `row` of an operand, gathered from its slabs; stride 0: as the layout says. unit: room for
+ * the row's units. */
+enum tsr_status verify_slab_row(struct npu *npu, const struct tsr_npu_slab *s, uint64_t address,
+                                uint64_t stride, uint64_t row, uint8_t *unit, float *x,
                                 struct tsr_error *err);
 /* act(g) u of values that err by eg and eu. */
 void verify_gated(enum tsr_activation act, double limit, double alpha, double g, double eg,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One query per head against the cache. The bound is derived in sim/suite/suite_attention.c: with
+/* Queries against the cache. The bound is derived in sim/suite/suite_attention.c: with
  * exact scores u_i in powers of two and weights w_i, A = sum of w_i |v_i| and n keys,
  *   |error| <= 1.05 A (half an ULP of the format at 1, once more where v is expanded to it,
  *              + 2 (ln 2 du + 2^-22) + 3 n 2^-24 + 2^-22), f16: + 2^-24 sum |v|,
  * du = what the scores err by. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "isa/num/num.h"
 #include "kernels/npu/slab.h"
@@ -17,7 +18,7 @@ struct attention {
     struct verify *v;
     const struct tsr_npu_attention *a;
     struct tsr_npu_slab cache;
-    float *q, *k, *v_rows, *sinks; /* k, v: [kv_head][position][head_dim] */
+    float *k, *v_rows, *sinks; /* k, v: [kv_head][position][head_dim] */
     double *u;
     double cut, steps, round;
 };
@@ -63,14 +64,19 @@ static void score(const struct attention *p, const float *q, const float *k, dou
     }
 }
 
-static void one_head(const struct attention *p, uint64_t h, struct verify_rows *r)
+/* Query `token` of head h, which sees its own key and those before it, or the window's. */
+static void one_head(const struct attention *p, uint64_t token, uint64_t h, const float *q,
+                     struct verify_rows *r)
 {
     const struct tsr_npu_attention *a = p->a;
-    const uint64_t d = a->head_dim, n = a->kv_len, g = h / (a->heads / a->kv_heads) * n * d;
+    const uint64_t end = a->kv_len - a->q_len + token + 1;
+    const uint64_t first = a->window != 0 && end > a->window ? end - a->window : 0;
+    const uint64_t d = a->head_dim, n = end - first,
+                   g = (h / (a->heads / a->kv_heads) * a->kv_len + first) * d;
     const double sink = p->sinks != NULL ? (double)p->sinks[h] * LOG2_E : -INFINITY;
     double largest = p->sinks != NULL ? fabs(sink) : 0, worst = 0, top = sink, l = 0, du;
     for (uint64_t t = 0; t < n; t++) {
-        score(p, p->q + h * d, p->k + g + t * d, &p->u[t], &du);
+        score(p, q + h * d, p->k + g + t * d, &p->u[t], &du);
         largest = fmax(largest, fabs(p->u[t]));
         worst = fmax(worst, du);
         top = fmax(top, p->u[t]);
@@ -92,24 +98,46 @@ static void one_head(const struct attention *p, uint64_t h, struct verify_rows *
                     3 * (double)n * 0x1p-24 + 0x1p-22);
         if (a->format == TSR_F16)
             e += 0x1p-24 * sum;
-        verify_set(p->v, r, h * d + i, y, e);
+        verify_set(p->v, r, i, y, e);
     }
+}
+
+/* All heads of a query: outputs of their own, as o's strides say. */
+static enum tsr_status one_query(struct attention *p, uint64_t token, struct tsr_error *err)
+{
+    const struct tsr_npu_attention *a = p->a;
+    const uint64_t d = a->head_dim;
+    enum tsr_status st = TSR_OK;
+    float *q = malloc(a->heads * d * sizeof *q);
+    if (q == NULL)
+        return tsr_error_set(err, TSR_INTERNAL, "verify: out of memory");
+    for (uint64_t h = 0; h < a->heads && st == TSR_OK; h++) {
+        const uint64_t from = token * a->q.token_stride + h * a->q.head_stride;
+        const uint64_t to = token * a->o.token_stride + h * a->o.head_stride;
+        float *x = verify_read(p->v->s, a->format, a->q.address + from, d, err);
+        struct verify_rows *r = verify_add(p->v, a->o.address + to, 0, 1, d, a->format, true, err);
+        st = x != NULL && r != NULL ? TSR_OK : TSR_INTERNAL;
+        if (st == TSR_OK) {
+            memcpy(q + h * d, x, d * sizeof *q);
+            one_head(p, token, h, q, r);
+        }
+        free(x);
+    }
+    free(q);
+    return st;
 }
 
 static enum tsr_status run(struct attention *p, struct tsr_error *err)
 {
     const struct tsr_npu_attention *a = p->a;
-    struct verify_rows *r = verify_add(p->v, a->o.address, a->o.head_stride, a->heads, a->head_dim,
-                                       a->format, true, err);
-    p->q = verify_read(p->v->s, a->format, a->q.address, a->heads * a->head_dim, err);
     p->sinks = a->has_sinks ? verify_read(p->v->s, a->sink_format, a->sinks, a->heads, err) : NULL;
-    if (r == NULL || p->q == NULL || (a->has_sinks && p->sinks == NULL))
+    if (a->has_sinks && p->sinks == NULL)
         return TSR_INTERNAL;
     enum tsr_status st = read_cache(p, &a->k, p->k, err);
     if (st == TSR_OK)
         st = read_cache(p, &a->v, p->v_rows, err);
-    for (uint64_t h = 0; h < a->heads && st == TSR_OK; h++)
-        one_head(p, h, r);
+    for (uint64_t t = 0; t < a->q_len && st == TSR_OK; t++)
+        st = one_query(p, t, err);
     return st;
 }
 
@@ -121,8 +149,8 @@ enum tsr_status verify_attention(struct verify *v, struct tsr_error *err)
     const enum tsr_dtype kv = a->kv_format != TSR_F32 ? a->kv_format : a->format;
     const struct tsr_format *f = &o->isa->formats[a->format], *k = &o->isa->formats[kv];
     const uint64_t rows = a->kv_heads * a->kv_len * a->head_dim;
-    if (a->batch != 1 || a->q_len != 1 || a->window != 0)
-        return TSR_OK;
+    if (a->batch != 1 || !a->causal)
+        return TSR_OK; /* no sequence that grows has others */
     enum tsr_status st =
         tsr_npu_attention_cache(o->isa, o->chip, a->head_dim, a->format, kv, &p.cache, err);
     if (st != TSR_OK)
@@ -135,7 +163,6 @@ enum tsr_status verify_attention(struct verify *v, struct tsr_error *err)
     p.u = malloc(a->kv_len * sizeof *p.u);
     st = p.k && p.v_rows && p.u ? run(&p, err)
                                 : tsr_error_set(err, TSR_INTERNAL, "verify: out of memory");
-    free(p.q);
     free(p.sinks);
     free(p.k);
     free(p.v_rows);

@@ -3,6 +3,12 @@
  *   bias, residual  one addition in f32 each
  *   gate      g u / (1 + 2^(-g log2 e)): as sim/suite derives it, (|g| + 4) 2^-23 relative, and
  *             the errors of g and u through slopes of at most 1.1 and |silu(g)|.
+ *   blocks    the value's error, and what quantizing may move it by, B the block's largest
+ *             magnitude, errors included: of a float element x 2^-mbits |x| (saturation; half a
+ *             step is half of that) and half a step of its subnormals under the largest scale, at
+ *             most 2^(2 - mbits - 2^ebits) B; mx9/6/4 one step at B, 2^(1 - mbits) B; mxi8 and
+ *             q8_0 2^-6 B, q4_0 2^-2 B, where a step is B / 64, B / 127, B / 8; nvf4 half a step
+ *             of B / 6 and 2^-4 B that its scale's rounding moves; least scales 2^-17, 2^-8
  * Plain integers: equal, as long as sums stay below 2^24, beyond which f32 rounds them here. */
 #include <math.h>
 #include <stdlib.h>
@@ -25,6 +31,40 @@ static void add_bias(struct work *w)
     }
 }
 
+/* Shares of its own magnitude and of its block's that quantizing may move a value by. */
+static void block_rates(const struct tsr_format *f, double *own, double *block, double *least)
+{
+    *own = f->ebits != 0 && f->family != TSR_FAMILY_SMX ? ldexp(1, -f->mbits) : 0;
+    *least = 0x1p-120;
+    if (f->family == TSR_FAMILY_SMX) {
+        *block = ldexp(1, 1 - f->mbits);
+    } else if (f->family == TSR_FAMILY_GGUF) {
+        *block = f->bits == 8 ? 0x1p-6 : 0x1p-2;
+        *least = 0x1p-17;
+    } else if (f->family == TSR_FAMILY_NVF) {
+        *block = 0x1p-4 + 0x1p-3;
+        *least = 0x1p-8;
+    } else {
+        *block = f->ebits != 0 ? ldexp(1, 2 - f->mbits - (1 << f->ebits)) : 0x1p-6;
+    }
+}
+
+/* A row's bounds, of values so far, for values in blocks. */
+static void bound_blocks(const struct tsr_format *f, struct verify_rows *r, uint64_t row)
+{
+    const float *want = r->want + row * r->cols;
+    double *bound = r->bound + row * r->cols, own, share, least;
+    block_rates(f, &own, &share, &least);
+    for (uint64_t at = 0; at < r->cols; at += f->block) {
+        const uint64_t end = at + f->block < r->cols ? at + f->block : r->cols;
+        double most = 0;
+        for (uint64_t j = at; j < end; j++)
+            most = fmax(most, fabs((double)want[j]) + bound[j]);
+        for (uint64_t j = at; j < end; j++)
+            bound[j] += own * (fabs((double)want[j]) + bound[j]) + share * most + least;
+    }
+}
+
 static void finish_row(struct work *w, struct verify_rows *r, uint64_t i)
 {
     const struct tsr_npu_matmul *m = w->m;
@@ -41,7 +81,10 @@ static void finish_row(struct work *w, struct verify_rows *r, uint64_t i)
             e = fabs(x) * (fabs(g) + 4) * 0x1p-23 + 1.1 * e * (fabs(u) + eu) + fabs(silu) * eu +
                 0x1p-100 * fabs(u);
         }
-        if (r->bound != NULL)
+        if (r->slab.rows != 0) {
+            r->want[i * r->cols + j] = (float)x;
+            r->bound[i * r->cols + j] = e + fabs(x) * 0x1p-24;
+        } else if (r->bound != NULL)
             verify_set(w->v, r, i * r->cols + j, x, e);
         else
             r->want[i * r->cols + j] = (float)x;
@@ -60,6 +103,8 @@ static enum tsr_status finish(struct work *w, struct verify_rows *r, struct tsr_
                 return TSR_INTERNAL;
         }
         finish_row(w, r, i);
+        if (r->slab.rows != 0)
+            bound_blocks(r->slab.format, r, i);
     }
     return TSR_OK;
 }
@@ -74,11 +119,17 @@ static enum tsr_status run(struct work *w, struct tsr_error *err)
                                        m->c_format, !integer, err);
     if (r == NULL)
         return TSR_INTERNAL;
+    const struct infer_options *o = &w->v->s->o;
+    enum tsr_status st = TSR_OK;
+    if (o->isa->formats[m->c_format].block > 1)
+        st = tsr_npu_slab_plan(o->isa, o->chip, m->c_format, m->c_partner, r->rows, r->cols,
+                               &r->slab, err);
     if (m->has_bias)
         w->bias = verify_read(w->v->s, integer ? TSR_I32 : TSR_F32, m->bias, m->n, err);
     if (m->has_bias && w->bias == NULL)
         return TSR_INTERNAL;
-    enum tsr_status st = verify_products(&p, w->sum, w->error, err);
+    if (st == TSR_OK)
+        st = verify_products(&p, w->sum, w->error, err);
     add_bias(w);
     return st == TSR_OK ? finish(w, r, err) : st;
 }
@@ -86,8 +137,6 @@ static enum tsr_status run(struct work *w, struct tsr_error *err)
 enum tsr_status verify_matmul(struct verify *v, struct tsr_error *err)
 {
     struct work w = {.v = v, .m = &v->op.matmul};
-    if (v->s->o.isa->formats[w.m->c_format].block > 1)
-        return TSR_OK; /* blocks of C: left out */
     w.sum = calloc(w.m->m * w.m->n, sizeof *w.sum);
     w.error = calloc(w.m->m * w.m->n, sizeof *w.error);
     enum tsr_status st =

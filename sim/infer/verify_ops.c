@@ -136,34 +136,52 @@ enum tsr_status verify_activation(struct verify *v, struct tsr_error *err)
     return st;
 }
 
-/* The turned heads, and the keys among them where they go to the cache. */
-enum tsr_status verify_rope(struct verify *v, struct tsr_error *err)
+/* One token: heads of x turned by c and s; those behind n - keys go to k, the others to r. */
+static void turn(const struct verify *v, uint64_t token, const float *x, const float *c,
+                 const float *s, struct verify_rows *r, struct verify_rows *k)
 {
     const struct tsr_npu_rope *o = &v->op.rope;
-    const uint64_t d = o->head_dim, n = o->heads * d, keys = o->k_cache != 0 ? o->keys : 0;
-    if (o->tokens != 1)
-        return TSR_OK;
-    float *x = verify_read(v->s, o->x_format, o->x, n, err);
-    float *c = verify_read(v->s, TSR_F32, o->cosine, d / 2, err);
-    float *s = verify_read(v->s, TSR_F32, o->sine, d / 2, err);
-    struct verify_rows *r = verify_add(v, o->y, 0, 1, n - keys * d, o->y_format, true, err), *k = r;
-    if (keys != 0 && r != NULL)
-        k = verify_add(v, o->k_cache, o->k_head_stride, keys, d, o->y_format, true, err);
-    for (uint64_t i = 0; x && c && s && r && k && i < n; i++) {
+    const uint64_t d = o->head_dim, n = o->heads * d;
+    for (uint64_t i = 0; i < n; i++) {
         const uint64_t h = i / d, j = i % d, pair = j % (d / 2);
         const double a = (double)x[h * d + pair], b = (double)x[h * d + pair + d / 2];
         const double p = j < d / 2 ? a * (double)c[pair] : b * (double)c[pair];
         const double q = j < d / 2 ? -b * (double)s[pair] : a * (double)s[pair];
         const double e = (fabs(p) + fabs(q)) * 0x1p-23;
-        if (i < n - keys * d)
-            verify_set(v, r, i, p + q, e);
+        if (i < r->cols)
+            verify_set(v, r, token * r->cols + i, p + q, e);
         else
-            verify_set(v, k, i - (n - keys * d), p + q, e);
+            verify_set(v, k, i - r->cols, p + q, e);
     }
-    free(x);
+}
+
+/* The turned heads, and the keys among them where they go to the cache. */
+enum tsr_status verify_rope(struct verify *v, struct tsr_error *err)
+{
+    const struct tsr_npu_rope *o = &v->op.rope;
+    const uint64_t d = o->head_dim, n = o->heads * d, keys = o->k_cache != 0 ? o->keys : 0;
+    const uint64_t turns = (o->one_position ? 1 : o->tokens) * (d / 2);
+    const uint64_t stride = verify_stride(v, o->x_stride, o->x_format, n);
+    float *c = verify_read(v->s, TSR_F32, o->cosine, turns, err);
+    float *s = verify_read(v->s, TSR_F32, o->sine, turns, err);
+    struct verify_rows *r = verify_add(v, o->y, verify_stride(v, o->y_stride, o->y_format, n),
+                                       o->tokens, n - keys * d, o->y_format, true, err);
+    enum tsr_status st = r && c && s ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t t = 0; t < o->tokens && st == TSR_OK; t++) {
+        const uint64_t at = o->one_position ? 0 : t * (d / 2);
+        float *x = verify_read(v->s, o->x_format, o->x + t * stride, n, err);
+        struct verify_rows *k = keys != 0
+                                    ? verify_add(v, o->k_cache + t * o->k_token_stride,
+                                                 o->k_head_stride, keys, d, o->y_format, true, err)
+                                    : r;
+        st = x != NULL && k != NULL ? TSR_OK : TSR_INTERNAL;
+        if (st == TSR_OK)
+            turn(v, t, x, c + at, s + at, r, k);
+        free(x);
+    }
     free(c);
     free(s);
-    return r && k && x && c && s ? TSR_OK : TSR_INTERNAL;
+    return st;
 }
 
 /* Bytes as they are, whatever their format. */

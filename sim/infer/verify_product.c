@@ -37,8 +37,7 @@ static double error_rate(const struct verify_product *p)
            (r / block - 1) * 0x1p-16;
 }
 
-/* Row `row` of an operand into x: gathered from its slabs. */
-static enum tsr_status read_row(struct npu *npu, const struct tsr_npu_slab *s, uint64_t address,
+enum tsr_status verify_slab_row(struct npu *npu, const struct tsr_npu_slab *s, uint64_t address,
                                 uint64_t stride, uint64_t row, uint8_t *unit, float *x,
                                 struct tsr_error *err)
 {
@@ -73,9 +72,9 @@ static enum tsr_status run(const struct verify_product *p, const struct tsr_npu_
     float *of_b = rows + p->m * p->k;
     enum tsr_status st = TSR_OK;
     for (uint64_t i = 0; i < p->m && st == TSR_OK; i++)
-        st = read_row(p->s, a, p->a, p->a_stride, p->first + i, unit, rows + i * p->k, err);
+        st = verify_slab_row(p->s, a, p->a, p->a_stride, p->first + i, unit, rows + i * p->k, err);
     for (uint64_t j = 0; j < p->n && st == TSR_OK; j++) {
-        st = read_row(p->s, b, p->b, p->b_stride, j, unit, of_b, err);
+        st = verify_slab_row(p->s, b, p->b, p->b_stride, j, unit, of_b, err);
         for (uint64_t i = 0; i < p->m; i++)
             dot(p->k, rate, rows + i * p->k, of_b, &sum[i * p->n + j], &error[i * p->n + j]);
     }

@@ -16,6 +16,7 @@ struct builder {
     const struct tsr_model *m;
     struct tsr_graph *g;
     uint64_t tokens;      /* rows of the residual stream */
+    uint64_t each;        /* of them, of each sequence */
     uint64_t plain;       /* bytes of an element outside the matrices */
     uint32_t layers;      /* repeat of the operations that are added now */
     uint8_t kinds;        /* which layers these are */
@@ -178,7 +179,7 @@ static void add_attention(struct builder *b, bool sliding, uint32_t layers)
     op->repeat = layers;
     op->layer_kinds = kinds;
     set_heads(b, op);
-    op->q_len = o->phase == TSR_PREFILL ? o->seq : 1;
+    op->q_len = b->each;
     op->kv_len = o->seq;
     op->window = window;
     op->flags = TSR_OPF_CAUSAL | (m->sinks ? TSR_OPF_SINKS : 0) |
@@ -313,7 +314,8 @@ static void add_head(struct builder *b)
     const struct tsr_model *m = b->m;
     b->layers = 1;
     b->kinds = 0;
-    b->tokens = b->g->options.batch; /* the last token of each sequence */
+    if (!b->g->options.all_logits)
+        b->tokens = b->g->options.batch; /* the last token of each sequence */
     add_norm(b, "final_norm", b->tokens, false);
     add_matmul(b, "lm_head", m->vocab, m->hidden,
                TSR_OPF_F32_OUT | (m->tied ? TSR_OPF_TIED : 0) |
@@ -358,13 +360,20 @@ enum tsr_status tsr_graph_build(const struct tsr_model *m, const struct tsr_grap
     if (options->seq == 0 || options->seq > limit)
         return tsr_error_set(err, TSR_BAD_INPUT, "%s: seq: is %llu, 1 to 2^31 is allowed",
                              m->name, (unsigned long long)options->seq);
+    if (options->block > options->seq)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "%s: block: is %llu, at most seq = %llu is allowed", m->name,
+                             (unsigned long long)options->block, (unsigned long long)options->seq);
     struct tsr_graph g;
     memset(&g, 0, sizeof g);
     g.options = *options;
+    const uint64_t fresh = options->block != 0 ? options->block : options->seq;
+    const uint64_t each = options->phase == TSR_PREFILL ? fresh : 1;
     struct builder b = {
         .m = m,
         .g = &g,
-        .tokens = options->phase == TSR_PREFILL ? options->batch * options->seq : options->batch,
+        .tokens = options->batch * each,
+        .each = each,
         .plain = plain_bytes(options->weights),
         .layers = 1,
     };

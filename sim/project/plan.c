@@ -12,26 +12,29 @@
 #include "sim/project/model_priv.h"
 #include "sim/project/plan_ops.h"
 
-uint64_t project_region(struct project_plan *p, uint64_t bytes)
+static uint64_t in_segments(const struct project_plan *p, uint64_t bytes)
 {
     const uint64_t segment = p->options->chip->hbm.segment_bytes;
-    uint64_t at = p->used;
-    uint64_t size =
-        bytes > UINT64_MAX - segment ? UINT64_MAX : (bytes + segment - 1) / segment * segment;
-    p->used = tsr_sat_add(at, size);
-    return TSR_HBM(at);
+    return bytes > UINT64_MAX - segment ? UINT64_MAX : (bytes + segment - 1) / segment * segment;
+}
+
+/* Addresses of what does not fit are never used: the sums are refused. */
+uint64_t project_region(struct project_plan *p, uint64_t bytes)
+{
+    const uint64_t hbm = p->options->chip->hbm.bytes;
+    p->workspace = tsr_sat_add(p->workspace, in_segments(p, bytes));
+    return TSR_HBM(p->workspace < hbm ? hbm - p->workspace : 0);
 }
 
 /* One region for each layer that has its own. */
 static uint64_t regions(struct project_plan *p, uint64_t bytes, uint32_t instances, uint64_t *sum)
 {
-    uint64_t first = project_region(p, bytes);
+    const uint64_t at = p->used, size = in_segments(p, bytes);
     if (instances > 1 && p->n_spans < sizeof p->span / sizeof *p->span)
-        p->span[p->n_spans++] =
-            (struct project_span){first, p->used - (first - TSR_HBM(0)), p->layer_kinds};
-    p->used = tsr_sat_add(p->used, tsr_sat_mul(p->used - (first - TSR_HBM(0)), instances - 1));
+        p->span[p->n_spans++] = (struct project_span){TSR_HBM(at), size, p->layer_kinds};
+    p->used = tsr_sat_add(at, tsr_sat_mul(size, instances));
     *sum = tsr_sat_add(*sum, tsr_sat_mul(bytes, instances));
-    return first;
+    return TSR_HBM(at);
 }
 
 uint64_t project_weights(struct project_plan *p, uint64_t bytes, uint32_t instances)
@@ -185,7 +188,8 @@ static void place_activations(struct project_plan *p)
         p->shared_out = project_region(p, 4 * p->tokens * m->hidden);
         p->shared_out += 2 * p->tokens * m->hidden;
     }
-    p->logits = project_region(p, 4 * p->options->batch * m->vocab);
+    p->logits = project_region(p, 4 * (p->options->all_logits ? p->tokens : p->options->batch) *
+                                      (uint64_t)m->vocab);
     if (project_integers(p)) {
         p->sums = project_region(p, 4 * widest_product(p));
         p->row_scales = project_region(p, 4 * p->tokens);
@@ -296,9 +300,9 @@ struct tsr_fit project_plan_fit(const struct project_plan *p)
     const uint64_t hbm = p->options->chip->hbm.bytes;
     struct tsr_fit f = {.weight_bytes = p->weight_bytes,
                         .kv_bytes = p->kv_bytes,
-                        .total_bytes = p->used,
-                        .hbm_bytes = hbm,
-                        .chips = p->used / hbm + (p->used % hbm != 0)};
+                        .total_bytes = tsr_sat_add(p->used, p->workspace),
+                        .hbm_bytes = hbm};
+    f.chips = f.total_bytes / hbm + (f.total_bytes % hbm != 0);
     f.workspace_bytes = f.total_bytes - tsr_sat_add(f.weight_bytes, f.kv_bytes);
     const uint64_t row = p->kv_row + (p->options->kv->family == TSR_FAMILY_INT ? 2 : 0);
     f.kv_token_bytes = tsr_sat_mul3(2 * (uint64_t)p->model->kv_heads, row, p->model->layers);
@@ -316,7 +320,8 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     p->heads_format =
         project_wide(options->kv) ? (enum tsr_dtype)options->kv->code : project_plain(p);
     const struct tsr_graph_options g = {options->phase, options->batch, options->seq,
-                                        p->weights,     options->kv,    options->positions};
+                                        p->weights,     options->kv,    options->positions,
+                                        options->block, options->all_logits};
     enum tsr_status st = check_formats(p, err);
     if (st == TSR_OK) /* at least; what the layouts add is known at the end */
         st = tsr_model_fit(model, &g, options->chip, &fit, err);
@@ -325,6 +330,7 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     if (st != TSR_OK)
         return st;
     p->tokens = p->graph.ops[0].m;
+    p->each = p->tokens / options->batch;
     assume(p);
     place_activations(p);
     for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK; i++) {

@@ -79,11 +79,12 @@ struct project_plan {
     struct tsr_graph graph;
     const struct tsr_format *weights; /* as they lie in HBM: what no unit takes is repacked */
     enum tsr_dtype heads_format;      /* of q k v as projected and of attention's result */
-    /* HBM: bump allocation in segments; may pass the chip's end, which project_plan then refuses.
-     */
-    uint64_t used;
+    /* HBM: bump allocation in segments; the two may meet, which project_plan then refuses. */
+    uint64_t used;      /* weights and cache, from the bottom */
+    uint64_t workspace; /* all else, from the top: the bottom does not depend on how many tokens
+                           there are */
     uint64_t weight_bytes, kv_bytes; /* of that, alignment left out */
-    uint64_t tokens;                 /* rows of the residual stream */
+    uint64_t tokens, each;           /* rows of the residual stream, of a sequence */
     uint64_t stream;                 /* residual stream, bf16, updated in place */
     uint64_t cast;                   /* what a matmul reads, in the narrow format of activations */
     uint64_t normed;                 /* what a matmul reads: normed rows, attention's result */

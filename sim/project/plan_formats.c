@@ -144,7 +144,8 @@ uint64_t project_qkv_bytes(const struct tsr_graph_op *op)
 /* A prompt's tokens are all that the cache holds, and one unit a head is its order too. */
 static bool in_place(const struct project_plan *p)
 {
-    return p->options->phase == TSR_PREFILL && p->cache.blocked && p->cache.slabs == 1;
+    return p->options->phase == TSR_PREFILL && p->options->positions == 0 && p->cache.blocked &&
+           p->cache.slabs == 1;
 }
 
 /* k and v of the new tokens from the projected rows: 8-bit floats as [token][k, v][head], blocks as
@@ -191,7 +192,7 @@ static void append(struct project_plan *p, const struct tsr_graph_op *op, const 
     struct tsr_npu_kv_append *a = &project_step(p, &project_kv_append, op, suffix)->op.kv_append;
     a->bytes = unit;
     a->src = src;
-    a->dst = dst + (decode ? row * (o->seq - 1) : 0);
+    a->dst = dst + row * (o->seq - p->each);
     a->n[0] = op->kv_heads;
     a->n[1] = op->m;
     a->n[2] = third;

@@ -39,8 +39,8 @@ static enum tsr_status plan_norm(struct project_plan *p, const struct tsr_graph_
                      : (enum tsr_dtype)act->code;
     r.x = after ? p->branch : p->stream;
     if (last && op->m != p->tokens) { /* the last token of each sequence */
-        r.x += 2 * op->n * (p->options->seq - 1);
-        r.x_stride = 2 * op->n * p->options->seq;
+        r.x += 2 * op->n * (p->each - 1);
+        r.x_stride = 2 * op->n * p->each;
     }
     r.w = project_weights(p, 2 * op->n, op->repeat);
     if (act->block > 1 && !after && !router) {
@@ -298,7 +298,7 @@ static enum tsr_status plan_rope(struct project_plan *p, const struct tsr_graph_
     if (!project_wide(o->kv))
         return TSR_OK;
     r->keys = op->kv_heads;
-    r->k_cache = p->k_cache + (decode ? row * (o->seq - 1) : 0);
+    r->k_cache = p->k_cache + row * (o->seq - p->each);
     r->k_token_stride = decode ? row * project_places(o) : row;
     r->k_head_stride = row * project_places(o) * o->batch;
     return TSR_OK;
@@ -320,7 +320,7 @@ static enum tsr_status plan_kv_append(struct project_plan *p, const struct tsr_g
     struct tsr_npu_kv_append *a = &s->op.kv_append;
     a->bytes = row;
     a->src = p->wide + (op->heads + (uint64_t)op->kv_heads) * row;
-    a->dst = p->v_cache + (decode ? row * (o->seq - 1) : 0);
+    a->dst = p->v_cache + row * (o->seq - p->each);
     a->n[0] = op->kv_heads;
     a->n[1] = op->m;
     a->n[2] = 1;
@@ -337,11 +337,12 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
 {
     const struct project_options *o = p->options;
     uint64_t row = (uint64_t)op->head_dim * 2, kv_row = p->kv_row;
-    /* one query sees just what a sliding layer's cache holds, or the last keys of a long one */
+    /* one query sees just what a sliding layer's cache holds; of a long one queries see the last */
     bool ring = op->window != 0 && op->q_len == 1, grows = o->positions != 0;
-    uint64_t positions = ring ? op->window : op->kv_len;
+    uint64_t seen = op->window != 0 && (ring || grows) ? op->window + op->q_len - 1 : op->kv_len;
+    uint64_t positions = seen < op->kv_len ? seen : op->kv_len;
     uint64_t places = grows ? o->positions : positions;
-    uint64_t before = ring && grows ? kv_row * (op->kv_len - op->window) : 0;
+    uint64_t before = grows ? kv_row * (op->kv_len - positions) : 0;
     struct project_step *s = project_step(p, &project_attention, op, "");
     struct tsr_npu_attention *a = &s->op.attention;
     (void)err;

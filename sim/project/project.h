@@ -27,7 +27,9 @@ struct project_options {
     uint64_t batch, seq;                                 /* as struct tsr_graph_options */
     const struct tsr_format *weights, *activations, *kv; /* none null */
     uint64_t
-        positions;    /* as there; 0 but for runs with values: decode of one sequence that grows */
+        positions;    /* as there; 0 but for runs with values: one sequence that grows */
+    uint64_t block;   /* as there: prefill of a sequence that grows, block by block */
+    bool all_logits;  /* as there */
     bool every_layer; /* each layer's program runs, not one for all: what composing layers costs */
     uint64_t seed;    /* of the routing of tokens to experts */
     uint32_t threads; /* host threads at most; the result does not depend on it */

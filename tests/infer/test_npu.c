@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chip as a target: what it costs, and that nothing but the tokens changes its values. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,13 @@ static void step(struct infer *s, const struct rig *r, uint32_t first, uint32_t 
         fail_msg("%s", err.message);
 }
 
+static void one_by_one(struct infer *s, const struct rig *r, uint32_t first, uint32_t n,
+                       float *logits)
+{
+    for (uint32_t i = 0; i < n; i++)
+        step(s, r, first + i, 1, i + 1 == n ? logits : NULL);
+}
+
 /* A token's cycles are those that a projection finds for its context when it runs every layer's
  * program; one program for all layers comes close. */
 static void test_a_projection_finds_the_cycles_of_a_token(void **state)
@@ -59,7 +67,7 @@ static void test_a_projection_finds_the_cycles_of_a_token(void **state)
     r.o.cycles = true;
     r.o.positions = FAMILY_TOKENS;
     struct infer *s = start(&r);
-    step(s, &r, 0, FAMILY_TOKENS, NULL);
+    one_by_one(s, &r, 0, FAMILY_TOKENS, NULL);
     struct project_options p = {.isa = r.isa,
                                 .chip = &r.chip,
                                 .phase = TSR_DECODE,
@@ -86,6 +94,86 @@ static void test_a_projection_finds_the_cycles_of_a_token(void **state)
     teardown(&r);
 }
 
+/* The same for a prompt, whose tokens go through the layers together: all but the gather of the
+ * embedding, whose rows are the text's in a run and drawn in a projection. */
+static void test_a_projection_finds_the_cycles_of_a_prompt(void **state)
+{
+    static const char *const chips[] = {"micro", "micro4"};
+    (void)state;
+    for (size_t i = 0; i < sizeof chips / sizeof *chips; i++) {
+        struct rig r;
+        setup(&r, chips[i], 0, TSR_BF16);
+        r.o.cycles = true;
+        r.o.positions = FAMILY_TOKENS;
+        struct infer *s = start(&r);
+        step(s, &r, 0, FAMILY_TOKENS, NULL);
+        struct project_options p = {.isa = r.isa,
+                                    .chip = &r.chip,
+                                    .phase = TSR_PREFILL,
+                                    .batch = 1,
+                                    .seq = FAMILY_TOKENS,
+                                    .weights = r.o.format,
+                                    .activations = r.o.activations,
+                                    .kv = r.o.kv,
+                                    .every_layer = true,
+                                    .threads = 1};
+        struct project_result *exact = NULL;
+        assert_int_equal(project_run(&r.t.model, &p, &exact, NULL), TSR_OK);
+        const struct infer_cost *c = infer_cost(s);
+        assert_int_equal(c->prompt_tokens, FAMILY_TOKENS);
+        assert_int_equal(c->tokens, 0);
+        assert_int_equal(c->prompt_cycles, c->cycles);
+        assert_int_equal(c->launches, exact->launches);
+        assert_int_equal(c->n_steps, exact->n_steps);
+        for (uint32_t k = 0; k < c->n_steps; k++) {
+            const uint64_t ran = c->step[k].cycles, said = project_step_cycles(&exact->step[k]);
+            assert_string_equal(c->step[k].name, exact->step[k].name);
+            if (ran != said && (strcmp(c->step[k].kernel, "embedding") != 0 || ran > said * 2))
+                fail_msg("%s: %llu cycles, %llu projected", c->step[k].name,
+                         (unsigned long long)ran, (unsigned long long)said);
+        }
+        free(exact);
+        infer_destroy(s);
+        teardown(&r);
+    }
+}
+
+/* Logits behind a prompt in blocks are those behind its tokens one by one, as far as both may lie
+ * from double precision; and so are those of tokens that follow on either. */
+static void test_a_prompt_is_its_tokens(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < n_families; f++) {
+        struct rig r;
+        setup(&r, "micro", f, TSR_BF16);
+        family_drop(&r.t);
+        family_make(&families[f], true, &r.t);
+        r.o.weights = r.t.file;
+        r.o.model = &r.t.model;
+        family_tolerance(&r.t, &family_bf16);
+        const size_t n = r.t.model.vocab;
+        float *block = malloc(2 * n * sizeof *block), *single = block + n;
+        for (uint32_t first = 1; first <= 7; first += 6) {
+            struct infer *a = start(&r), *b = start(&r);
+            one_by_one(a, &r, 0, FAMILY_TOKENS - 2, NULL);
+            step(b, &r, 0, first, NULL); /* of one, and of several, then the rest */
+            step(b, &r, first, FAMILY_TOKENS - 2 - first, NULL);
+            for (uint32_t t = FAMILY_TOKENS - 2; t < FAMILY_TOKENS; t++) {
+                step(a, &r, t, 1, single);
+                step(b, &r, t, 1, block);
+                for (size_t i = 0; i < n; i++)
+                    if (!(fabs((double)block[i] - (double)single[i]) <= 2 * r.t.allowed[t]))
+                        fail_msg("%s: token %u, logit %zu: %g, and %g one by one", r.t.name, t, i,
+                                 (double)block[i], (double)single[i]);
+            }
+            infer_destroy(a);
+            infer_destroy(b);
+        }
+        free(block);
+        teardown(&r);
+    }
+}
+
 /* The same bits: again, after a restart, counting cycles or not, on a chip of more tiles with the
  * same steps of K, and whatever the room behind the sequence. */
 static void test_values_depend_on_the_tokens_alone(void **state)
@@ -96,21 +184,24 @@ static void test_values_depend_on_the_tokens_alone(void **state)
     const size_t n = r.t.model.vocab;
     float *a = malloc(2 * n * sizeof *a), *b = a + n;
     struct infer *s = start(&r);
-    step(s, &r, 0, FAMILY_TOKENS, a);
+    step(s, &r, 0, 7, NULL);
+    one_by_one(s, &r, 7, FAMILY_TOKENS - 7, a);
     infer_restart(s);
-    step(s, &r, 0, 1, NULL);
-    step(s, &r, 1, FAMILY_TOKENS - 1, b);
+    step(s, &r, 0, 7, NULL);
+    one_by_one(s, &r, 7, FAMILY_TOKENS - 7, b);
     assert_memory_equal(a, b, n * sizeof *a);
     infer_destroy(s);
     r.o.cycles = true;
     r.o.positions = 31;
     s = start(&r);
-    step(s, &r, 0, FAMILY_TOKENS, b);
+    step(s, &r, 0, 7, NULL);
+    one_by_one(s, &r, 7, FAMILY_TOKENS - 7, b);
     assert_memory_equal(a, b, n * sizeof *a);
     infer_destroy(s);
     assert_int_equal(tsr_chip_load("micro4", &r.chip, NULL), TSR_OK);
     s = start(&r);
-    step(s, &r, 0, FAMILY_TOKENS, b);
+    step(s, &r, 0, 7, NULL);
+    one_by_one(s, &r, 7, FAMILY_TOKENS - 7, b);
     assert_memory_equal(a, b, n * sizeof *a);
     infer_destroy(s);
     free(a);
@@ -188,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_projection_finds_the_cycles_of_a_token),
+        cmocka_unit_test(test_a_projection_finds_the_cycles_of_a_prompt),
+        cmocka_unit_test(test_a_prompt_is_its_tokens),
         cmocka_unit_test(test_values_depend_on_the_tokens_alone),
         cmocka_unit_test(test_formats_err_as_the_reference_in_them),
         cmocka_unit_test(test_what_the_chip_cannot_is_refused_with_a_reason),

@@ -82,13 +82,45 @@ static void test_verify_agrees_with_every_launch(void **state)
         struct rig r;
         setup(&r, f);
         struct infer *s = start(&r);
-        if (infer_step(s, r.t.tokens, 8, false, NULL, &err))
+        float *logits = malloc(9 * sizeof *logits * r.t.model.vocab);
+        if (infer_step(s, r.t.tokens, 9, i % 2 == 0, logits, &err) ||
+            infer_step(s, r.t.tokens + 9, 1, false, NULL, &err) ||
+            infer_step(s, r.t.tokens + 10, 1, false, NULL, &err))
             fail_msg("%s in %s: %s", f->family, r.o.format->name, err.message);
         const struct infer_verified v = infer_verified(s);
         if (v.unknown != 0 || v.checked != infer_cost(s)->launches)
             fail_msg("%s in %s: %llu checked, %llu without a reference", f->family,
                      r.o.format->name, (unsigned long long)v.checked,
                      (unsigned long long)v.unknown);
+        free(logits);
+        infer_destroy(s);
+        teardown(&r);
+    }
+}
+
+/* A prompt of so many tokens that a gate's products leave blocks. */
+static void test_verify_agrees_with_results_in_blocks(void **state)
+{
+    static const enum tsr_dtype formats[] = {TSR_MX9, TSR_MX6, TSR_MX4, TSR_NVF4};
+    (void)state;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const struct in_formats f = {"llama", formats[i], formats[i], TSR_BF16};
+        struct tsr_error err = {0};
+        uint32_t tokens[40], blocks = 0;
+        struct rig r;
+        setup(&r, &f);
+        r.o.positions = 40;
+        for (uint32_t t = 0; t < 40; t++)
+            tokens[t] = (t * 37 + 11) % r.t.model.vocab;
+        struct infer *s = start(&r);
+        if (infer_step(s, tokens, 40, false, NULL, &err))
+            fail_msg("%s: %s", r.o.format->name, err.message);
+        assert_int_equal(infer_verified(s).unknown, 0);
+        const struct project_plan *p = ((struct npu *)s)->plan;
+        for (uint32_t k = 0; k < p->n_steps; k++)
+            blocks += strcmp(p->step[k].kernel->name, "matmul") == 0 &&
+                      r.isa->formats[p->step[k].op.matmul.c_format].block > 1;
+        assert_true(blocks > 0);
         infer_destroy(s);
         teardown(&r);
     }
@@ -146,7 +178,8 @@ static void test_verify_names_the_operation_that_is_wrong(void **state)
         struct infer *s = start(&r);
         struct npu *n = (struct npu *)s;
         struct launches l = {.npu = n};
-        assert_int_equal(infer_step(s, r.t.tokens, 2, false, NULL, NULL), TSR_OK);
+        assert_int_equal(infer_step(s, r.t.tokens, 1, false, NULL, NULL), TSR_OK);
+        assert_int_equal(infer_step(s, r.t.tokens + 1, 1, false, NULL, NULL), TSR_OK);
         assert_int_equal(infer_walk(&n->plan->graph, &r.t.model, collect, &l, NULL), TSR_OK);
         assert_int_equal(l.n, n->n_launches);
         emit_nothing(&r, &nothing);
@@ -182,7 +215,8 @@ static void test_verify_finds_a_wrong_value(void **state)
         setup(&r, &rows[f]);
         r.o.verify = 0;
         struct infer *s = start(&r);
-        assert_int_equal(infer_step(s, r.t.tokens, 2, false, NULL, NULL), TSR_OK);
+        assert_int_equal(infer_step(s, r.t.tokens, 1, false, NULL, NULL), TSR_OK);
+        assert_int_equal(infer_step(s, r.t.tokens + 1, 1, false, NULL, NULL), TSR_OK);
         struct npu *n = (struct npu *)s;
         for (uint32_t i = 0; i < n->n_launches; i++) {
             struct tsr_error err = {0};
@@ -304,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_verify_agrees_with_every_operation_on_the_host),
         cmocka_unit_test(test_verify_names_the_operation_of_the_host_that_is_wrong),
         cmocka_unit_test(test_verify_agrees_with_every_launch),
+        cmocka_unit_test(test_verify_agrees_with_results_in_blocks),
         cmocka_unit_test(test_verify_names_the_operation_that_is_wrong),
         cmocka_unit_test(test_verify_finds_a_wrong_value),
     };
