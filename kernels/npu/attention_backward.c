@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gradients: one result a program, so that eight banks hold it for every size of head.
+/* Gradients: one result a program, so that four banks hold it for every size of head.
  *
  * An item is a block of `lanes` rows of the result, "outer" rows: queries for dQ, keys for dK and
  * dV; over it pass blocks of 4D "inner" rows of the other kind. With X1, X2 the outer rows of Q and
- * dO (K and V) and Y1, Y2 the inner ones of K and V (Q and dO): S = Y1 X1^T, T = Y2 X2^T     TTU,
- * lanes are outer rows W = P or scale dS            TVP, to TSRAM result += W^T Y              TTU:
- * Y1, for dV Y2 TTU and TVP take turns, loads run ahead by one of two slots. The next scores follow
- * the sum in the TTU's queue, and that waits for W: the scores' banks and W are free by then. */
+ * dO (K and V) and Y1, Y2 the inner ones of K and V (Q and dO):
+ *   S = Y1 X1^T, T = Y2 X2^T     TTU, lanes are outer rows
+ *   W = P or scale dS            TVP, to TSRAM
+ *   result += W^T Y              TTU: Y1, for dV Y2
+ * The result's step is queued behind the next one's scores, so that TTU and TVP work at once: S, T
+ * and W exist twice. Scores(s + 2) follow the sum of s in the TTU's queue, which waited for W(s):
+ * their banks are free, and so is that W once the TVP has seen them.
+ *
+ * A unit is a sequence and key head: its items meet the same inner rows. A team of tiles shares it,
+ * back and forth so that causal costs balance. Where a unit's inner rows fit TSRAM they are loaded
+ * as they are first met and stay; else they stream through a ring of slots. */
 #include "kernels/npu/attention_backward_emit.h"
 
 #include <inttypes.h>
@@ -36,10 +43,11 @@ static enum tsr_status check(const struct tsr_npu_attention_backward *op, struct
         return bad(err, "heads is a multiple of kv_heads, batch x heads at most 2^20");
     if (op->head_dim % 8 || op->v_dim % 8)
         return bad(err, "head_dim and v_dim are multiples of 8");
-    if ((op->causal && op->q_len > op->kv_len) || (op->window && !op->causal))
-        return bad(err, "causal: q_len is at most kv_len; a window needs causal");
-    if (!(op->scale > 0x1p-100 && op->scale < 0x1p100))
-        return bad(err, "scale is positive");
+    if (op->causal && op->q_len > op->kv_len)
+        return bad(err, "causal: q_len is at most kv_len");
+    if (!(op->scale > 0x1p-100 && op->scale < 0x1p100) ||
+        !(op->softcap >= 0 && op->softcap < 0x1p20))
+        return bad(err, "scale is positive, a soft cap 0 to 2^20");
     if (op->format != TSR_BF16 && op->format != TSR_F16)
         return bad(err, "format is bf16 or f16");
     return TSR_OK;
@@ -79,28 +87,50 @@ static void operands(struct gradient *g)
 
 static enum tsr_status place(struct gradient *g, struct tsr_error *err)
 {
-    const uint64_t line = g->line, lanes = g->lanes;
+    const uint64_t line = g->line, lanes = g->lanes, size = g->chip->tile.tsram_bytes;
+    const uint64_t all = g->inner_blocks * (g->by_query ? 1 : g->group);
     uint64_t at = line;
-    for (int i = 0; i < 2; i++) {
-        g->x_at[i] = at;
-        at += g->x[i].slabs * lanes * line;
-    }
+    g->slopes = at;
+    at += g->op->has_slopes ? (g->op->heads * 4 + line - 1) / line * line : 0;
+    g->x_bytes = (g->x[0].slabs + g->x[1].slabs) * lanes * line;
+    g->x_at[0] = at;
+    g->x_at[1] = at + g->x[0].slabs * lanes * line;
+    at += 2 * g->x_bytes;
     g->stats = at; /* lse, delta of the outer queries */
-    at += 2 * line;
-    g->w = at;
-    at += g->side * line;
-    g->slot_bytes = ((g->y[0].slabs + g->y[1].slabs) * g->side + 2 * g->side * 4 / line + 2) * line;
-    g->slots = at;
-    at += 2 * g->slot_bytes;
+    at += 2 * 2 * line;
+    g->w_bytes = (g->side + GRADIENT_SLACK) * line;
+    g->w = at + GRADIENT_SLACK * line;
+    at += 2 * g->w_bytes;
     g->stage_row = ((g->result.slabs * g->result.cols * 4 + line - 1) / line | 1) * line;
     g->stage = at;
     at += lanes * g->stage_row;
-    if (at > g->chip->tile.tsram_bytes || g->result.slabs * g->result.banks > 6)
+    g->slots = at;
+    g->slot_bytes = gradient_mask_offset(g) + (g->op->has_mask ? g->side * line : 0);
+    g->n_slots = at < size ? (size - at) / g->slot_bytes : 0;
+    if (g->n_slots < 2 || g->result.slabs * g->result.banks > 4)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "attention backward: head_dim %" PRIu64 ", v_dim %" PRIu64
                              " need more TSRAM or accumulators than %s has",
                              g->op->head_dim, g->op->v_dim, g->chip->name);
+    g->retain = all <= g->n_slots && !g->op->has_mask; /* rows of a mask are each item's own */
+    g->n_slots = g->retain ? all : g->n_slots < 8 ? g->n_slots : 8;
     return TSR_OK;
+}
+
+/* The size of teams that ends first; of equals the smallest, which loads least. */
+static void deal(struct gradient *g)
+{
+    const uint32_t tiles = tsr_chip_tiles(g->chip);
+    uint64_t best = UINT64_MAX;
+    for (uint32_t team = 1; team <= tiles && team <= g->items; team++) {
+        const uint64_t teams = tiles / team, turns = (g->units + teams - 1) / teams,
+                       cost = turns * ((g->items + team - 1) / team);
+        if (cost < best) {
+            best = cost;
+            g->team = team;
+            g->stride = (uint32_t)teams;
+        }
+    }
 }
 
 enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const struct tsr_chip *chip,
@@ -110,6 +140,7 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
 {
     struct gradient g = {.op = op, .chip = chip, .part = part};
     int64_t args[TSR_MAX_TILES][TSR_LAUNCH_REGS] = {{0}};
+    uint64_t outer;
     enum tsr_status st = check(op, err);
     if (st != TSR_OK)
         return st;
@@ -121,19 +152,26 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
     if (chip->tile.ttu.acc_banks < 8 || g.side % g.lanes || g.line != 4 * g.lanes)
         return bad(err, "the chip needs a line of lanes, lanes that divide 4D, 8 banks");
     operands(&g);
+    g.group = (uint32_t)(op->heads / op->kv_heads);
+    outer = g.by_query ? op->q_len : op->kv_len;
+    g.blocks = (outer + g.lanes - 1) / g.lanes;
+    g.inner_blocks = ((g.by_query ? op->kv_len : op->q_len) + g.side - 1) / g.side;
+    g.units = op->batch * op->kv_heads;
+    g.items = g.blocks * (g.by_query ? g.group : 1);
+    g.always = op->has_mask || op->has_slopes || op->softcap != 0;
+    g.edges = g.always || op->causal || op->window;
+    g.turn = op->has_slopes || op->softcap != 0 ? 4 : 8;
     st = place(&g, err);
     if (st != TSR_OK)
         return st;
-    g.outer_len = g.by_query ? op->q_len : op->kv_len;
-    g.outer_heads = g.by_query ? op->heads : op->kv_heads;
-    g.blocks = (g.outer_len + g.lanes - 1) / g.lanes;
-    g.items = g.blocks * g.outer_heads * op->batch;
-    if (g.items * g.blocks >> 40) /* what the program divides by products */
-        return bad(err, "sequences and heads times the square of their blocks are below 2^40");
-    g.tiles = tsr_chip_tiles(chip);
-    for (uint32_t i = 0; i < g.tiles; i++)
-        args[i][0] = i;
+    if ((g.items * g.group | g.units * op->kv_heads) >> 40) /* it divides by products */
+        return bad(err, "sequences and heads times their number are below 2^40");
+    deal(&g);
+    for (uint32_t i = 0; i < tsr_chip_tiles(chip); i++) {
+        args[i][0] = i / g.team < g.stride ? i / g.team : (int64_t)g.units;
+        args[i][1] = i % g.team;
+    }
     gradient_program(&g);
-    return tsr_text_program(&g.t, isa, "attention_backward", g.tiles,
+    return tsr_text_program(&g.t, isa, "attention_backward", tsr_chip_tiles(chip),
                             (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
 }

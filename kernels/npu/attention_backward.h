@@ -19,10 +19,11 @@ enum tsr_npu_gradient {
  * Shapes: q, o, d_o, d_q batch x q_len x heads x head_dim (o, d_o: v_dim); k, v, d_k, d_v batch x
  *   kv_len x kv_heads x head_dim (v, d_v: v_dim); lse (natural logarithm), delta batch x heads x
  *   q_len of f32. heads a multiple of kv_heads; head_dim and v_dim multiples of 8, at most 256 on a
- *   chip of 64 lanes (eight accumulator banks: one of scores, one of dO V^T, six of the result).
- *   causal, window as in attention.h; sinks count by way of lse.
- * Numerics: scores and dO V^T as mma adds them; exp2 and products in f32; P and scale dS rounded to
- *   `format`; results as mma adds them, in f32.
+ *   chip of 64 lanes (eight accumulator banks: twice one of scores and one of dO V^T, four of the
+ *   result). causal, window, slopes, soft cap as in attention.h; sinks count by way of lse; a mask
+ *   hides on top of them. Prefixes, lengths of their own and pages are not served.
+ * Numerics: scores and dO V^T as mma adds them; scale P by one exp2 of a fused sum, products in
+ *   f32; P and scale dS rounded to `format`; results as mma adds them, in f32.
  * Errors: TSR_BAD_INPUT what is not served (message says which); TSR_INTERNAL out of memory.
  *   Deterministic; runs on all tiles. Ownership: *out is freed by tsr_program_free. Results overlap
  *   nothing.
@@ -31,7 +32,14 @@ struct tsr_npu_attention_backward {
     uint64_t batch, heads, kv_heads, head_dim, v_dim, q_len, kv_len;
     bool causal;
     uint64_t window;
+    bool has_mask; /* one byte, 0 or 1, for [sequence][head][key][query] in mask, for [sequence]
+                      [head][query][key] in mask_t: the last index contiguous, token_stride that
+                      of the one before, any stride may be 0 */
+    struct tsr_npu_rows mask, mask_t;
+    bool has_slopes;
+    uint64_t slopes; /* f32, [heads] */
     double scale;
+    double softcap;        /* 0: none */
     enum tsr_dtype format; /* of q, k, v, o, d_o and inside: bf16 or f16 */
     struct tsr_npu_rows q, k, v, o, d_o;
     struct tsr_npu_rows d_q, d_k, d_v; /* f32 */

@@ -12,18 +12,19 @@ enum sem {
     S_INNER,      /* Y1, Y2 are here: TTU */
     S_SCORES,     /* S and T are complete: TVP */
     S_WEIGHTS,    /* W is in TSRAM: TTU */
-    S_SLOT,       /* channel 1 */
+    S_SLOT,       /* one is free; where they stay, all of them: channel 1 */
     S_OUTER_FREE, /* channel 0 */
     S_DONE,       /* the result is complete: ACC */
     S_DRAINED,    /* and in TSRAM: channel 3 */
     S_ACC_FREE,   /* TTU */
     S_STAGE_FREE, /* ACC, for delta TVP */
-    S_STATS,      /* lse and delta of the outer queries are here: TVP */
+    S_STATS,      /* lse and delta of the outer queries, at first the slopes, are here: TVP */
     SEMS
 };
 
 enum reg {
-    X_ITEM = 1,
+    X_UNIT = 1,
+    X_N,  /* the tile's items of the unit so far */
     X_O0, /* outer rows: first token, head, sequence, number */
     X_HEAD,
     X_B,
@@ -43,7 +44,16 @@ enum reg {
     T5,
     T6,
     T7,
-    X_LO = 24 /* first inner token of a head */
+    X_LO,     /* first inner token of a head */
+    X_KVH,    /* the unit's key head */
+    X_HW,     /* where rows stay: those of all heads from here on are not loaded yet */
+    X_XP,     /* 0, 1: which X */
+    X_SP,     /* 0, 1: which S, T, W */
+    X_DSLOT,  /* the deferred sum: its slot, 0: none */
+    X_DIN,    /* rows */
+    X_DFIRST, /* whether the item's first */
+    X_NEW,    /* 1 until the unit's first load */
+    X_MEMBER  /* in the team */
 };
 
 static void li(struct gradient *g, int d, int64_t x)
@@ -117,35 +127,60 @@ static void load_stats(struct gradient *g, int from, int h, int n, uint64_t apar
     L("  copy ch=%d, dst=x%d, src=x%d, len=x0 post(s%d)", channel, T0, T1, arrived);
 }
 
+/* d = base, for the second of two copies `step` more: `which` is 0 or 1. */
+static void buffer(struct gradient *g, int d, int which, uint64_t base, uint64_t step)
+{
+    L("  muli x%d, x%d, %" PRIu64 "\n  addi x%d, x%d, %" PRIu64, d, which, step, d, d, base);
+}
+
+/* The tile's next item of the unit: T5; to `unit_end` if there is none. */
+static void next_item(struct gradient *g)
+{
+    L("item:");
+    li(g, T0, g->team - 1);
+    L("  shli x%d, x%d, 1\n  sub x%d, x%d, x%d\n  andi x%d, x%d, 1", T1, X_MEMBER, T0, T0, T1, T1,
+      X_N);
+    L("  mul x%d, x%d, x%d\n  add x%d, x%d, x%d", T0, T0, T1, T0, T0, X_MEMBER);
+    L("  muli x%d, x%d, %u\n  add x%d, x%d, x%d", T5, X_N, g->team, T5, T5, T0);
+    li(g, T0, (int64_t)g->items);
+    L("  bge x%d, x%d, unit_end\n  addi x%d, x%d, 1", T5, T0, X_N, X_N);
+}
+
 static void begin_item(struct gradient *g)
 {
+    const uint64_t outer = g->by_query ? g->op->q_len : g->op->kv_len;
     char sems[2][24];
-    L("item:");
-    divide(g, T0, X_O0, X_ITEM, g->blocks);
-    divide(g, X_B, X_HEAD, T0, g->outer_heads);
+    next_item(g);
+    if (g->by_query) {
+        divide(g, X_O0, T0, T5, g->group);
+        L("  muli x%d, x%d, %u\n  add x%d, x%d, x%d", X_HEAD, X_KVH, g->group, X_HEAD, X_HEAD, T0);
+    } else {
+        L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_O0, T5, X_HEAD, X_KVH);
+    }
     L("  muli x%d, x%d, %u", X_O0, X_O0, g->lanes);
-    li(g, X_ON, (int64_t)g->outer_len);
+    li(g, X_ON, (int64_t)outer);
     L("  sub x%d, x%d, x%d\n  mini x%d, x%d, %u", X_ON, X_ON, X_O0, X_ON, X_ON, g->lanes);
+    L("  xori x%d, x%d, 1", X_XP, X_XP);
     snprintf(sems[0], sizeof sems[0], " wait(s%d)", S_OUTER_FREE);
     snprintf(sems[1], sizeof sems[1], " post(s%d)", S_OUTER);
     for (int i = 0; i < 2; i++) {
-        li(g, T0, (int64_t)g->x_at[i]);
+        buffer(g, T0, X_XP, g->x_at[i], g->x_bytes);
         load_rows(g, &g->x[i], X_O0, X_HEAD, X_ON, g->lanes, 0, sems[i]);
     }
     if (g->part != TSR_GRADIENT_DQ)
         return;
-    li(g, T0, (int64_t)g->stats);
+    buffer(g, T0, X_XP, g->stats, 2 * g->line);
     load_stats(g, X_O0, X_HEAD, X_ON, g->line, 0, S_STATS);
-    li(g, T0, (int64_t)g->stats);
+    buffer(g, T0, X_XP, g->stats, 2 * g->line);
     L("  vcall lanes, x%d wait(s%d)", T0, S_STATS);
 }
 
-/* Tokens and heads of the inner rows: those that some outer row of the item meets, at least one. */
+/* Tokens and heads of the inner rows: those that some outer row of the item meets, at least one;
+ * blocks begin at multiples of themselves. */
 static void inner_range(struct gradient *g)
 {
     const struct tsr_npu_attention_backward *op = g->op;
     const int64_t before = (int64_t)op->kv_len - (int64_t)op->q_len, window = (int64_t)op->window;
-    const uint64_t group = op->heads / op->kv_heads;
     li(g, X_LO, 0);
     li(g, X_IEND, (int64_t)(g->by_query ? op->kv_len : op->q_len));
     if (g->by_query) {
@@ -155,115 +190,226 @@ static void inner_range(struct gradient *g)
         if (window)
             L("  addi x%d, x%d, %" PRId64 "\n  max x%d, x%d, x0", X_LO, X_O0, before + 1 - window,
               X_LO, X_LO);
-        divide(g, X_IH, T0, X_HEAD, group);
-        L("  addi x%d, x%d, 1", X_IHEND, X_IH);
-        return;
+        L("  addi x%d, x%d, 0\n  addi x%d, x%d, 1", X_IH, X_KVH, X_IHEND, X_KVH);
+    } else {
+        if (op->causal)
+            L("  addi x%d, x%d, %" PRId64 "\n  max x%d, x%d, x0", X_LO, X_O0, -before, X_LO, X_LO);
+        if (window) {
+            L("  add x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64 "\n  min x%d, x%d, x%d", T0, X_O0,
+              X_ON, T0, T0, window - 1 - before, X_IEND, X_IEND, T0);
+            L("  addi x%d, x%d, 1\n  max x%d, x%d, x%d", T0, X_LO, X_IEND, X_IEND, T0);
+        }
+        L("  muli x%d, x%d, %u\n  addi x%d, x%d, %u", X_IH, X_HEAD, g->group, X_IHEND, X_IH,
+          g->group);
     }
-    if (op->causal)
-        L("  addi x%d, x%d, %" PRId64 "\n  max x%d, x%d, x0", X_LO, X_O0, -before, X_LO, X_LO);
-    if (window) {
-        L("  add x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64 "\n  min x%d, x%d, x%d", T0, X_O0, X_ON,
-          T0, T0, window - 1 - before, X_IEND, X_IEND, T0);
-        L("  addi x%d, x%d, 1\n  max x%d, x%d, x%d", T0, X_LO, X_IEND, X_IEND, T0);
-    }
-    L("  muli x%d, x%d, %" PRIu64 "\n  addi x%d, x%d, %" PRIu64, X_IH, X_HEAD, group, X_IHEND, X_IH,
-      group);
+    L("  andi x%d, x%d, -%u", X_LO, X_LO, g->side);
 }
 
-static uint64_t y_offset(const struct gradient *g, int i)
+uint64_t gradient_y_offset(const struct gradient *g, int i)
 {
     return i ? (uint64_t)g->y[0].slabs * g->side * g->line : 0;
 }
-static uint64_t stats_offset(const struct gradient *g)
+uint64_t gradient_stats_offset(const struct gradient *g)
 {
     return (uint64_t)(g->y[0].slabs + g->y[1].slabs) * g->side * g->line;
+}
+uint64_t gradient_mask_offset(const struct gradient *g)
+{
+    const uint64_t stats = 2ull * g->side * 4;
+    return gradient_stats_offset(g) + (stats + g->line - 1) / g->line * g->line;
+}
+
+/* The step's rows of the mask: a byte for each outer row. */
+static void load_mask(struct gradient *g)
+{
+    const struct tsr_npu_rows *m = g->by_query ? &g->op->mask : &g->op->mask_t;
+    row_address(g, T1, m, X_I0, g->by_query ? X_HEAD : X_IH, T2);
+    L("  add x%d, x%d, x%d\n  addi x%d, x%d, %" PRIu64, T1, T1, X_O0, T0, X_SLOT,
+      gradient_mask_offset(g));
+    li(g, T3, (int64_t)m->token_stride);
+    li(g, T4, g->line);
+    L("  copy ch=1, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d", T0, T1, X_ON, X_IN, T3,
+      T4);
 }
 
 static void load_inner(struct gradient *g)
 {
-    char wait[24], post[24];
-    snprintf(wait, sizeof wait, " wait(s%d)", S_SLOT);
-    snprintf(post, sizeof post, " post(s%d)", S_INNER);
-    li(g, X_IN, g->side);
-    L("  sub x%d, x%d, x%d\n  min x%d, x%d, x%d", T0, X_IEND, X_I0, X_IN, X_IN, T0);
-    for (int i = 0; i < 2; i++) {
-        L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, y_offset(g, i));
-        load_rows(g, &g->y[i], X_I0, X_IH, X_IN, g->side, 1,
-                  i == 0        ? wait
-                  : g->by_query ? post
-                                : "");
+    if (g->retain) {
+        L("  beq x%d, x0, room", X_NEW);
+        li(g, X_NEW, 0);
     }
-    if (g->by_query)
-        return;
-    L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, stats_offset(g));
-    load_stats(g, X_I0, X_IH, X_IN, g->side * 4, 1, S_INNER);
+    L("  copy ch=1, dst=x%d, src=x%d, len=x0 wait(s%d)", X_SLOT, X_SLOT, S_SLOT);
+    if (g->retain)
+        L("room:");
+    for (int i = 0; i < 2; i++) {
+        L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, gradient_y_offset(g, i));
+        load_rows(g, &g->y[i], X_I0, X_IH, X_IN, g->side, 1, "");
+    }
+    if (g->op->has_mask)
+        load_mask(g);
+    L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, gradient_stats_offset(g));
+    if (g->by_query) /* posts follow the channel's order: of no bytes */
+        L("  copy ch=1, dst=x%d, src=x%d, len=x0 post(s%d)", T0, T0, S_INNER);
+    else
+        load_stats(g, X_I0, X_IH, X_IN, g->side * 4, 1, S_INNER);
+    L("  tsync wait(s%d)", S_INNER);
 }
 
-/* Scores of operand i into bank i. */
+/* X_SLOT and X_IN; the rows are on their way. */
+static void inner_rows(struct gradient *g)
+{
+    li(g, X_IN, g->side);
+    L("  sub x%d, x%d, x%d\n  min x%d, x%d, x%d", T0, X_IEND, X_I0, X_IN, X_IN, T0);
+    if (!g->retain) {
+        load_inner(g);
+        return;
+    }
+    /* a block at the end of a range is loaded whole: the next item may see more of it */
+    li(g, X_IN, (int64_t)(g->by_query ? g->op->kv_len : g->op->q_len));
+    L("  sub x%d, x%d, x%d\n  mini x%d, x%d, %u", X_IN, X_IN, X_I0, X_IN, X_IN, g->side);
+    divide(g, T1, T2, X_I0, g->side);
+    if (!g->by_query) {
+        L("  muli x%d, x%d, %u\n  sub x%d, x%d, x%d", T2, X_HEAD, g->group, T2, X_IH, T2);
+        add_product(g, T1, T2, g->inner_blocks, T3);
+    }
+    buffer(g, X_SLOT, T1, g->slots, g->slot_bytes);
+    L("  blt x%d, x%d, loaded", X_I0, X_HW);
+    load_inner(g);
+    L("loaded:");
+    li(g, X_IN, g->side);
+    L("  sub x%d, x%d, x%d\n  min x%d, x%d, x%d", T0, X_IEND, X_I0, X_IN, X_IN, T0);
+}
+
+/* Scores of operand i. */
 static void scores(struct gradient *g, int i, bool last)
 {
     const struct gradient_operand *x = &g->x[i];
-    L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, y_offset(g, i));
-    li(g, T1, (int64_t)g->x_at[i]);
+    char post[16];
+    snprintf(post, sizeof post, " post(s%d)", S_SCORES);
+    L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, gradient_y_offset(g, i));
+    buffer(g, T1, X_XP, g->x_at[i], g->x_bytes);
     li(g, T2, g->line);
     li(g, T3, x->cols);
-    li(g, T4, i << 8);
+    buffer(g, T4, X_SP, (uint64_t)i << 8, 2 << 8);
     for (uint32_t s = 0; s < x->slabs; s++) {
-        L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d",
-          T0, T2, T1, T2, X_IN, X_ON, T3, T4, g->format, g->format, s != 0);
+        L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d%s",
+          T0, T2, T1, T2, X_IN, X_ON, T3, T4, g->format, g->format, s != 0,
+          last && s + 1 == x->slabs ? post : "");
         L("  addi x%d, x%d, %u\n  addi x%d, x%d, %u", T0, T0, g->side * g->line, T1, T1,
           g->lanes * g->line);
     }
-    if (last)
-        L("  tsync post(s%d)", S_SCORES);
 }
 
 static void result_sums(struct gradient *g, bool first)
 {
     const struct gradient_operand *r = &g->result;
-    li(g, T0, (int64_t)g->w);
-    L("  addi x%d, x%d, %" PRIu64, T1, X_SLOT, y_offset(g, g->part == TSR_GRADIENT_DV));
+    char sems[32];
+    L("  xori x%d, x%d, 1", T1, X_SP);
+    buffer(g, T0, T1, g->w, g->w_bytes);
+    L("  addi x%d, x%d, %" PRIu64, T1, X_DSLOT, gradient_y_offset(g, g->part == TSR_GRADIENT_DV));
     li(g, T2, g->line);
     li(g, T3, r->cols);
     for (uint32_t s = 0; s < r->slabs; s++) {
-        li(g, T4, (2 + s * r->banks) << 8);
+        int n = s == 0 ? snprintf(sems, sizeof sems, " wait(s%d)", S_WEIGHTS) : 0;
+        sems[n] = '\0';
+        if (s + 1 == r->slabs && !g->retain)
+            snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d)", S_SLOT);
+        li(g, T4, (4 + s * r->banks) << 8);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, "
-          "bf=%s, across=%d, acc=%d",
-          T0, T2, T1, T2, X_ON, T3, X_IN, T4, g->format, g->format, r->banks == 2, !first);
+          "bf=%s, across=%d, acc=%d%s",
+          T0, T2, T1, T2, X_ON, T3, X_DIN, T4, g->format, g->format, r->banks == 2, !first, sems);
         L("  addi x%d, x%d, %u", T1, T1, g->side * g->line);
     }
 }
 
-static void step(struct gradient *g)
+/* The deferred sum. */
+static void sum(struct gradient *g, const char *where)
+{
+    L("  beq x%d, x0, again_%s\n  tsync wait(s%d)", X_DFIRST, where, S_ACC_FREE);
+    result_sums(g, true);
+    L("  jmp summed_%s\nagain_%s:", where, where);
+    result_sums(g, false);
+    L("summed_%s:", where);
+}
+
+/* To `partly` if some row of the step is hidden from some lane. */
+static void look(struct gradient *g)
+{
+    const struct tsr_npu_attention_backward *op = g->op;
+    const int64_t before = (int64_t)op->kv_len - (int64_t)op->q_len, window = (int64_t)op->window;
+    if (op->causal && g->by_query)
+        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T0, X_I0, X_IN, T0,
+          T0, X_O0, T0, T0, -1 - before);
+    else if (op->causal)
+        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T0, X_O0, X_ON, T0,
+          T0, X_I0, T0, T0, -1 - before);
+    if (op->causal)
+        L("  blt x0, x%d, partly", T0);
+    if (!window)
+        return;
+    if (g->by_query)
+        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d", T0, X_O0, X_ON, T0, T0, X_I0);
+    else
+        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d", T0, X_I0, X_IN, T0, T0, X_O0);
+    L("  addi x%d, x%d, %" PRId64 "\n  blt x0, x%d, partly", T0, T0, before - window, T0);
+}
+
+static void weights(struct gradient *g)
 {
     const int64_t before = (int64_t)g->op->kv_len - (int64_t)g->op->q_len;
-    const uint32_t bank_lines = g->side * (g->side / g->lanes);
+    const uint32_t bank_lines = g->side * (g->side / g->lanes), shift = g->turn == 4 ? 2 : 3;
+    buffer(g, T1, X_SP, 0, 2ull * bank_lines);
+    L("  addi x%d, x%d, %u", T2, T1, bank_lines);
+    buffer(g, T3, X_SP, g->w, g->w_bytes);
+    L("  addi x%d, x%d, %" PRIu64, T5, X_SLOT, gradient_stats_offset(g));
+    if (!g->always) {
+        look(g);
+        L("  vcall whole, x%d, x%d, x%d, x0, x%d wait(s%d) post(s%d)", T1, T2, T3, T5, S_SCORES,
+          S_WEIGHTS);
+        if (!g->edges)
+            return;
+        L("  jmp weighed\npartly:");
+    }
+    L("  addi x%d, x%d, %u\n  shri x%d, x%d, %u", T4, X_IN, g->turn - 1, T4, T4, shift);
+    L("  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T6, X_O0, X_I0, T6, T6,
+      g->by_query ? before : -before);
+    L("  shli x%d, x%d, 2\n  addi x%d, x%d, %" PRIu64, T7, g->by_query ? X_HEAD : X_IH, T7, T7,
+      g->slopes);
+    L("  vcall weights, x%d, x%d, x%d, x%d, x%d, x%d, x0, x%d wait(s%d) post(s%d)", T1, T2, T3, T4,
+      T5, T6, T7, S_SCORES, S_WEIGHTS);
+    L("weighed:");
+}
+
+static void step(struct gradient *g)
+{
     L("step:");
-    load_inner(g);
+    inner_rows(g);
     L("  beq x%d, x0, outer_here\n  tsync wait(s%d)\nouter_here:", X_FIRST, S_OUTER);
-    L("  tsync wait(s%d)", S_INNER);
     scores(g, 0, g->part == TSR_GRADIENT_DV);
     if (g->part != TSR_GRADIENT_DV)
         scores(g, 1, true);
-    li(g, T0, bank_lines);
-    li(g, T1, (int64_t)g->w);
-    L("  addi x%d, x%d, 7\n  shri x%d, x%d, 3", T2, X_IN, T2, T2);
-    L("  addi x%d, x%d, %" PRIu64, T3, X_SLOT, stats_offset(g));
-    L("  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T4, X_O0, X_I0, T4, T4,
-      g->by_query ? before : -before);
-    L("  vcall weights, x0, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T0, T1, T2, T3, T4,
-      S_SCORES, S_WEIGHTS);
-    L("  tsync wait(s%d)", S_WEIGHTS);
-    L("  beq x%d, x0, again\n  tsync wait(s%d)", X_FIRST, S_ACC_FREE);
-    result_sums(g, true);
-    L("  jmp summed\nagain:");
-    result_sums(g, false);
-    L("summed:\n  tsync post(s%d)", S_SLOT);
+    weights(g);
+    L("  beq x%d, x0, none_deferred", X_DSLOT);
+    sum(g, "step");
+    L("none_deferred:");
+    L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_DSLOT, X_SLOT, X_DIN, X_IN,
+      X_DFIRST, X_FIRST);
+    L("  xori x%d, x%d, 1", X_SP, X_SP);
     li(g, X_FIRST, 0);
-    li(g, T0, (int64_t)(2 * g->slots + g->slot_bytes));
-    L("  sub x%d, x%d, x%d", X_SLOT, T0, X_SLOT);
+    if (!g->retain) {
+        L("  addi x%d, x%d, %" PRIu64, X_SLOT, X_SLOT, g->slot_bytes);
+        li(g, T0, (int64_t)(g->slots + g->n_slots * g->slot_bytes));
+        L("  blt x%d, x%d, in_ring", X_SLOT, T0);
+        li(g, X_SLOT, (int64_t)g->slots);
+        L("in_ring:");
+    }
     L("  addi x%d, x%d, %u\n  blt x%d, x%d, step", X_I0, X_I0, g->side, X_I0, X_IEND);
     L("  addi x%d, x%d, 1\n  blt x%d, x%d, head", X_IH, X_IH, X_IH, X_IHEND);
+    sum(g, "item");
+    li(g, X_DSLOT, 0);
+    if (g->retain) /* all heads up to the end of the last block */
+        L("  addi x%d, x%d, %u\n  andi x%d, x%d, -%u\n  max x%d, x%d, x%d", T0, X_IEND, g->side - 1,
+          T0, T0, g->side, X_HW, X_HW, T0);
 }
 
 /* To the stage and out. */
@@ -280,7 +426,7 @@ static void end_item(struct gradient *g)
         if (s + 1 == r->slabs)
             snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d, s%d)", S_DRAINED, S_ACC_FREE);
         li(g, T0, (int64_t)(g->stage + s * r->cols * 4));
-        li(g, T3, (2 + s * r->banks) << 8);
+        li(g, T3, (4 + s * r->banks) << 8);
         L("  drain dst=x%d, ds=x%d, m=x%d, n=x%d, c=x%d, fmt=f32, across=%d%s", T0, T1, X_ON, T2,
           T3, r->banks == 2, sems);
     }
@@ -294,8 +440,8 @@ static void end_item(struct gradient *g)
 
 static void delta_item(struct gradient *g)
 {
-    li(g, T0, (int64_t)g->x_at[0]);
-    li(g, T1, (int64_t)g->x_at[1]);
+    buffer(g, T0, X_XP, g->x_at[0], g->x_bytes);
+    buffer(g, T1, X_XP, g->x_at[1], g->x_bytes);
     li(g, T2, (int64_t)g->stats);
     L("  vcall delta, x%d, x%d, x%d wait(s%d, s%d) post(s%d, s%d)", T0, T1, T2, S_OUTER,
       S_STAGE_FREE, S_DRAINED, S_OUTER_FREE);
@@ -307,23 +453,52 @@ static void delta_item(struct gradient *g)
       S_STAGE_FREE);
 }
 
-void gradient_program(struct gradient *g)
+static void post_times(struct gradient *g, int s, uint64_t n)
+{
+    li(g, T0, (int64_t)n);
+    L("  loop x%d, posted_%d\n  wait post(s%d)\nposted_%d:", T0, s, s, s);
+}
+
+static void begin(struct gradient *g)
 {
     const bool delta = g->part == TSR_GRADIENT_DELTA;
     const char *const consumer[SEMS] = {
         delta ? "tvp" : "ttu", "ttu", "tvp", "ttu", "dma1", "dma0", "acc", "dma3", "ttu",
         delta ? "tvp" : "acc", "tvp"};
-    const int free_at_first[] = {S_OUTER_FREE, S_SLOT, S_SLOT, S_ACC_FREE, S_STAGE_FREE};
     for (int s = 0; s < SEMS; s++)
         L(".sem s%d %s", s, consumer[s]);
-    li(g, T0, (int64_t)g->items);
-    L("  bge x%d, x%d, end", X_ITEM, T0);
-    for (size_t i = 0; i < sizeof free_at_first / sizeof *free_at_first; i++)
-        L("  wait post(s%d)", free_at_first[i]);
-    L("  vcall setup");
+    L("  addi x%d, x2, 0", X_MEMBER);
+    li(g, T0, (int64_t)g->units);
+    L("  bge x%d, x%d, end", X_UNIT, T0);
+    post_times(g, S_OUTER_FREE, 2);
+    post_times(g, S_SLOT, g->retain ? 1 : g->n_slots);
+    post_times(g, S_ACC_FREE, 1);
+    post_times(g, S_STAGE_FREE, 1);
+    if (g->op->has_slopes) {
+        li(g, T0, (int64_t)g->slopes);
+        li(g, T1, (int64_t)g->op->slopes);
+        li(g, T2, (int64_t)g->op->heads * 4);
+        L("  copy ch=0, dst=x%d, src=x%d, len=x%d post(s%d)\n  vcall setup wait(s%d)", T0, T1, T2,
+          S_STATS, S_STATS);
+    } else {
+        L("  vcall setup");
+    }
     li(g, X_SLOT, (int64_t)g->slots);
+    li(g, X_XP, 0);
+    li(g, X_SP, 0);
+    li(g, X_DSLOT, 0);
+}
+
+void gradient_program(struct gradient *g)
+{
+    begin(g);
+    L("unit:");
+    divide(g, X_B, X_KVH, X_UNIT, g->op->kv_heads);
+    li(g, X_N, 0);
+    li(g, X_HW, 0);
+    li(g, X_NEW, 1);
     begin_item(g);
-    if (delta) {
+    if (g->part == TSR_GRADIENT_DELTA) {
         delta_item(g);
     } else {
         inner_range(g);
@@ -332,8 +507,11 @@ void gradient_program(struct gradient *g)
         step(g);
         end_item(g);
     }
-    L("  addi x%d, x%d, %u", X_ITEM, X_ITEM, g->tiles);
-    li(g, T0, (int64_t)g->items);
-    L("  blt x%d, x%d, item\nend:\n  halt", X_ITEM, T0);
+    L("  jmp item\nunit_end:");
+    if (g->retain && g->part != TSR_GRADIENT_DELTA)
+        L("  tsync post(s%d)", S_SLOT);
+    L("  addi x%d, x%d, %u", X_UNIT, X_UNIT, g->stride);
+    li(g, T0, (int64_t)g->units);
+    L("  blt x%d, x%d, unit\nend:\n  halt", X_UNIT, T0);
     gradient_routines(g);
 }

@@ -20,13 +20,29 @@ struct gradient {
     bool by_query; /* outer rows are queries */
     struct gradient_operand x[2], y[2], result;
     const char *format;
-    uint32_t element, side, lanes, line, tiles;
-    uint64_t outer_len, outer_heads, blocks, items;
-    uint64_t x_at[2], stats, w, slots, slot_bytes, stage, stage_row; /* TSRAM */
+    uint32_t element, side, lanes, line, turn; /* rows of a turn of `weights` */
+    bool always, edges;                        /* whether all steps go by `weights`; some do */
+    bool retain;                               /* a unit's inner rows stay */
+    uint32_t group;
+    uint64_t blocks, inner_blocks; /* of outer rows; of inner rows, of one head */
+    uint64_t units, items;         /* items of a unit */
+    uint32_t team, stride;         /* tiles of a unit; from a tile's unit to its next one */
+    /* TSRAM; X, stats and W in two copies */
+    uint64_t x_at[2], x_bytes, stats, w, w_bytes, slots, slot_bytes, n_slots, stage, stage_row;
+    uint64_t slopes;
+};
+
+enum {
+    GRADIENT_SLACK = 8 /* lines before each W: attention_backward_whole.c */
 };
 
 void gradient_program(struct gradient *g);
-/* The vector routines setup, lanes, weights, delta. */
+/* The vector routines setup, lanes, weights, whole, delta. */
 void gradient_routines(struct gradient *g);
+void gradient_whole(struct gradient *g);
+/* Offsets in a slot: Y1, Y2; lse and delta of its rows; its rows of the mask. */
+uint64_t gradient_y_offset(const struct gradient *g, int i);
+uint64_t gradient_stats_offset(const struct gradient *g);
+uint64_t gradient_mask_offset(const struct gradient *g);
 
 #endif

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vector routines of gradients. Kept between routines: v24 scale log2(e), v25 scale, v26
- * log2(e), v27 1, v31 0; of outer queries v28 delta, v29 lse log2(e). */
+/* The vector routines of gradients. Kept between routines: v24 scale log2(e) (with a soft cap 2 / c
+ * times that), v25 log2 of what P is multiplied by, v26 -log2(e), v27 1, v31 0; of outer queries
+ * v28 delta, v29 log2 of that factor less lse log2(e): W = 2^(s v24 + v29) (T - v28). */
 #include "kernels/npu/attention_backward_emit.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define L(...) tsr_text_line(&g->t, __VA_ARGS__)
+
+static const double log2_e = 1.4426950408889634;
 
 static void imm(struct gradient *g, int v, double x)
 {
@@ -16,13 +20,15 @@ static void imm(struct gradient *g, int v, double x)
     L("  vimm v%d, %" PRIu32, v, u);
 }
 
+/* dS has the scale, and from a soft cap 1 - tanh^2 = 4 r (1 - r), r = 1 / (1 + e^(2 x / c)). */
 static void setup(struct gradient *g)
 {
-    const double log2_e = 1.4426950408889634;
+    const struct tsr_npu_attention_backward *op = g->op;
+    double factor = g->part == TSR_GRADIENT_DV ? 1 : op->softcap != 0 ? 4 * op->scale : op->scale;
     L(".routine setup");
-    imm(g, 24, g->op->scale * log2_e);
-    imm(g, 25, g->op->scale);
-    imm(g, 26, log2_e);
+    imm(g, 24, op->softcap != 0 ? 2 * op->scale / op->softcap * log2_e : op->scale * log2_e);
+    imm(g, 25, log2(factor));
+    imm(g, 26, -log2_e);
     L("  vimm v27, 1\n  vimm v31, 0\n  vret\n.end");
 }
 
@@ -30,11 +36,13 @@ static void setup(struct gradient *g)
 static void lanes(struct gradient *g)
 {
     L(".routine lanes\n  vld v29, a0, f32, %u\n  vld v28, a0, f32", g->line);
-    L("  vmul v29, v29, v26\n  vret\n.end");
+    L("  vfma v29, v29, v26, v25\n  vret\n.end");
 }
 
-/* What hides keys: the row, the last (outer queries) or first (outer keys) row that the lane meets,
- * the end of its window. Beside outer queries v16..v23 are free, beside outer keys v28 and v29. */
+/* ---- weights: any step --------------------------------------------------------------------------
+ * What hides keys: the row, the last (outer queries) or first (outer keys) row that the lane meets,
+ * the end of its window. Beside outer queries v16..v23 are free, beside outer keys v28 and v29.
+ * With turns of 4 rows: S v0..v3, a soft cap's r (1 - r) v4..v7, T v8..v11, of rows v16..v19. */
 static int row_number(const struct gradient *g)
 {
     return g->by_query ? 23 : 30;
@@ -48,68 +56,132 @@ static int window_edge(const struct gradient *g)
     return g->by_query ? 22 : 29;
 }
 
-/* Of rows v0..v7 the elements 0 whose key the query does not see. v8..v15 free. */
+/* ALiBi: its slope times log2(e), and as floats the lane's and the row's place. */
+struct places {
+    int slope, lane, row;
+};
+
+enum {
+    V_ONE = 12, /* 1.0, -2 c log2(e), c log2(e) */
+    V_FREE = 20
+};
+
+static struct places places(const struct gradient *g)
+{
+    return g->by_query ? (struct places){16, 17, 18} : (struct places){21, 22, 23};
+}
+
+static void begin_rows(struct gradient *g)
+{
+    const struct tsr_npu_attention_backward *op = g->op;
+    const int e = edge(g), w = window_edge(g);
+    const struct places p = places(g);
+    L("  vidx v0\n  vsplat v%d, a5\n  viadd v%d, v%d, v0\n  vimm v%d, 0", e, e, e, row_number(g));
+    if (op->window)
+        L("  vimm v%d, %" PRIu64 "\n  %s v%d, v%d, v%d", w, op->window,
+          g->by_query ? "visub" : "viadd", w, e, w);
+    if (op->softcap != 0) {
+        imm(g, V_ONE + 1, -2 * op->softcap * log2_e);
+        imm(g, V_ONE + 2, op->softcap * log2_e);
+    }
+    imm(g, V_ONE, 1.0);
+    if (op->has_slopes)
+        L("  vldb v%d, a7, f32\n  vmul v%d, v%d, v26\n  vcvt_f v%d, v%d\n  vimm v%d, 0", p.slope,
+          p.slope, p.slope, p.lane, e, p.row);
+    if (op->has_mask)
+        L("  aaddi a8, a4, %" PRIu64, gradient_mask_offset(g) - gradient_stats_offset(g));
+    L("  aaddi a6, a4, %u", g->side * 4);
+}
+
+/* Of the turn's rows, S in v0.. becomes scale P (a soft cap: without its slope, which comes to
+ * v4..). The slopes' register holds minus the slope: distances the other way round. */
+static void probabilities(struct gradient *g)
+{
+    const struct tsr_npu_attention_backward *op = g->op;
+    const struct places p = places(g);
+    const int n = (int)g->turn;
+    for (int i = 0; i < n && !g->by_query; i++)
+        L("  vldb v%d, a4, f32, 4", 16 + i);
+    for (int i = 0; i < n && !g->by_query; i++)
+        L("  vfma v%d, v%d, v26, v25", 16 + i, 16 + i);
+    if (op->softcap == 0 && !op->has_slopes) {
+        for (int i = 0; i < n; i++)
+            L("  vexp2_fma v%d, v%d, v24, v%d", i, i, g->by_query ? 29 : 16 + i);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        L("  vmul v%d, v%d, v24", i, i);
+    if (op->softcap != 0) {
+        for (int i = 0; i < n; i++)
+            L("  vexp2 v%d, v%d\n  vadd v%d, v%d, v%d\n  vrcp v%d, v%d", i, i, i, i, V_ONE, i, i);
+        for (int i = 0; i < n; i++)
+            L("  vsub v%d, v%d, v%d\n  vmul v%d, v%d, v%d\n  vfma v%d, v%d, v%d, v%d", 4 + i, V_ONE,
+              i, 4 + i, 4 + i, i, i, i, V_ONE + 1, V_ONE + 2);
+    }
+    for (int i = 0; i < n && op->has_slopes; i++)
+        L("  vsub v%d, v%d, v%d\n  vadd v%d, v%d, v%d\n  vfma v%d, v%d, v%d, v%d", V_FREE,
+          g->by_query ? p.lane : p.row, g->by_query ? p.row : p.lane, p.row, p.row, V_ONE, i,
+          p.slope, V_FREE, i);
+    for (int i = 0; i < n; i++)
+        L("  vadd v%d, v%d, v%d\n  vexp2 v%d, v%d", i, i, g->by_query ? 29 : 16 + i, i, i);
+}
+
+/* v0.. times T - delta, in v8... */
+static void differences(struct gradient *g)
+{
+    const int n = (int)g->turn;
+    for (int i = 0; i < n && !g->by_query; i++)
+        L("  vldb v%d, a6, f32, 4", 16 + i);
+    for (int i = 0; i < n; i++)
+        L("  vsub v%d, v%d, v%d", 8 + i, 8 + i, g->by_query ? 28 : 16 + i);
+    for (int i = 0; i < n; i++)
+        L("  vmul v%d, v%d, v%d", i, i, 8 + i);
+    for (int i = 0; i < n && g->op->softcap != 0; i++)
+        L("  vmul v%d, v%d, v%d", i, i, 4 + i);
+}
+
+/* Of rows v0.. the elements 0 whose key the query does not see. v8.. free. */
 static void hide(struct gradient *g)
 {
-    if (!g->op->causal)
-        return;
-    for (int i = 0; i < 8; i++) {
-        const int row = row_number(g), e = edge(g), w = window_edge(g);
-        L("  vilt v%d, v%d, v%d", 8 + i, g->by_query ? e : row, g->by_query ? row : e);
-        L("  vsel v%d, v%d, v31, v%d", i, 8 + i, i);
-        if (g->op->window) {
-            L("  vilt v%d, v%d, v%d", 8 + i, g->by_query ? w : row, g->by_query ? row : w);
-            L("  vsel v%d, v%d, v%d, v31", i, 8 + i, i);
-        }
+    const struct tsr_npu_attention_backward *op = g->op;
+    const int row = row_number(g), e = edge(g), w = window_edge(g);
+    for (uint32_t i = 0; i < g->turn; i++) {
+        const uint32_t t = 8 + i;
+        if (op->causal)
+            L("  vilt v%u, v%d, v%d\n  vsel v%u, v%u, v31, v%u", t, g->by_query ? e : row,
+              g->by_query ? row : e, i, t, i);
+        if (op->window)
+            L("  vilt v%u, v%d, v%d\n  vsel v%u, v%u, v%u, v31", t, g->by_query ? w : row,
+              g->by_query ? row : w, i, t, i);
+        if (op->has_mask)
+            L("  vld v%u, a8, i8, %u\n  vsel v%u, v%u, v%u, v31", t, g->line, i, t, i);
         L("  viadd v%d, v%d, v27", row, row);
     }
 }
 
-/* v<to>.. minus lse or delta of the row (from address register `at`) or the lane (v<lane>). */
-static void minus(struct gradient *g, int to, int at, int lane, bool scaled)
-{
-    for (int i = 0; i < 8 && !g->by_query; i++)
-        L("  vldb v%d, a%d, f32, 4", 16 + i, at);
-    for (int i = 0; i < 8 && !g->by_query && scaled; i++)
-        L("  vmul v%d, v%d, v26", 16 + i, 16 + i);
-    for (int i = 0; i < 8; i++)
-        L("  vsub v%d, v%d, v%d", to + i, to + i, g->by_query ? lane : 16 + i);
-}
-
-/* a0 S, a1 T, a2 W, a3 turns of 8 rows, a4 lse of the rows and behind it delta, a5 the position of
- * lane 0 from that of row 0 on. */
+/* a0 S, a1 T, a2 W, a3 turns, a4 lse of the rows and behind it delta, then the mask; a5 the
+ * position of lane 0 from that of row 0 on; a7 the head's slope. */
 static void weights(struct gradient *g)
 {
     const bool grad = g->part != TSR_GRADIENT_DV;
     const uint32_t row_lines = g->side / g->lanes;
-    const int e = edge(g), w = window_edge(g);
-    L(".routine weights\n  aaddi a6, a4, %u\n  vidx v0\n  vsplat v%d, a5", g->side * 4, e);
-    L("  viadd v%d, v%d, v0\n  vimm v%d, 0", e, e, row_number(g));
-    if (g->op->window)
-        L("  vimm v%d, %" PRIu64 "\n  %s v%d, v%d, v%d", w, g->op->window,
-          g->by_query ? "visub" : "viadd", w, e, w);
+    L(".routine weights");
+    begin_rows(g);
     L("  vloop a3, weights_end");
-    for (int i = 0; i < 8; i++)
-        L("  vlda v%d, a0, %u", i, row_lines);
-    for (int i = 0; i < 8 && grad; i++)
-        L("  vlda v%d, a1, %u", 8 + i, row_lines);
-    for (int i = 0; i < 8; i++)
-        L("  vmul v%d, v%d, v24", i, i);
-    minus(g, 0, 4, 29, true);
-    for (int i = 0; i < 8; i++)
-        L("  vexp2 v%d, v%d", i, i);
-    if (grad) {
-        minus(g, 8, 6, 28, false);
-        for (int i = 0; i < 8; i++)
-            L("  vmul v%d, v%d, v%d", i, i, 8 + i);
-        for (int i = 0; i < 8; i++)
-            L("  vmul v%d, v%d, v25", i, i);
-    }
+    for (uint32_t i = 0; i < g->turn; i++)
+        L("  vlda v%u, a0, %u", i, row_lines);
+    for (uint32_t i = 0; i < g->turn && grad; i++)
+        L("  vlda v%u, a1, %u", 8 + i, row_lines);
+    probabilities(g);
+    if (grad)
+        differences(g);
     hide(g);
-    for (int i = 0; i < 8; i++)
-        L("  vst v%d, a2, %s, %u", i, g->format, g->line);
+    for (uint32_t i = 0; i < g->turn; i++)
+        L("  vst v%u, a2, %s, %u", i, g->format, g->line);
     L("weights_end:\n  vret\n.end");
 }
+
+/* ---- delta ---------------------------------------------------------------------------------- */
 
 /* a0 O, a1 dO, a2 where the sums of their products go, a lane for each row. */
 static void delta(struct gradient *g)
@@ -140,5 +212,8 @@ void gradient_routines(struct gradient *g)
         return;
     }
     lanes(g);
-    weights(g);
+    if (g->edges)
+        weights(g);
+    if (!g->always)
+        gradient_whole(g);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/npu/attention_backward.h"
 #include "sim/cli/attention.h"
 #include "sim/cli/figures.h"
 #include "tessera/sim.h"
@@ -16,7 +17,8 @@ struct bench {
     uint32_t *pages;
     struct tsr_stats stats;
     double macs;
-    bool decode;
+    const char *phase;
+    bool decode, backward;
 };
 
 /* A cache whose pages lie in the reverse order of their tokens, a sequence's between those of the
@@ -50,7 +52,9 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     enum tsr_status st = cli_attention_options(c, &b->a, err);
     for (size_t i = 0; st == TSR_OK && i < sizeof sizes / sizeof *sizes; i++)
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
-    b->decode = strcmp(cli_text(c, "phase"), "decode") == 0;
+    b->phase = cli_text(c, "phase");
+    b->decode = strcmp(b->phase, "decode") == 0;
+    b->backward = strcmp(b->phase, "backward") == 0;
     op->q_len = b->decode ? 1 : op->kv_len;
     op->values_in_keys = cli_has(c, "latent");
     if (st == TSR_OK && op->page_tokens)
@@ -58,31 +62,119 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     return st;
 }
 
-/* Query and key pairs that the mask leaves, for each the elements of a key and of a value. */
-static double needed_macs(const struct tsr_npu_attention *op)
+/* Query and key pairs that the mask leaves, for each the elements of a key and of a value; of
+ * gradients for Q K^T, dQ and dK, and for dO V^T and dV. */
+static double needed_macs(const struct bench *b)
 {
+    const struct tsr_npu_attention *op = &b->a.op;
     double pairs = 0;
     for (uint64_t i = 0; i < op->q_len; i++) {
         uint64_t own = op->kv_len - op->q_len + i + 1, end = op->causal ? own : op->kv_len;
         pairs += (double)(op->window != 0 && own > op->window ? end - (own - op->window) : end);
     }
     uint64_t v_dim = op->v_dim ? op->v_dim : op->head_dim;
-    return pairs * (double)(op->batch * op->heads * (op->head_dim + v_dim));
+    uint64_t forward = op->head_dim + v_dim, backward = 3 * op->head_dim + 2 * v_dim;
+    return pairs * (double)(op->batch * op->heads * (b->backward ? backward : forward));
+}
+
+/* The program's statistics join those of the bench; frees it. */
+static enum tsr_status run_program(struct bench *b, struct tsr_sim *sim,
+                                   struct tsr_program *program, struct tsr_error *err)
+{
+    struct tsr_run_options o = {.mode = TSR_MODE_TIMING};
+    struct tsr_stats now, *sum = &b->stats;
+    enum tsr_status st = tsr_sim_run(sim, program, &o, &now, NULL, err);
+    tsr_program_free(program);
+    if (st != TSR_OK)
+        return st;
+    if (sum->cycles == 0) {
+        *sum = now;
+        return TSR_OK;
+    }
+    sum->cycles += now.cycles;
+    sum->macs += now.macs;
+    sum->ttu_cycles += now.ttu_cycles;
+    sum->hbm_read_bytes += now.hbm_read_bytes;
+    sum->hbm_write_bytes += now.hbm_write_bytes;
+    for (int q = 0; q < TSR_QUEUES; q++)
+        for (int w = 0; w < TSR_WAITS; w++)
+            sum->unit[q][w] += now.unit[q][w];
+    return TSR_OK;
+}
+
+/* Behind the forward pass's tensors: what the gradients read and write beside them. */
+static enum tsr_status place_gradients(struct bench *b, struct tsr_npu_attention_backward *g,
+                                       struct tsr_error *err)
+{
+    const struct tsr_npu_attention *a = &b->a.op;
+    const uint64_t v_dim = a->v_dim ? a->v_dim : a->head_dim, rows = a->batch * a->heads * a->q_len,
+                   keys = a->batch * a->kv_heads * a->kv_len;
+    *g = (struct tsr_npu_attention_backward){.batch = a->batch,
+                                             .heads = a->heads,
+                                             .kv_heads = a->kv_heads,
+                                             .head_dim = a->head_dim,
+                                             .v_dim = v_dim,
+                                             .q_len = a->q_len,
+                                             .kv_len = a->kv_len,
+                                             .causal = a->causal,
+                                             .window = a->window,
+                                             .scale = a->scale,
+                                             .format = a->format,
+                                             .q = a->q,
+                                             .k = a->k,
+                                             .v = a->v,
+                                             .o = a->o};
+    const struct {
+        uint64_t *to, bytes;
+    } places[] = {{&g->d_o.address, 2 * rows * v_dim},
+                  {&g->d_q.address, 4 * rows * a->head_dim},
+                  {&g->d_k.address, 4 * keys * a->head_dim},
+                  {&g->d_v.address, 4 * keys * v_dim},
+                  {&g->lse, 4 * rows},
+                  {&g->delta, 4 * rows}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        *places[i].to = TSR_HBM(b->a.end);
+        b->a.end += (places[i].bytes + 1023) / 1024 * 1024;
+    }
+    if (a->kv_format != a->format || a->values_in_keys || a->pages)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "gradients: K and V are dense and in the queries' format");
+    if (b->a.end > b->a.chip.hbm.bytes)
+        return tsr_error_set(
+            err, TSR_BAD_INPUT, "the tensors take %.2f GiB, the HBM of %s has %.2f",
+            (double)b->a.end / 0x1p30, b->a.chip.name, (double)b->a.chip.hbm.bytes / 0x1p30);
+    return TSR_OK;
+}
+
+/* All programs of it, one after another. */
+static enum tsr_status simulate_gradients(struct bench *b, struct tsr_sim *sim,
+                                          struct tsr_error *err)
+{
+    struct tsr_npu_attention_backward g;
+    enum tsr_status st = place_gradients(b, &g, err);
+    for (int part = 0; part < TSR_GRADIENTS && st == TSR_OK; part++) {
+        struct tsr_program program = {0};
+        st = tsr_npu_attention_backward(b->a.isa, &b->a.chip, &g, (enum tsr_npu_gradient)part,
+                                        &program, err);
+        if (st == TSR_OK)
+            st = run_program(b, sim, &program, err);
+    }
+    return st;
 }
 
 static enum tsr_status simulate(struct bench *b, struct tsr_error *err)
 {
     struct tsr_program program = {0};
     struct tsr_sim *sim = NULL;
-    struct tsr_run_options o = {.mode = TSR_MODE_TIMING};
-    enum tsr_status st = tsr_npu_attention(b->a.isa, &b->a.chip, &b->a.op, &program, err);
-    if (st != TSR_OK)
-        return st;
-    st = tsr_sim_create(&b->a.chip, b->a.isa, &sim, err);
-    if (st == TSR_OK)
-        st = tsr_sim_run(sim, &program, &o, &b->stats, NULL, err);
+    enum tsr_status st = tsr_sim_create(&b->a.chip, b->a.isa, &sim, err);
+    if (st == TSR_OK && b->backward) {
+        st = simulate_gradients(b, sim, err);
+    } else if (st == TSR_OK) {
+        st = tsr_npu_attention(b->a.isa, &b->a.chip, &b->a.op, &program, err);
+        if (st == TSR_OK)
+            st = run_program(b, sim, &program, err);
+    }
     tsr_sim_destroy(sim);
-    tsr_program_free(&program);
     return st;
 }
 
@@ -124,9 +216,8 @@ static void print_waits(const struct bench *b, const char *unit, enum tsr_queue 
 static void print_text(const struct bench *b)
 {
     const struct tsr_stats *st = &b->stats;
-    printf("%s %s %s: %" PRIu64 " cycles, %.2f us\n", b->a.chip.name, b->a.format->name,
-           b->decode ? "decode" : "prefill", st->cycles,
-           1e6 * (double)st->cycles / (double)b->a.chip.clock_hz);
+    printf("%s %s %s: %" PRIu64 " cycles, %.2f us\n", b->a.chip.name, b->a.format->name, b->phase,
+           st->cycles, 1e6 * (double)st->cycles / (double)b->a.chip.clock_hz);
     printf("tensor peak %.2f %% (busy %.2f %%), vector units busy %.2f %%, HBM pins %.2f %%\n",
            100.0 * figures_ttu_utilisation(&b->a.chip, b->a.format, b->macs, st),
            100.0 * figures_ttu_busy(&b->a.chip, st), 100.0 * tvp_utilisation(b),
@@ -144,7 +235,7 @@ static enum tsr_status bench(struct cli *c, struct bench *b, struct tsr_error *e
         st = simulate(b, err);
     if (st != TSR_OK)
         return st;
-    b->macs = needed_macs(&b->a.op);
+    b->macs = needed_macs(b);
     if (cli_has(c, "json"))
         return print_json(b, err);
     print_text(b);
@@ -164,9 +255,10 @@ static const struct cli_option options[] = {
     {.name = "phase",
      .argument = "PHASE",
      .words = CLI_WORDS_LIST,
-     .list = "prefill decode",
+     .list = "prefill decode backward",
      .required = true,
-     .doc = "prefill: as many queries as keys; decode: one query a sequence"},
+     .doc = "prefill: as many queries as keys; decode: one query a sequence; backward: the "
+            "gradients of a prefill"},
     {.name = "heads", .argument = "H", .required = true, .doc = "query heads"},
     {.name = "kv-heads", .argument = "G", .required = true, .doc = "key heads, H / G share one"},
     {.name = "dim", .argument = "D", .required = true, .doc = "elements of a head"},

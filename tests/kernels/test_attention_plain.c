@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tessera/attention.h"
-#include "tests/support/attention_problem.h"
+#include "tests/support/attention_gradient.h"
 
 static void *space(size_t bytes)
 {
@@ -151,6 +151,56 @@ static void test_attention_backward_equals_differences(void **state)
     }
 }
 
+/* The same sums in another order, each of at most 70 terms in double and rounded once. */
+static void expect_gradient(const float *got, const double *want, const double *size, size_t n,
+                            const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(got[i] - want[i]) <= 0x1p-24 * fabs(want[i]) + 0x1p-20 * size[i] + 1e-300))
+            fail_msg("%s[%zu] = %.9g, unfused %.9g", name, i, (double)got[i], want[i]);
+}
+
+/* o and lse come to it rounded to floats: 2^-24 of each, of weights as much times |logit| <= 16. */
+static void test_attention_backward_equals_the_unfused_gradient(void **state)
+{
+    (void)state;
+    uint64_t seed = tsr_test_seed("attention_unfused", 64);
+    for (unsigned features = 0; features <= PROBLEM_ALL; features++) {
+        struct attention_problem p = {
+            .q_len = {5, 2},
+            .kv_len = {23, 9},
+            .what = {.batch = 2, .heads = 4, .kv_heads = 2, .dim = 8, .value_dim = 16}};
+        attention_problem_fill(&p, features, 1, &seed);
+        const size_t nq = p.queries * 4 * 8, nk = p.keys * 2 * 8, nv = p.keys * 2 * 16;
+        const size_t no = p.queries * 4 * 16;
+        float *o = space(no * 4), *lse = space(p.queries * 16), *d_o = space(no * 4);
+        float *dq = space(nq * 4), *dk = space(nk * 4), *dv = space(nv * 4);
+        double *all = calloc(2 * (nq + nk + nv), sizeof *all);
+        assert_non_null(all);
+        struct attention_gradient g = {.q = all,
+                                       .k = all + nq,
+                                       .v = all + nq + nk,
+                                       .bound_q = all + nq + nk + nv,
+                                       .bound_k = all + 2 * nq + nk + nv,
+                                       .bound_v = all + 2 * nq + 2 * nk + nv,
+                                       .rounded = 1,
+                                       .inner = 1};
+        for (size_t i = 0; i < no; i++)
+            d_o[i] = tsr_test_random_f32(&seed);
+        tsr_attention_plain(&p.what, p.q, p.k, p.v, o, lse);
+        tsr_attention_backward(&p.what, p.q, p.k, p.v, o, lse, d_o, dq, dk, dv);
+        attention_unfused_gradient(&p, d_o, &g);
+        expect_gradient(dq, g.q, g.bound_q, nq, "dq");
+        expect_gradient(dk, g.k, g.bound_k, nk, "dk");
+        expect_gradient(dv, g.v, g.bound_v, nv, "dv");
+        float *const floats[] = {o, lse, d_o, dq, dk, dv};
+        for (int i = 0; i < 6; i++)
+            free(floats[i]);
+        free(all);
+        attention_problem_free(&p);
+    }
+}
+
 enum {
     TOKENS = 37,
     HEADS = 3,
@@ -257,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_attention_plain_equals_long_way),
         cmocka_unit_test(test_attention_plain_specials_are_as_defined),
         cmocka_unit_test(test_attention_backward_equals_differences),
+        cmocka_unit_test(test_attention_backward_equals_the_unfused_gradient),
         cmocka_unit_test(test_kv_cache_gives_back_in_any_pieces),
         cmocka_unit_test(test_kv_cache_refuses_what_it_cannot_hold),
     };
