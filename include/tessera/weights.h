@@ -143,6 +143,11 @@ enum tsr_status tsr_weights_model(const struct tsr_weights *w, struct tsr_model 
 enum tsr_status tsr_weights_find(const struct tsr_weights *w, enum tsr_part part, uint32_t layer,
                                  uint32_t expert, struct tsr_matrix *out, struct tsr_error *err);
 
+/* The bytes of a matrix's row in the file, as its tensor's format has them; of an element without
+ * alignment. Of planes the codes. Errors: none; a row outside of the part, or a vector, is an
+ * assertion. */
+const uint8_t *tsr_matrix_row_data(const struct tsr_matrix *m, uint64_t row);
+
 /* Rows first .. first + n - 1 of a part into f32.
  * Shapes: out n x cols, stride elements from row to row, at least cols.
  * Numerics: exact but for f32's own range and precision, as tsr_dequantize_f32; plain floats exact.

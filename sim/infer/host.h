@@ -61,6 +61,10 @@ struct host {
 /* Runs one operation: self is the host; as infer_walk calls it. */
 enum tsr_status host_run(void *self, uint32_t op, uint32_t layer, struct tsr_error *err);
 
+/* In what the matrix of a product of the layer in work is packed; f32 where it is not. */
+enum tsr_dtype host_packed_format(const struct host *h, const struct tsr_graph_op *op,
+                                  uint32_t expert);
+
 /* Calls task(arg, i) for i below count on the host's threads. */
 void host_parallel(const struct host *h, size_t count, void (*task)(void *arg, size_t i),
                    void *arg);

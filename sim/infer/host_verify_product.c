@@ -23,64 +23,107 @@ struct rule {
     uint32_t group, run;        /* elements of a group, groups of a run; 0: none */
 };
 
-static struct rule rule_of(const struct host *h, bool router, uint64_t k)
+static struct rule rule_of(const struct host *h, enum tsr_dtype format, uint64_t k)
 {
     const struct tsr_isa *isa = h->o.isa;
-    const struct tsr_format *f = router ? NULL : h->o.format;
+    const struct tsr_format *f = format != TSR_F32 ? &isa->formats[format] : NULL;
     const struct tsr_format *a = f != NULL ? infer_sve_activations(isa, f) : NULL;
     struct rule r = {infer_rounding(isa, a), infer_rounding(isa, f), (double)k + 4, 0, 0};
     if (f != NULL && f->family == TSR_FAMILY_INT) /* sums are exact: scales and their products */
         r.rate = 6;
     if (f != NULL && f->family == TSR_FAMILY_GGUF) {
         r.group = 32;
-        r.run = f->code == TSR_Q8_0 ? 8 : 64;
+        r.run = format == TSR_Q8_0 ? 8 : 64;
         r.rate = 2 * ceil((double)k / 32) + 6;
     }
+    if (format == TSR_Q4_K)
+        r.w.format = NULL; /* as the file has it */
     return r;
 }
 
+enum {
+    SUPER = 8, /* groups of a super-block of q4_k */
+    SUPER_BYTES =
+        144, /* f16 scale of scales, f16 scale of minima, 12 bytes of both, 128 of codes */
+};
+
+/* Scale and minimum of a group of 32: w = scale code - minimum step, where code is at least 0. */
+struct group {
+    double scale, minimum, step; /* both 0 but of q4_k */
+};
+
 /* sum over groups of |S_g| |d_g|, S_g and d_g by their largest: sums of magnitudes since the run's
- * begin in units of the group's scale, and both scales. unit[g]: scale of group g. */
+ * begin in units of the group's scale, and both scales; q4_k's minima likewise. */
 static double group_sums(const struct rule *r, uint64_t k, const float *a, const float *w,
-                         const double *unit)
+                         const struct group *of)
 {
-    double all = 0, running = 0;
-    const uint64_t groups = k / r->group;
+    double all = 0, running = 0, minima = 0;
+    const uint64_t groups = (k + r->group - 1) / r->group;
     for (uint64_t g = 0; g < groups; g++) {
         if (g % r->run == 0)
-            running = 0;
-        for (uint64_t i = g * r->group; i < (g + 1) * r->group; i++)
-            running += unit[g] != 0 ? fabs((double)a[i] * (double)w[i]) / unit[g] : 0;
+            running = minima = 0;
+        for (uint64_t i = g * r->group; i < k && i < (g + 1) * r->group; i++) {
+            const double x = fabs((double)a[i]);
+            const double code = fabs((double)w[i] + of[g].minimum * of[g].step);
+            running += of[g].scale != 0 ? x * code / of[g].scale : 0;
+            minima += x * of[g].minimum;
+        }
         const bool last = g + 1 == groups || (g + 1) % r->run == 0;
-        all += running * (unit[g] + (last ? 0 : unit[g + 1]));
+        all += running * (of[g].scale + (last ? 0 : of[g + 1].scale));
+        if (g % SUPER == SUPER - 1)
+            all += minima * (of[g].step + (last ? 0 : of[g + 1].step));
     }
     return all;
 }
 
-/* The scale of each group of a row that is quantized. */
+/* The scale of each group of a row that is quantized. bits: zeros behind k up to whole groups. */
 static void scales_of(const struct rule *r, uint64_t k, const uint32_t *bits, uint8_t *planes,
-                      double *unit)
+                      struct group *of)
 {
     struct tsr_num_quant q;
+    const uint64_t whole = (k + r->group - 1) / r->group * r->group;
     memset(&q, 0, sizeof q);
     q.format = r->w.format;
     q.scale_format = r->w.f32;
-    const size_t elements = tsr_num_element_bytes(&q, k);
+    const size_t elements = tsr_num_element_bytes(&q, whole);
     uint8_t *scales = planes + elements;
-    if (tsr_num_quantize(&q, bits, k, planes, scales, NULL) != TSR_OK)
+    if (tsr_num_quantize(&q, bits, whole, planes, scales, NULL) != TSR_OK)
         return;
-    for (uint64_t g = 0; g < k / r->group; g++) { /* of f16 */
+    for (uint64_t g = 0; g < whole / r->group; g++) { /* of f16; the value of the element 1 */
         const uint32_t code = (uint32_t)scales[2 * g] | (uint32_t)scales[2 * g + 1] << 8;
-        /* the value of the element 1 */
-        unit[g] =
-            fabs(tsr_num_block_value(r->w.format, r->w.format->code == TSR_Q4_0 ? 9 : 1, code));
+        const uint32_t one = r->w.format->code == TSR_Q4_0 ? 9 : 1;
+        of[g] = (struct group){fabs(tsr_num_block_value(r->w.format, one, code)), 0, 0};
+    }
+}
+
+static double half_at(const struct tsr_format *f16, const uint8_t *b)
+{
+    const uint32_t bits = tsr_num_decode_f32(f16, (uint32_t)b[0] | (uint32_t)b[1] << 8);
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return fabs((double)x);
+}
+
+/* The same of a row of q4_k in its file. The 6 bits of groups 0 to 3 are the low ones of a byte
+ * each; those of 4 to 7 are nibbles whose upper bits the first groups' bytes hold. */
+static void q4_k_scales(const struct host *h, uint64_t k, const uint8_t *row, struct group *of)
+{
+    const struct tsr_format *f16 = &h->o.isa->formats[TSR_F16];
+    for (uint64_t g = 0; g < k / 32; g++) {
+        const uint8_t *b = row + g / SUPER * SUPER_BYTES, *s = b + 4;
+        const uint32_t i = (uint32_t)(g % SUPER), j = i - 4;
+        const uint32_t scale = i < 4 ? s[i] & 63u : (s[8 + j] & 15u) | (s[j] >> 6) << 4;
+        const uint32_t least =
+            i < 4 ? s[4 + i] & 63u : (uint32_t)s[8 + j] >> 4 | (s[4 + j] >> 6) << 4;
+        of[g] = (struct group){half_at(f16, b) * scale, least, half_at(f16, b + 2)};
     }
 }
 
 struct work {
     struct rule rule;
     float *a, *w, *row;
-    double *unit;
+    uint32_t *bits; /* of a row, zeros behind it */
+    struct group *groups;
     uint8_t *planes;
     void *scratch;
 };
@@ -92,10 +135,11 @@ static bool make_work(const struct host *h, uint64_t m, uint64_t k, struct work 
     w->a = calloc(m * k, sizeof *w->a);
     w->w = calloc(k, sizeof *w->w);
     w->row = calloc(k, sizeof *w->row);
-    w->unit = calloc(k / 32 + 2, sizeof *w->unit);
+    w->bits = calloc(k + 32, sizeof *w->bits);
+    w->groups = calloc(k / 32 + 2, sizeof *w->groups);
     w->planes = calloc(4, k + 64);
     w->scratch = malloc((a > b ? a : b) + 64);
-    return w->a && w->w && w->row && w->unit && w->planes && w->scratch;
+    return w->a && w->w && w->row && w->bits && w->groups && w->planes && w->scratch;
 }
 
 static void free_work(struct work *w)
@@ -103,7 +147,8 @@ static void free_work(struct work *w)
     free(w->a);
     free(w->w);
     free(w->row);
-    free(w->unit);
+    free(w->bits);
+    free(w->groups);
     free(w->planes);
     free(w->scratch);
 }
@@ -121,7 +166,7 @@ static void column(const struct work *w, uint64_t m, uint64_t n, uint64_t k, uin
             all += fabs(p);
         }
         if (w->rule.group != 0)
-            all += group_sums(&w->rule, k, a, w->w, w->unit);
+            all += group_sums(&w->rule, k, a, w->w, w->groups);
         sum[i * n + j] = s;
         error[i * n + j] = w->rule.rate * HOST_U * 1.001 * all + (double)k * 0x1p-125;
     }
@@ -155,7 +200,8 @@ enum tsr_status host_check_product(const struct host_check *c, uint32_t expert, 
 {
     struct host *h = c->h;
     const uint64_t n = c->op->n, k = c->op->k;
-    struct work w = {.rule = rule_of(h, infer_routes(c->op), k)};
+    const enum tsr_dtype format = host_packed_format(h, c->op, expert);
+    struct work w = {.rule = rule_of(h, format, k)};
     struct infer_rows rows;
     enum tsr_status st =
         infer_rows_find(h->o.weights, h->model, c->op, INFER_MATRIX, h->layer, expert, &rows, err);
@@ -165,11 +211,11 @@ enum tsr_status host_check_product(const struct host_check *c, uint32_t expert, 
         infer_round(&w.rule.a, k, a + i * k, w.a + i * k, w.scratch);
     for (uint64_t j = 0; j < n && st == TSR_OK; j++) {
         const float *row = infer_row(&rows, j, w.row);
-        if (w.rule.group != 0) {
-            memcpy(w.w, row, k * sizeof *w.w); /* bits of f32 */
-            uint32_t *bits = w.scratch;
-            memcpy(bits, row, k * sizeof *bits);
-            scales_of(&w.rule, k, bits, w.planes, w.unit);
+        if (format == TSR_Q4_K) {
+            q4_k_scales(h, k, infer_row_data(&rows, j), w.groups);
+        } else if (w.rule.group != 0) {
+            memcpy(w.bits, row, k * sizeof *w.bits);
+            scales_of(&w.rule, k, w.bits, w.planes, w.groups);
         }
         infer_round(&w.rule.w, k, row, w.w, w.scratch);
         column(&w, m, n, k, j, sum, error);

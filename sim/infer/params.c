@@ -96,6 +96,14 @@ const float *infer_row(const struct infer_rows *r, uint64_t row, float *scratch)
     return p != NULL ? p : scratch;
 }
 
+const uint8_t *infer_row_data(const struct infer_rows *r, uint64_t row)
+{
+    uint32_t i = 0;
+    while (row >= r->piece[i].rows)
+        row -= r->piece[i++].rows;
+    return tsr_matrix_row_data(&r->piece[i], row);
+}
+
 uint64_t infer_row_length(const struct infer_rows *r)
 {
     uint64_t n = 0;

@@ -42,6 +42,8 @@ enum tsr_status infer_rows_find(const struct tsr_weights *file, const struct tsr
 /* Row `row` in f32: where it lies, if that is f32 in place, else in scratch, which has room for its
  * columns. A bias is row 0, its pieces side by side. Threads: any, with scratch of their own. */
 const float *infer_row(const struct infer_rows *r, uint64_t row, float *scratch);
+/* The same as its file has it: tsr_matrix_row_data. */
+const uint8_t *infer_row_data(const struct infer_rows *r, uint64_t row);
 /* Elements of a bias, a norm or sinks. */
 uint64_t infer_row_length(const struct infer_rows *r);
 

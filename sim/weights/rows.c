@@ -139,6 +139,16 @@ static void decode_vector(const struct tsr_matrix *m, float *out)
         decode_plain(t->format, t->data + place(m, i) * bytes, 1, 1, &out[i]);
 }
 
+const uint8_t *tsr_matrix_row_data(const struct tsr_matrix *m, uint64_t row)
+{
+    const struct tsr_tensor *t = m->tensor;
+    uint64_t rows = 1;
+    assert(!m->vector && row < m->rows);
+    for (uint32_t i = 0; i + 1 < t->n_dims; i++)
+        rows *= t->dims[i];
+    return t->data + place(m, row) * (t->bytes / rows);
+}
+
 void tsr_matrix_rows_f32(const struct tsr_matrix *m, uint64_t first, uint64_t n, float *out,
                          size_t stride)
 {

@@ -143,7 +143,7 @@ static void test_a_projection_finds_the_cycles_of_a_prompt(void **state)
 static void test_a_prompt_is_its_tokens(void **state)
 {
     (void)state;
-    for (size_t f = 0; f < n_families; f++) {
+    for (size_t f = 0; f < n_families; f += 3) { /* infer.families has all of them, in blocks too */
         struct rig r;
         setup(&r, "micro", f, TSR_BF16);
         family_drop(&r.t);

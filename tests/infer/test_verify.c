@@ -282,6 +282,59 @@ static void test_verify_agrees_with_every_operation_on_the_host(void **state)
         }
 }
 
+/* q4_k as the file has it: its values to the bit, or the bounds would not hold; rows that are not
+ * whole blocks of q8_0 and q4_0. */
+static void test_verify_agrees_with_blocks_of_files_and_padded_rows(void **state)
+{
+    static const struct {
+        enum tsr_dtype file, format;
+        uint32_t ffn;
+    } rows[] = {{TSR_Q4_K, TSR_Q4_K, 256}, {TSR_F32, TSR_Q8_0, 172}, {TSR_F32, TSR_Q4_0, 172}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct tsr_test_weights w = {.container = TSR_WEIGHTS_GGUF, .seed = 5};
+        struct tsr_error err = {0};
+        struct tsr_weights *file = NULL;
+        struct tsr_model model;
+        struct tsr_isa *isa = NULL;
+        struct infer *s = NULL;
+        const uint32_t tokens[] = {3, 70, 11, 200};
+        w.matrices = rows[i].file;
+        tsr_test_model(TSR_ARCH_LLAMA, true, &w.model);
+        w.model.ffn = rows[i].ffn;
+        tsr_test_weights_write(&w, "blocks.gguf");
+        assert_int_equal(tsr_isa_load(NULL, 0, &isa, NULL), TSR_OK);
+        if (tsr_weights_open("blocks.gguf", &file, &err) || tsr_weights_model(file, &model, &err))
+            fail_msg("%s", err.message);
+        struct infer_options o = {.isa = isa,
+                                  .weights = file,
+                                  .model = &model,
+                                  .target = INFER_SVE,
+                                  .format = &isa->formats[rows[i].format],
+                                  .activations = &isa->formats[TSR_I8],
+                                  .kv = &isa->formats[TSR_BF16],
+                                  .positions = 4,
+                                  .threads = 2,
+                                  .verify = 1};
+        if (infer_create(&o, &s, &err) || infer_step(s, tokens, 3, false, NULL, &err) ||
+            infer_step(s, tokens + 3, 1, false, NULL, &err))
+            fail_msg("%s: %s", o.format->name, err.message);
+        const struct host *h = (const struct host *)s;
+        for (uint32_t k = 0; k < h->graph.n_ops; k++)
+            if (strcmp(h->graph.ops[k].name, "down") == 0)
+                assert_int_equal(host_packed_format(h, &h->graph.ops[k], 0), rows[i].format);
+        infer_destroy(s);
+        s = NULL;
+        o.format = &isa->formats[TSR_Q4_K];
+        if (rows[i].file != TSR_Q4_K) {
+            assert_int_equal(infer_create(&o, &s, &err), TSR_BAD_INPUT);
+            assert_non_null(strstr(err.message, "no matrix of blocks.gguf is in it"));
+        }
+        tsr_weights_close(file);
+        tsr_isa_free(isa);
+    }
+}
+
 static uint32_t spoiled;
 
 /* Of operation `spoiled` of layer 1 (or outside of layers) the first element, wherever it is; of
@@ -336,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verify_agrees_with_every_operation_on_the_host),
+        cmocka_unit_test(test_verify_agrees_with_blocks_of_files_and_padded_rows),
         cmocka_unit_test(test_verify_names_the_operation_of_the_host_that_is_wrong),
         cmocka_unit_test(test_verify_agrees_with_every_launch),
         cmocka_unit_test(test_verify_agrees_with_results_in_blocks),

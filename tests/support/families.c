@@ -48,6 +48,12 @@ const size_t n_families = sizeof families / sizeof *families;
 
 void family_make(const struct family *f, bool all_experts, struct family_model *t)
 {
+    family_make_seeded(f, all_experts, 7, t);
+}
+
+void family_make_seeded(const struct family *f, bool all_experts, uint64_t seed,
+                        struct family_model *t)
+{
     static const char *const suffix[] = {".gguf", "", ".bin"};
     struct tsr_error err = {0};
     char path[64];
@@ -60,7 +66,7 @@ void family_make(const struct family *f, bool all_experts, struct family_model *
     t->name = f->name;
     t->w.container = f->container;
     t->w.matrices = TSR_F32;
-    t->w.seed = 7;
+    t->w.seed = seed;
     snprintf(path, sizeof path, "%s%s", f->name, suffix[f->container]);
     tsr_test_weights_write(&t->w, path);
     if (tsr_weights_open(path, &t->file, &err) || tsr_weights_model(t->file, &t->model, &err))

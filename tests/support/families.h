@@ -49,6 +49,9 @@ struct family_model {
 /* Writes the model to a file, opens it, computes what its logits are. all_experts: each token takes
  * every expert, so that no choice hangs on the last bits of coarse formats. */
 void family_make(const struct family *f, bool all_experts, struct family_model *t);
+/* The same of other values. */
+void family_make_seeded(const struct family *f, bool all_experts, uint64_t seed,
+                        struct family_model *t);
 void family_drop(struct family_model *t);
 
 /* Sets t->allowed. */
