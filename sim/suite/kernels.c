@@ -19,6 +19,8 @@ const struct suite_kernel suite_kernels[] = {
     {"softmax", "over rows; --shape is rows x cols x 1", suite_softmax},
     {"attention", "softmax(Q K^T) V, causal or not; --shape is q_len x kv_len x head_dim",
      suite_attention},
+    {"attention_backward", "its gradients; --shape is q_len x kv_len x head_dim",
+     suite_attention_backward},
     {"rope", "rotary embedding; --shape is tokens x heads x head_dim", suite_rope},
     {"kv_append", "V into the cache; --shape is tokens x heads x bytes of a head", suite_kv_append},
     {"embedding", "gather of rows; --shape is tokens x cols x vocab", suite_embedding},

@@ -167,6 +167,7 @@ enum tsr_status suite_rope(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_softmax(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_rmsnorm(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_attention(struct suite *s, struct tsr_error *err);
+enum tsr_status suite_attention_backward(struct suite *s, struct tsr_error *err);
 enum tsr_status suite_attention_features(struct suite *s, struct tsr_error *err); /* of it */
 
 #endif
