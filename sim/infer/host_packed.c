@@ -139,6 +139,16 @@ static enum tsr_status source_fill(const struct source *s, const struct matrix *
     return st;
 }
 
+/* The rows where they lie in the file, if that is what the packer reads; else null. */
+static const void *in_file(const struct matrix *m, const struct infer_rows *r)
+{
+    const struct tsr_matrix *x = &r->piece[0];
+    const uint8_t *data = x->vector ? NULL : tsr_matrix_row_data(x, 0);
+    const bool as_is = x->tensor->format == m->format && x->step == 1 && x->pairs == 0 &&
+                       (x->tensor->layout == TSR_LAYOUT_PLAIN || m->format == TSR_Q4_K);
+    return r->n == 1 && data != NULL && as_is && (uintptr_t)data % 4 == 0 ? data : NULL;
+}
+
 static enum tsr_status pack_one(struct host *h, const struct tsr_graph_op *op, uint32_t layer,
                                 uint32_t expert, struct matrix *out, struct tsr_error *err)
 {
@@ -160,15 +170,16 @@ static enum tsr_status pack_one(struct host *h, const struct tsr_graph_op *op, u
     st = row && bits ? TSR_OK : TSR_INTERNAL;
     if (st == TSR_OK)
         st = tsr_weights_bytes(out->format, op->n, out->k, &bytes, err);
+    const void *direct = in_file(out, &r);
     if (st == TSR_OK)
-        st = source_plan(h, out, op->n, &s, err);
-    if (st == TSR_OK)
+        st = source_plan(h, out, direct != NULL ? 0 : op->n, &s, err);
+    if (st == TSR_OK && direct == NULL)
         st = source_fill(&s, out, &r, op->n, op->k, row, bits, err);
     if (st == TSR_OK && (out->weights = aligned_room(bytes)) == NULL)
         st = TSR_INTERNAL;
     if (st == TSR_OK)
-        st = tsr_weights_pack(out->format, op->n, out->k, s.rows, s.row_bytes, s.scales,
-                              out->weights, err);
+        st = tsr_weights_pack(out->format, op->n, out->k, direct != NULL ? direct : s.rows,
+                              s.row_bytes, s.scales, out->weights, err);
     if (st == TSR_OK)
         st = tsr_matmul_scratch_bytes(out->format, HOST_CHUNK, out->k, h->o.threads, &bytes, err);
     p->scratch_bytes = st == TSR_OK && bytes > p->scratch_bytes ? bytes : p->scratch_bytes;

@@ -88,26 +88,64 @@ static enum tsr_status place_sinks(const struct place *p, struct tsr_error *err)
 
 /* ---- matrices ---- */
 
+enum {
+    CHUNK_BYTES =
+        1 << 22 /* of a matrix that are packed at once: a large one is never there twice */
+};
+
+/* Rows of an operand as they go to the chip, and the image of some of them. */
+struct packing {
+    const struct place *p;
+    const struct infer_rows *rows;
+    uint64_t first, zeros; /* of the file; zeros above them */
+    const struct tsr_npu_slab *slab;
+    uint64_t address;
+    uint8_t *image;
+    float *row;
+    uint32_t *bits;
+};
+
+/* Rows from .. from + part->rows - 1 of the operand. */
+static enum tsr_status place_rows(const struct packing *k, uint64_t from,
+                                  const struct tsr_npu_slab *part, struct tsr_error *err)
+{
+    enum tsr_status st = TSR_OK;
+    for (uint64_t i = 0; i < part->rows && st == TSR_OK; i++) {
+        memset(k->bits, 0, part->k * sizeof *k->bits);
+        if (from + i >= k->zeros)
+            memcpy(k->bits, infer_row(k->rows, k->first + from + i - k->zeros, k->row),
+                   part->k * sizeof *k->bits);
+        st = tsr_npu_slab_pack(part, i, k->bits, k->image, err);
+    }
+    for (uint64_t s = 0; s < part->slabs && st == TSR_OK; s++)
+        st = tsr_sim_write(k->p->s->sim, k->address + tsr_npu_slab_offset(k->slab, from, s),
+                           k->image + tsr_npu_slab_offset(part, 0, s),
+                           part->rows * part->unit_bytes, err);
+    return st;
+}
+
 /* Rows first .. in the layout that a product with `partner` reads, below `zeros` rows of zeros. */
 static enum tsr_status place_slab(const struct place *p, const struct infer_rows *r, uint64_t first,
                                   uint64_t zeros, const struct tsr_npu_slab *slab, uint64_t address,
                                   struct tsr_error *err)
 {
-    uint8_t *image = malloc(tsr_npu_slab_bytes(slab));
-    float *row = malloc(slab->k * sizeof *row);
-    uint32_t *bits = malloc(slab->k * sizeof *bits);
-    enum tsr_status st = image && row && bits ? TSR_OK : out_of_memory(p, err);
-    for (uint64_t i = 0; i < slab->rows && st == TSR_OK; i++) {
-        memset(bits, 0, slab->k * sizeof *bits);
-        if (i >= zeros)
-            memcpy(bits, infer_row(r, first + i - zeros, row), slab->k * sizeof *bits);
-        st = tsr_npu_slab_pack(slab, i, bits, image, err);
+    struct packing k = {
+        .p = p, .rows = r, .first = first, .zeros = zeros, .slab = slab, .address = address};
+    struct tsr_npu_slab part = *slab;
+    const uint64_t most = CHUNK_BYTES / (slab->slabs * slab->unit_bytes) + 1;
+    part.rows = most < slab->rows ? most : slab->rows;
+    k.image = malloc(tsr_npu_slab_bytes(&part));
+    k.row = malloc(slab->k * sizeof *k.row);
+    k.bits = malloc(slab->k * sizeof *k.bits);
+    enum tsr_status st = k.image && k.row && k.bits ? TSR_OK : out_of_memory(p, err);
+    for (uint64_t from = 0; from < slab->rows && st == TSR_OK; from += most) {
+        part.rows = slab->rows - from < most ? slab->rows - from : most;
+        st = place_rows(&k, from, &part, err);
+        tsr_weights_release(p->s->o.weights);
     }
-    if (st == TSR_OK)
-        st = tsr_sim_write(p->s->sim, address, image, tsr_npu_slab_bytes(slab), err);
-    free(image);
-    free(row);
-    free(bits);
+    free(k.image);
+    free(k.row);
+    free(k.bits);
     return st;
 }
 
@@ -121,16 +159,16 @@ static enum tsr_status place_integers(const struct place *p, const struct infer_
     q.format = &isa->formats[m->b_format];
     q.scale_format = &isa->formats[TSR_F32];
     const size_t bytes = tsr_num_element_bytes(&q, m->k), all = bytes * m->n;
-    uint8_t *codes = malloc(all);
+    uint8_t *codes = malloc(bytes);
     float *row = malloc(m->k * sizeof *row), *scales = malloc(m->n * sizeof *scales);
     uint32_t *bits = malloc(m->k * sizeof *bits);
     enum tsr_status st = codes && row && scales && bits ? TSR_OK : out_of_memory(p, err);
     for (uint64_t i = 0; i < m->n && st == TSR_OK; i++) {
         memcpy(bits, infer_row(r, i, row), m->k * sizeof *bits);
-        st = tsr_num_quantize(&q, bits, m->k, codes + i * bytes, &scales[i], err);
+        st = tsr_num_quantize(&q, bits, m->k, codes, &scales[i], err);
+        if (st == TSR_OK)
+            st = tsr_sim_write(p->s->sim, m->b + i * bytes, codes, bytes, err);
     }
-    if (st == TSR_OK)
-        st = tsr_sim_write(p->s->sim, m->b, codes, all, err);
     if (st == TSR_OK)
         st = tsr_sim_write(p->s->sim, m->b + all, scales, 4 * m->n, err);
     free(codes);

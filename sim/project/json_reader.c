@@ -18,11 +18,31 @@ static void make_printable(char *s)
             *s = ' ';
 }
 
+enum {
+    MAX_VALUES =
+        1 << 18 /* of the largest config.json some thousands; jansson takes 120 bytes each */
+};
+
+/* Every value but the first stands behind one of these (within strings they are counted, too). */
+static size_t count_values(const char *text, size_t length)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < length; i++)
+        n += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    return n;
+}
+
 bool tsr_json_open(struct tsr_json *j, const char *file, const char *text, size_t length,
                    struct tsr_error *err)
 {
     *j = (struct tsr_json){.file = file, .text = text, .length = length, .err = err};
     json_error_t e;
+    if (count_values(text, length) > MAX_VALUES) {
+        tsr_error_set(err, TSR_BAD_INPUT, "%s:1:1: JSON: more than the %d values allowed", file,
+                      MAX_VALUES);
+        j->failed = true;
+        return false;
+    }
     j->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e);
     if (j->root == NULL) {
         make_printable(e.text);
@@ -66,8 +86,7 @@ static bool is_key(const char *text, size_t length, size_t begin, size_t end, co
 /* Index of the quoted key at `depth` braces from `from` on (which stands at depth `start`), or
  * length when it is not there in that spelling (say, written with escapes). The text is valid
  * JSON: jansson took it. */
-static size_t find_key(const struct tsr_json *j, size_t from, int start, int depth,
-                       const char *key)
+static size_t find_key(const struct tsr_json *j, size_t from, int start, int depth, const char *key)
 {
     int d = start;
     for (size_t i = from; i < j->length; i++) {
@@ -140,14 +159,21 @@ json_t *tsr_json_get(struct tsr_json *j, struct tsr_json_key at)
 static const char *type_name(const json_t *v)
 {
     switch (json_typeof(v)) {
-    case JSON_OBJECT: return "an object";
-    case JSON_ARRAY: return "an array";
-    case JSON_STRING: return "a string";
-    case JSON_INTEGER: return "an integer";
-    case JSON_REAL: return "a number with a fraction or exponent";
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "an integer";
+    case JSON_REAL:
+        return "a number with a fraction or exponent";
     case JSON_TRUE:
-    case JSON_FALSE: return "true or false";
-    default: return "null";
+    case JSON_FALSE:
+        return "true or false";
+    default:
+        return "null";
     }
 }
 
@@ -165,8 +191,7 @@ uint32_t tsr_json_uint(struct tsr_json *j, struct tsr_json_key at, uint32_t low,
         return 0;
     }
     if (!json_is_integer(v)) {
-        tsr_json_fail(j, at, "is %s, an integer from %u to %u is allowed", type_name(v), low,
-                      high);
+        tsr_json_fail(j, at, "is %s, an integer from %u to %u is allowed", type_name(v), low, high);
         return 0;
     }
     json_int_t x = json_integer_value(v);

@@ -290,6 +290,24 @@ static void test_config_broken_json_names_line_and_column(void **state)
     free(deep);
 }
 
+/* jansson takes a hundred bytes for a value of two: their number is bounded before they are made. */
+static void test_config_more_values_than_any_has_are_refused(void **state)
+{
+    (void)state;
+    const size_t n = 600000;
+    char *text = malloc(n);
+    struct tsr_error e;
+    struct tsr_model m;
+    memset(text, ',', n);
+    memcpy(text, "{\"a\":[1", 7);
+    for (size_t i = 8; i < n; i += 2)
+        text[i] = '1';
+    memcpy(text + n - 3, "1]}", 3);
+    assert_int_equal(parse(text, n, &m, &e), TSR_BAD_INPUT);
+    assert_non_null(strstr(e.message, "c.json:1:1: JSON: more than the 262144 values"));
+    free(text);
+}
+
 static void test_config_truncated_anywhere_is_refused(void **state)
 {
     (void)state;
@@ -379,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_config_places_are_of_the_right_object),
         cmocka_unit_test(test_config_absurd_products_are_refused),
         cmocka_unit_test(test_config_broken_json_names_line_and_column),
+        cmocka_unit_test(test_config_more_values_than_any_has_are_refused),
         cmocka_unit_test(test_config_truncated_anywhere_is_refused),
         cmocka_unit_test(test_config_random_damage_never_breaks),
         cmocka_unit_test(test_config_files_that_cannot_be_read_are_named),
