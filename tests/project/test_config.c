@@ -290,7 +290,7 @@ static void test_config_broken_json_names_line_and_column(void **state)
     free(deep);
 }
 
-/* jansson takes a hundred bytes for a value of two: their number is bounded before they are made. */
+/* jansson takes a hundred bytes for a value of two: they are counted before they are made. */
 static void test_config_more_values_than_any_has_are_refused(void **state)
 {
     (void)state;
