@@ -41,6 +41,7 @@ class writer : public plan
   private:
     using piece = void (writer::*)();
     int64_t value(const tsr_operand &o);
+    void extreme(unsigned reg);
     unsigned reg() { return static_cast<unsigned>(below(21)); }
     void arithmetic();
     void memory();
@@ -92,18 +93,24 @@ int64_t writer::value(const tsr_operand &o)
                : static_cast<int64_t>(static_cast<uint64_t>(o.min) + (range ? r % range : r));
 }
 
-void writer::arithmetic()
+// For the word that follows and reads the register.
+void writer::extreme(unsigned reg)
 {
     static const int64_t edge[] = {0,         1,  -1, INT64_MIN, INT64_MAX, INT64_MIN + 1,
                                    INT32_MIN, 63, 64};
-    if (one_in(10)) { // what rows then meet
-        line("li x%u, %" PRId64, static_cast<unsigned>(1 + below(20)), edge[below(9)]);
-        return;
-    }
+    if (reg >= 1 && reg <= 20)
+        line("li x%u, %" PRId64, reg, edge[below(9)]);
+}
+
+void writer::arithmetic()
+{
     tsr_insn in = {};
     in.op = alu_[below(alu_.size())];
-    for (int i = 0; i < in.op->n_operands; i++)
+    for (int i = 0; i < in.op->n_operands; i++) {
         in.v[i] = value(in.op->operand[i]);
+        if (in.op->operand[i].kind == TSR_KIND_XREG && one_in(8))
+            extreme(static_cast<unsigned>(in.v[i]));
+    }
     char buffer[256];
     tsr_disassemble_insn(isa, &in, buffer, sizeof buffer);
     line("%s", buffer);
@@ -126,9 +133,12 @@ void writer::branch()
     open_gates(); // not where they may be left out
     if (one_in(4))
         line("jmp %s", end.c_str());
-    else
-        line("%s x%u, x%u, %s", branch_[below(branch_.size())]->mnemonic, reg(), reg(),
-             end.c_str());
+    else {
+        unsigned a = reg(), b = reg();
+        if (one_in(2))
+            extreme(one_in(2) ? a : b);
+        line("%s x%u, x%u, %s", branch_[below(branch_.size())]->mnemonic, a, b, end.c_str());
+    }
     enter();
     block(below(12));
     leave();

@@ -78,6 +78,8 @@ uint32_t random_greatest(const tsr_isa *isa, uint64_t code)
     static uint32_t known[TSR_DTYPE_MAX];
     const tsr_format *f = &isa->formats[code];
     tsr_num_group g = tsr_num_element_group(f);
+    if (code == TSR_F32)
+        return 0x7F7FFFFF;
     if (known[code] || !isa->has_format[code])
         return known[code] ? known[code] : 0x3F800000;
     known[code] = 0x3F800000;

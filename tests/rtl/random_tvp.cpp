@@ -85,22 +85,32 @@ class routine_writer
                       : o->max > 255
                           ? immediate()
                           : static_cast<int64_t>(below(static_cast<uint64_t>(o->max) + 1));
+            if (o->kind == TSR_KIND_VREG && strcmp(o->name, "d") != 0 && below(8) == 0)
+                all_lanes(in.v[i], extreme());
         }
         put(in);
+    }
+    void all_lanes(int64_t reg, uint32_t value)
+    {
+        line("vimm v" + number(reg) + ", " + number(value));
+    }
+    uint32_t extreme()
+    {
+        static const uint32_t value[] = {0x00000000, 0x00000001, 0x007FFFFF, 0x00800000,
+                                         0x7F7FFFFF, 0x7F800000, 0x7FC00000, 0x7F800001,
+                                         0x3F800000, 0x3F800001, 0x4B800000, 0x4F000000,
+                                         0x33800000, 0x00000080, 0x00FFFFFF};
+        return value[below(sizeof value / sizeof *value)] | static_cast<uint32_t>(below(2) << 31);
     }
     // Floats near 1, extremes, or anything.
     int64_t immediate()
     {
-        static const uint32_t extreme[] = {0x00000000, 0x00000001, 0x007FFFFF, 0x00800000,
-                                           0x7F7FFFFF, 0x7F800000, 0x7FC00000, 0x7F800001,
-                                           0x3F800000, 0x3F800001, 0x4B800000, 0x4F000000,
-                                           0x33800000, 0x00000080, 0x00FFFFFF};
         uint64_t x = random_next(&p_->state) & 0xFFFFFFFF;
         if (below(6) == 0) // the end of a format's range, or a bit to its side
             return static_cast<int64_t>(
                 (random_greatest(isa_, below(TSR_DTYPE_MAX)) + below(3) - 1) | (x & 0x80000000));
         if (below(3) == 0)
-            x = extreme[below(sizeof extreme / sizeof *extreme)] | (x & 0x80000000);
+            x = extreme();
         else if (below(4))
             x = (x & 0x807FFFFF) | (118 + below(18)) << 23;
         return static_cast<int64_t>(x);
@@ -111,6 +121,7 @@ class routine_writer
         in.op = memory_[below(memory_.size())];
         unsigned a = static_cast<unsigned>(below(4));
         uint64_t align = 4, inc = 0;
+        uint32_t code = 0;
         for (int i = 0; i < in.op->n_operands; i++) {
             const tsr_operand *o = &in.op->operand[i];
             if (o->kind == TSR_KIND_VREG)
@@ -123,8 +134,10 @@ class routine_writer
                 while (!(o->formats >> in.v[i] & 1));
             else if (!strcmp(o->name, "n"))
                 in.v[i] = below(3) ? 0 : static_cast<int64_t>(below(chip_->tile.tvp.lanes + 2));
-            if (o->kind == TSR_KIND_FMT)
-                align = alignment(in.op, static_cast<uint32_t>(in.v[i]));
+            if (o->kind == TSR_KIND_FMT) {
+                code = static_cast<uint32_t>(in.v[i]);
+                align = alignment(in.op, code);
+            }
         }
         inc = below(3) ? (below(9) - 2) * align : below(5) * 4 * chip_->tile.tvp.lanes;
         in.v[tsr_op_operand(in.op, "inc")] = static_cast<int64_t>(inc);
@@ -134,6 +147,9 @@ class routine_writer
         else if (!known_[a] || at_[a] % align || at_[a] > r_.bytes - reach() || below(12) == 0)
             walk(a, below(4) ? 4 * align : align);
         at_[a] += inc;
+        if (!strcmp(in.op->exec, "vst") && below(6) == 0) // the end of the format's range
+            all_lanes(in.v[0], (random_greatest(isa_, code) + static_cast<uint32_t>(below(2))) |
+                                   static_cast<uint32_t>(below(2) << 31));
         put(in);
     }
     void length()

@@ -39,7 +39,7 @@ else
     done
     equal moe_router $check moe_router --shape 4x8x2
 fi
-for program in single overlap loops fill; do
+for program in single overlap loops fill beside conflict; do
     equal $program "$TESSERA_BINARY_DIR/tessera-rtl-micro" run \
         "$TESSERA_SOURCE_DIR/tests/rtl/$program.s"
 done
