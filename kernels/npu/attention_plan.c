@@ -107,6 +107,7 @@ enum tsr_status attention_plan(const struct tsr_isa *isa, const struct tsr_chip 
     p->edges = !p->general && !p->window && !op->prefix && op->softcap == 0;
     p->v_dim = op->v_dim ? op->v_dim : op->head_dim;
     p->splits = 1;
+    p->fused_cap = op->softcap != 0 && tsr_isa_find(isa, TSR_STREAM_TVP, "vsoftcap") != NULL;
     p->format = isa->formats[op->format].name;
     p->element = isa->formats[op->format].bits / 8;
     enum tsr_dtype out = op->out_format ? op->out_format : p->element == 1 ? TSR_BF16 : op->format;

@@ -61,8 +61,9 @@ struct attention_plan {
     uint32_t units, unit_stride, team, rounds;
     uint32_t splits; /* teams that share a unit's keys */
     bool records;
-    bool edges;   /* what the diagonal hides comes from a table: attention_edge.c */
-    bool general; /* every key is looked at for what hides it: attention_mask.c */
+    bool edges;     /* what the diagonal hides comes from a table: attention_edge.c */
+    bool fused_cap; /* the instruction set has vsoftcap (isa/overlays/softcap.yaml) */
+    bool general;   /* every key is looked at for what hides it: attention_mask.c */
     struct attention_work work[TSR_MAX_TILES];
     /* TSRAM. A P block: one line of exponents, 8 lines of slack (see attention_tvp.c), kb lines. */
     uint64_t zero;  /* a line that nobody writes */
@@ -131,6 +132,11 @@ void attention_merge_routines(const struct attention_plan *p, struct tsr_text *t
 /* log2 of what p and l are multiplied by; v25 = that - m (v16), with v20. */
 int attention_shift(const struct attention_plan *p);
 void attention_minus_m(const struct attention_plan *p, struct tsr_text *t);
+/* v[r] -> u in place for n registers; with a soft cap the constants in v[k].. are needed. */
+void attention_score(const struct attention_plan *p, struct tsr_text *t, int r, int n, int k);
+void attention_softcap_constants(const struct attention_plan *p, struct tsr_text *t, int k);
+/* Part of softmax: the second pass over whole turns of 16 rows with a soft cap. */
+void attention_capped_weights(const struct attention_plan *p, struct tsr_text *t);
 /* The vector routine softmax_whole, and whether there is one. */
 void attention_plain(const struct attention_plan *p, struct tsr_text *t);
 bool attention_has_plain(const struct attention_plan *p);

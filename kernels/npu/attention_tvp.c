@@ -109,33 +109,6 @@ static void init(const struct attention_plan *p, struct tsr_text *t, const char 
     L("  vret\n.end");
 }
 
-/* v[r] -> u in place for n registers: s c, or with a soft cap cap log2(e) tanh, as
- * c' - 2 c' / (1 + 2^x) with 1, -2 c', c' in v[k].. */
-static void score(const struct attention_plan *p, struct tsr_text *t, int r, int n, int k)
-{
-    for (int i = r; i < r + n; i++)
-        L("  vmul v%d, v%d, v24", i, i);
-    if (p->op->softcap == 0)
-        return;
-    for (int i = r; i < r + n; i++)
-        L("  vexp2 v%d, v%d", i, i);
-    for (int i = r; i < r + n; i++)
-        L("  vadd v%d, v%d, v%d", i, i, k);
-    for (int i = r; i < r + n; i++)
-        L("  vrcp v%d, v%d", i, i);
-    for (int i = r; i < r + n; i++)
-        L("  vfma v%d, v%d, v%d, v%d", i, i, k + 1, k + 2);
-}
-
-static void softcap_constants(const struct attention_plan *p, struct tsr_text *t, int k)
-{
-    if (p->op->softcap == 0)
-        return;
-    imm(t, k, 1.0);
-    imm(t, k + 1, -2 * p->op->softcap * log2_e);
-    imm(t, k + 2, p->op->softcap * log2_e);
-}
-
 /* ---- first pass: the maximum. v16..v19 of unmasked scores, v20 of masked u; v23 row number -- */
 
 /* 8 masked rows a turn: `count` turns, scores from `s`. v27 1, v28 16, v31 -infinity; the lane's
@@ -144,10 +117,10 @@ static void masked_maximum(const struct attention_plan *p, struct tsr_text *t, i
                            const char *end)
 {
     L("  vloop a%d, %s", count, end);
-    softcap_constants(p, t, 8);
+    attention_softcap_constants(p, t, 8);
     for (int i = 0; i < 8; i++)
         L("  vlda v%d, a%d, %u", i, s, p->row_lines);
-    score(p, t, 0, 8, 8);
+    attention_score(p, t, 0, 8, 8);
     if (p->general)
         attention_general_rows(p, t);
     for (int i = 0; i < 8 && !p->general; i++) {
@@ -234,13 +207,13 @@ static void new_maximum(const struct attention_plan *p, struct tsr_text *t)
     if (p->general) {
         L("  vimm v31, 0");
     } else if (p->op->softcap != 0) { /* -infinity (no unmasked row) would become -cap */
-        softcap_constants(p, t, 17);
+        attention_softcap_constants(p, t, 17);
         L("  veq v0, v16, v31");
         L("  vmov v1, v16");
-        score(p, t, 16, 1, 17);
+        attention_score(p, t, 16, 1, 17);
         L("  vsel v16, v0, v1, v16");
     } else {
-        score(p, t, 16, 1, 17);
+        attention_score(p, t, 16, 1, 17);
     }
     L("  vimm v28, 0\n  vimm v31, 0\n  vimm v21, 0");
     L("  vmax v16, v16, v20");
@@ -296,27 +269,6 @@ static void plain_weights(const struct attention_plan *p, struct tsr_text *t)
     }
 }
 
-/* The same with a soft cap, whose 5 instructions a row more make the pipeline above pointless. */
-static void capped_weights(const struct attention_plan *p, struct tsr_text *t)
-{
-    softcap_constants(p, t, 8);
-    L("  vloop a4, plain_exp");
-    for (int half = 0; half < 2; half++) {
-        for (int i = 0; i < 8; i++)
-            L("  vlda v%d, a7, %u", i, p->row_lines);
-        score(p, t, 0, 8, 8);
-        for (int i = 0; i < 8; i++)
-            L("  vadd v%d, v%d, v25", i, i);
-        for (int i = 0; i < 8; i++)
-            L("  vexp2 v%d, v%d", i, i);
-        for (int i = 0; i < 8; i++)
-            L("  vst v%d, a5, %s, %u", i, p->format, p->line);
-        for (int i = 0; i < 8; i += 2)
-            L("  vadd3 v%d, v%d, v%d, v%d", 26 + i % 4, 26 + i % 4, i, i + 1);
-    }
-    L("plain_exp:");
-}
-
 /* 8 masked rows a turn: u from a13, p to `to`. */
 static void masked_weights(const struct attention_plan *p, struct tsr_text *t, int count, int to,
                            const char *end)
@@ -338,7 +290,7 @@ static void masked_weights(const struct attention_plan *p, struct tsr_text *t, i
 static void counted_weights(const struct attention_plan *p, struct tsr_text *t)
 {
     if (p->op->softcap != 0)
-        capped_weights(p, t);
+        attention_capped_weights(p, t);
     else
         plain_weights(p, t);
     if (p->window)

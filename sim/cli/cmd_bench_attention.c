@@ -52,6 +52,8 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     enum tsr_status st = cli_attention_options(c, &b->a, err);
     for (size_t i = 0; st == TSR_OK && i < sizeof sizes / sizeof *sizes; i++)
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
+    if (st == TSR_OK)
+        st = cli_real(c, "softcap", 0x1p-20, 1000000, 0, &op->softcap, err);
     b->phase = cli_text(c, "phase");
     b->decode = strcmp(b->phase, "decode") == 0;
     b->backward = strcmp(b->phase, "backward") == 0;
@@ -119,6 +121,7 @@ static enum tsr_status place_gradients(struct bench *b, struct tsr_npu_attention
                                              .causal = a->causal,
                                              .window = a->window,
                                              .scale = a->scale,
+                                             .softcap = a->softcap,
                                              .format = a->format,
                                              .q = a->q,
                                              .k = a->k,
@@ -266,6 +269,7 @@ static const struct cli_option options[] = {
     {.name = "batch", .argument = "B", .doc = "sequences, 1 by default"},
     {.name = "value-dim", .argument = "D", .doc = "elements of a value, where they differ"},
     {.name = "latent", .doc = "values are the first of the keys' elements (MLA, absorbed)"},
+    {.name = "softcap", .argument = "X", .doc = "logits become X tanh(logit / X)"},
     {.name = "page", .argument = "T", .doc = "keys lie in pages of T tokens, in no order"},
     {.name = "splits",
      .argument = "N",

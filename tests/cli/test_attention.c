@@ -200,6 +200,32 @@ static void test_attention_of_integers_has_a_scale_for_each_group(void **state)
     compare(&s, false);
 }
 
+/* The overlay that ships: fewer cycles, the same bits. */
+static void test_attention_under_the_softcap_overlay_is_the_same(void **state)
+{
+    (void)state;
+    static float without[N_Q];
+    char overlay[1024];
+    const char *source = getenv("TESSERA_SOURCE_DIR");
+    assert_non_null(source);
+    snprintf(overlay, sizeof overlay, "%s/isa/overlays/softcap.yaml", source);
+    make(tsr_test_seed("attention", 10));
+    json_t *r =
+        TSR_JSON("attention", "--chip", "micro", "--q", "q.npy", "--k", "k.npy", "--v", "v.npy",
+                 "--softcap", "2", "--scale", "0.5", "--output", "o.npy", "--json");
+    const json_int_t plain = json_integer_value(json_object_get(r, "cycles"));
+    json_decref(r);
+    read_result("(2, 19, 4, 32)");
+    memcpy(without, o, sizeof o);
+    r = TSR_JSON("attention", "--chip", "micro", "--q", "q.npy", "--k", "k.npy", "--v", "v.npy",
+                 "--softcap", "2", "--scale", "0.5", "--output", "o.npy", "--json", "--isa",
+                 overlay);
+    assert_true(json_integer_value(json_object_get(r, "cycles")) < plain);
+    json_decref(r);
+    read_result("(2, 19, 4, 32)");
+    assert_memory_equal(o, without, sizeof o);
+}
+
 static void test_attention_refuses_with_reason(void **state)
 {
     (void)state;
@@ -239,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_attention_of_files_with_masks_is_the_definitions),
         cmocka_unit_test(test_attention_serves_the_caches_formats),
         cmocka_unit_test(test_attention_of_integers_has_a_scale_for_each_group),
+        cmocka_unit_test(test_attention_under_the_softcap_overlay_is_the_same),
         cmocka_unit_test(test_attention_refuses_with_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

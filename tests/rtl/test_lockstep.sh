@@ -33,8 +33,8 @@ if [ -n "${TESSERA_NIGHTLY:-}" ]; then
     equal all $check all
 else
     for kernel in matmul matmul_quantize residual cast quantize quantize_fused requantize \
-        dequantize activation rmsnorm softmax attention rope kv_append embedding moe_dispatch \
-        moe_combine moe_expert; do
+        dequantize activation rmsnorm softmax attention attention_backward rope kv_append \
+        embedding moe_dispatch moe_combine moe_expert; do
         equal $kernel $check $kernel
     done
     equal moe_router $check moe_router --shape 4x8x2
