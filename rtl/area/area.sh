@@ -58,6 +58,10 @@ sv=$out/sv
     exit 2
 }
 [ -z "$exact" ] && of=micro || of=$chip # whose figures are synthesised
+[ -z "$base" ] || { [ "$chip" = "$of" ] && grep -q "\"chip\": \"$of\"" "$base"; } || {
+    echo "area: --base: $base: is of another chip, or $chip is scaled (--exact is not)" >&2
+    exit 3
+}
 
 sources() {
     echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/$of/tsr_chip_pkg.sv"

@@ -2,7 +2,7 @@
 # price.awk CHIP/tsr_chip_pkg.sv BASE.json ROWS -v json=: by how much the units of ROWS grew since
 # BASE.json (./run area --json, of all units), and what share of that tile it is, each as often as
 # it stands there. Units that are not among ROWS count as unchanged.
-function value(key,    v) {
+function number(key,    v) {
     v = match($0, "\"" key "\": [-0-9.]+") ? substr($0, RSTART, RLENGTH) : ""
     sub(/.*: /, "", v)
     return v + 0
@@ -19,7 +19,10 @@ function line(unit, count, before, after, share) {
 }
 FNR == 1 { file++ }
 file == 1 { figures(1) }
-file == 2 && match($0, /"unit": "[^"]*"/) { was[substr($0, RSTART + 9, RLENGTH - 10)] = value("um2") }
+file == 2 && match($0, /"unit": "[^"]*"/) {
+    unit = substr($0, RSTART + 9, RLENGTH - 10)
+    was[unit] = number("um2")
+}
 file == 3 { row[++rows] = $0 }
 END {
     if (json)

@@ -96,6 +96,13 @@ while read -r module; do
     grep -qr "^module $module\b" "$TESSERA_SOURCE_DIR/rtl" area/sv || fail "drivers.txt: $module"
 done <scaled.modules
 
+# A base in which the queue is 1000 um2 smaller, in a tile of 10^6: a tenth of a per cent of it.
+sed "s/\"um2\": $um2/\"um2\": $((um2 - 1000))/; s/\"sum\"/\"tile\"/g" area.json |
+    sed '/"tile"/s/"um2": [0-9]*/"um2": 1000000/' >base.json
+TSR_AREA_DIR=$PWD/priced sh "$area" "$TESSERA_GEN" --json --base base.json queue_acc >priced.json
+grep -q '"tile".*"um2": 1001000,.*"percent_of_tile": 0.1000' priced.json ||
+    fail "priced: $(cat priced.json)"
+
 refused() { # EXIT MESSAGE ARGS...
     want=$1 message=$2 code=0
     shift 2
@@ -104,14 +111,14 @@ refused() { # EXIT MESSAGE ARGS...
 }
 refused 2 'no such unit' no_such_unit
 refused 3 'no such file' --isa none.yaml queue_acc
+refused 3 'not the output of' --base area.json queue_acc
+refused 3 'of another chip' --base base.json --chip maia100 queue_acc
 echo 'rows: []' >wrong.yaml
 refused 3 'wrong.yaml:1:1: rows: unknown key' --isa wrong.yaml queue_acc
 
-# Nightly the units that end within minutes: the memories' bits by the chip's figures, the tile's
-# row by its units'.
+# Nightly the tile: the memories' bits by the chip's figures, the tile's row by its units'.
 [ -n "${TESSERA_NIGHTLY:-}" ] || exit 0
-TSR_AREA_DIR=$PWD/all sh "$area" "$TESSERA_GEN" --json control queue_ttu queue_acc queue_tvp \
-    queue_dma tcp tsram >all.json
+TSR_AREA_DIR=$PWD/all sh "$area" "$TESSERA_GEN" --json >all.json
 python3 - $sv/micro/tsr_chip_pkg.sv all.json <<'END'
 import json, re, sys
 
