@@ -296,7 +296,11 @@ void attn_write_out(struct emit *e)
         write_lse(e);
     attn_clause(waits, sizeof waits, "wait", p->op->has_lse ? -1 : S_STAGED, -1);
     L("  ld x%d, x0, %d", T1, C_LAST_OUT);
-    attn_li(e, T2, p->part_cols * p->out_element);
+    if (p->splits > 1) {
+        L("  ld x%d, x0, %d", T2, C_SPLIT);
+        attn_add_product(e, T1, T2, p->merge_cols * p->out_element, T3);
+    }
+    attn_li(e, T2, (p->splits > 1 ? p->merge_cols : p->part_cols) * p->out_element);
     attn_li(e, T3, p->group);
     attn_li(e, T4, (int64_t)p->stage_row);
     attn_li(e, T5, (int64_t)p->o.head_stride);
@@ -435,7 +439,8 @@ static void launch_args(const struct attention_plan *p, uint32_t tile, int64_t *
     args[X_LU - 1] = args[X_XU - 1] = p->records ? C_RECORDS : (int64_t)w->first_unit;
     a[ARG_END] = C_RECORDS + (int64_t)(attention_record_count(p, tile) * attention_record_bytes(p));
     a[ARG_SPLIT] = w->split;
-    a[ARG_PLACE] = (int64_t)(p->merge + w->split * p->partial_bytes);
+    for (uint32_t i = 0; i < p->mergers && p->splits > 1; i++)
+        a[ARG_MERGERS] |= (int64_t)((uint64_t)1 << ((w->merger + i * p->merger_stride) & 63));
     a[ARG_MERGER] = (int64_t)((uint64_t)1 << (w->merger & 63));
     a[ARG_EVEN] = w->even;
     a[ARG_DELTA] = w->delta;

@@ -81,7 +81,7 @@ static uint64_t team_keys(const struct attention_plan *p, uint32_t team)
 }
 
 /* Cycles until the slowest tile ends, memory and the loading tiles' windows included. */
-static uint64_t cost(const struct attention_plan *p, uint32_t team, uint32_t splits)
+static uint64_t cost(struct attention_plan *p, uint32_t team, uint32_t splits)
 {
     const struct tsr_hbm_config *h = &p->chip->hbm;
     uint64_t pins =
@@ -98,8 +98,11 @@ static uint64_t cost(const struct attention_plan *p, uint32_t team, uint32_t spl
     uint64_t bytes = team_keys(p, team) * key_bytes;
     cycles = turns * most(cycles, bytes / splits / window);
     cycles = most(cycles, p->units * bytes / most(pins, 1));
-    if (splits > 1)
-        cycles += MERGE_CYCLES + splits * p->partial_bytes / MERGE_BYTES;
+    p->team = team;
+    if (splits > 1) {
+        attention_pieces(p, splits);
+        cycles += MERGE_CYCLES + splits * p->piece_bytes / MERGE_BYTES;
+    }
     return cycles;
 }
 
@@ -122,6 +125,7 @@ static void choose(struct attention_plan *p)
 {
     uint32_t tiles = tsr_chip_tiles(p->chip), limit = (uint32_t)least(tiles, p->blocks);
     uint64_t best = UINT64_MAX;
+    uint32_t best_team = 1;
     bool uneven = p->op->kv_lens || p->op->q_lens || p->op->pages || p->op->prefix;
     p->team = p->splits = 1;
     for (uint32_t team = 1; team <= limit && (team == 1 || tiles <= 64); team++) {
@@ -133,13 +137,16 @@ static void choose(struct attention_plan *p)
             uint64_t cycles = cost(p, team, splits);
             if (cycles < best) {
                 best = cycles;
-                p->team = team;
+                best_team = team;
                 p->splits = splits;
             }
         }
     }
+    p->team = best_team;
     if (p->op->splits && most_splits(p, p->team) >= p->op->splits)
         p->splits = (uint32_t)p->op->splits;
+    if (p->splits > 1)
+        attention_pieces(p, p->splits);
     p->rounds = (p->blocks + p->team - 1) / p->team;
     p->records = uneven || p->op->prefix || p->splits > 1;
 }

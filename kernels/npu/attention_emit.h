@@ -91,15 +91,15 @@ enum {
     ARG_EXTRA,
     ARG_END,
     ARG_SPLIT,
-    ARG_PLACE,
+    ARG_MERGERS,
     ARG_MERGER,
     ARGS,
     FIRST_ARG = 13
 };
 /* Control memory. BEFORE: mask of the member before, the first one's itself; MEMBER: 0 the first,
  * 1, 2 the last; EXTRA: keys, rounded up to blocks, of a last round in which the tile has no block;
- * END: of the tile's units; of a split's tile SPLIT: 0 for the one that merges, PLACE: where there
- * the sums of this one go, MERGER: that tile's mask. */
+ * END: of the tile's units; of a split's tile SPLIT: its number, MERGERS: the mask of the tiles
+ * that merge, MERGER: of the first of them. */
 enum {
     C_EVEN = 8 * ARG_EVEN,
     C_DELTA = 8 * ARG_DELTA,
@@ -110,7 +110,7 @@ enum {
     C_EXTRA = 8 * ARG_EXTRA,
     C_LAST = 8 * ARG_END,
     C_SPLIT = 8 * ARG_SPLIT,
-    C_PLACE = 8 * ARG_PLACE,
+    C_MERGERS = 8 * ARG_MERGERS,
     C_MERGER = 8 * ARG_MERGER,
     C_KB0 = 8 * ARGS,
     C_SEGMENT = C_KB0 + 8,

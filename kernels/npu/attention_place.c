@@ -40,6 +40,19 @@ static void place_slot(struct attention_plan *p)
     }
 }
 
+void attention_pieces(struct attention_plan *p, uint32_t splits)
+{
+    const uint32_t teams = tsr_chip_tiles(p->chip) / p->team, active = p->units * splits;
+    p->mergers = 1; /* teams apart by a number that differs are not found by steps */
+    p->merger_stride = teams / active * p->team;
+    for (uint32_t m = splits; m > 1 && teams % active == 0 && p->mergers == 1; m--)
+        if (p->part_cols % (8 * m) == 0)
+            p->mergers = m;
+    p->merge_cols = p->part_cols / p->mergers;
+    p->piece_row = odd_lines(p, (uint64_t)p->merge_cols * 4);
+    p->piece_bytes = (uint64_t)(p->tokens * p->group + 7) / 8 * 8 * p->piece_row;
+}
+
 void attention_place(struct attention_plan *p)
 {
     const uint64_t line = p->line, size = p->chip->tile.tsram_bytes;
@@ -63,10 +76,9 @@ void attention_place(struct attention_plan *p)
     p->stage_bytes = p->lse_at + (p->op->has_lse ? line : 0);
     p->stage = take(&at, 2 * p->stage_bytes);
     p->partial_row = odd_lines(p, (uint64_t)p->part_cols * 4);
-    p->partial_bytes = 2 * line + (uint64_t)(p->tokens * p->group + 7) / 8 * 8 * p->partial_row;
     if (p->splits > 1) {
-        p->partial = take(&at, p->partial_bytes);
-        p->merge = take(&at, p->splits * p->partial_bytes);
+        p->partial = take(&at, 2 * line + (p->tokens * p->group + 7) / 8 * 8 * p->partial_row);
+        p->merge = take(&at, p->splits * (2 * line + p->piece_bytes));
     }
     p->ring = at;
     place_slot(p);

@@ -26,7 +26,7 @@ struct attention_work {
     int32_t delta;
     uint32_t items;  /* blocks of each unit */
     uint32_t split;  /* which part of the keys */
-    uint32_t merger; /* the tile that merges what this one leaves */
+    uint32_t merger; /* the first tile that merges what this one leaves */
     uint32_t member; /* in the team */
     uint64_t mask;   /* tiles of the team */
 };
@@ -59,7 +59,9 @@ struct attention_plan {
     bool retain;
     uint32_t slots, ahead; /* places of key blocks; loads in advance */
     uint32_t units, unit_stride, team, rounds;
-    uint32_t splits; /* teams that share a unit's keys */
+    uint32_t splits;              /* teams that share a unit's keys */
+    uint32_t mergers, merge_cols; /* of these, that merge; O's columns of each */
+    uint32_t merger_stride;       /* from one merging tile to the next */
     bool records;
     bool edges;     /* what the diagonal hides comes from a table: attention_edge.c */
     bool fused_cap; /* the instruction set has vsoftcap (isa/overlays/softcap.yaml) */
@@ -76,8 +78,9 @@ struct attention_plan {
     uint64_t k_row, k_slab, v_row, v_slab; /* slot: from row to row, from slab to slab */
     uint64_t k_bytes, v_bytes, narrow_at;  /* slot: K, V, and of a block format V as loaded */
     uint64_t scales, scales_bytes;         /* slot: i8's of K, and behind them those of V */
-    /* Sums to be merged: a line of m, one of l, rows of f32; one for each split. */
-    uint64_t partial_row, partial_bytes, partial, merge;
+    /* A split's sums: a line of m, one of l, rows of f32. Where they are merged these lines of all
+     * splits, then of each the rows' columns. */
+    uint64_t partial_row, partial, merge, piece_row, piece_bytes;
 };
 
 enum {
@@ -100,6 +103,9 @@ void attention_keys(const struct attention_plan *p, uint64_t first, uint64_t las
 
 /* Sizes of teams, how many share a unit, and the work of each tile. */
 void attention_deal(struct attention_plan *p);
+
+/* Pieces of what `splits` splits leave, for as many mergers as there can be. */
+void attention_pieces(struct attention_plan *p, uint32_t splits);
 
 /* Places in TSRAM. */
 void attention_place(struct attention_plan *p);
