@@ -179,7 +179,9 @@ record() { # PART...
     for part; do
         sed -i "s,^rtl/tsr_$part.sv,$out/$part/tap.sv," "$out/files.f"
         taps="$taps $out/$part/tap_$part.cpp"
-        case $part in tcp | sync | control | acc | tdma) edges="$edges edge:$part" ;; esac
+        case $part in
+        tcp | sync | control | acc | ttu | tvp | tdma) edges="$edges edge:$part" ;;
+        esac
     done
     # shellcheck disable=SC2086
     TESSERA_RTL_FILES=$out/files.f TESSERA_RTL_MAIN=tests/rtl/mutate_record.cpp \

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct port {
 #include "unit.h" // IN_BITS, OUT_BITS, ports[]
 
 enum {
+    FIRST = 32, // programs that all mutants meet before any meets more
     IN = (IN_BITS + 31) / 32,
     OUT = (OUT_BITS + 31) / 32
 };
@@ -179,27 +181,64 @@ void read_programs(const char *file, std::vector<program> *to)
         fclose(f);
 }
 
-void judge(const std::vector<program> &programs, int mutant)
+// The programs by hand first, then the others, every stretch of them a sample of all.
+std::vector<size_t> fair_order(size_t n)
 {
-    size_t odd = 0;
-    awake = mutant;
-    for (size_t i = 0; i < programs.size(); i++) {
-        size_t cycle = 0;
-        bool anywhere = false;
-        std::string name;
-        try {
-            const char *port = differs(programs[i], &cycle, &anywhere);
-            name = port ? port : "";
-        } catch (const std::string &what) {
-            name = what;
-        }
-        if (!name.empty()) {
-            printf("%d killed by program %zu cycle %zu: %s\n", mutant, i, cycle, name.c_str());
-            return;
-        }
-        odd += anywhere;
+    std::vector<size_t> order;
+    size_t first = n < FIRST ? n : FIRST, rest = n - first, step = rest * 5 / 8 | 1;
+    while (std::gcd(step, rest) > 1)
+        step += 2;
+    for (size_t i = 0; i < first; i++)
+        order.push_back(i);
+    for (size_t i = 0; i < rest; i++)
+        order.push_back(first + i * step % rest);
+    return order;
+}
+
+struct mutant {
+    int number;
+    size_t odd; // programs in which a port differs, but nobody looks
+};
+
+// Whether a program kills it, which is told.
+bool killed(const program &p, size_t number, mutant *m)
+{
+    size_t cycle = 0;
+    bool anywhere = false;
+    std::string name;
+    awake = m->number;
+    try {
+        const char *port = differs(p, &cycle, &anywhere);
+        name = port ? port : "";
+    } catch (const std::string &what) {
+        name = what;
     }
-    printf("%d survived %zu\n", mutant, odd);
+    m->odd += anywhere;
+    if (!name.empty())
+        printf("%d killed by program %zu cycle %zu: %s\n", m->number, number, cycle, name.c_str());
+    fflush(stdout);
+    return !name.empty();
+}
+
+// All of them meet some programs, those that are left twice as many others, and so on: what has
+// been told when the time is up is as good as it can be.
+void judge(const std::vector<program> &programs, std::vector<mutant> alive)
+{
+    std::vector<size_t> order = fair_order(programs.size());
+    for (size_t from = 0, to = FIRST; from < order.size(); from = to, to *= 2) {
+        std::vector<mutant> left;
+        for (mutant &m : alive) {
+            bool dead = false;
+            for (size_t i = from; i < to && i < order.size() && !dead; i++)
+                dead = killed(programs[order[i]], order[i], &m);
+            if (!dead)
+                left.push_back(m);
+        }
+        alive = left;
+        fprintf(stderr, "%zu programs: %zu alive\n", to, alive.size());
+    }
+    for (const mutant &m : alive)
+        printf("%d survived %zu\n", m.number, m.odd);
 }
 
 } // namespace
@@ -218,16 +257,16 @@ void vl_fatal(const char *, int, const char *, const char *what)
 int main(int argc, char **argv)
 {
     std::vector<program> programs;
-    int mutant;
+    std::vector<mutant> mutants;
+    int number;
     for (int i = 1; i < argc; i++)
         read_programs(argv[i], &programs);
     if (programs.empty()) {
         fprintf(stderr, "usage: replay FILE... <NUMBERS\n");
         return 2;
     }
-    while (scanf("%d", &mutant) == 1) {
-        judge(programs, mutant);
-        fflush(stdout);
-    }
+    while (scanf("%d", &number) == 1)
+        mutants.push_back({number, 0});
+    judge(programs, mutants);
     return 0;
 }

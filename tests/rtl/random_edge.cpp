@@ -88,15 +88,12 @@ namespace
 const struct {
     const char *unit;
     void (*make)(edges *);
-} makers[] = {{"tcp", edge_tcp},
-              {"sync", edge_sync},
-              {"control", edge_control},
-              {"acc", edge_acc},
-              {"tdma", edge_tdma}};
+} makers[] = {{"tcp", edge_tcp}, {"sync", edge_sync}, {"control", edge_control}, {"acc", edge_acc},
+              {"ttu", edge_ttu}, {"tvp", edge_tvp},   {"tdma", edge_tdma}};
 
 } // namespace
 
-const char *const edge_units[] = {"tcp", "sync", "control", "acc", "tdma", nullptr};
+const char *const edge_units[] = {"tcp", "sync", "control", "acc", "ttu", "tvp", "tdma", nullptr};
 
 bool edge_programs(const char *unit, edges *e)
 {

@@ -44,6 +44,8 @@ void edge_tcp(edges *e);
 void edge_sync(edges *e);
 void edge_control(edges *e);
 void edge_acc(edges *e);
+void edge_ttu(edges *e);
+void edge_tvp(edges *e);
 void edge_tdma(edges *e);
 
 #endif
