@@ -3,6 +3,7 @@
 #ifndef TESSERA_SIM_CORE_MACHINE_H
 #define TESSERA_SIM_CORE_MACHINE_H
 
+#include "sim/core/zeroed.h"
 #include "sim/mem/hbm.h"
 #include "sim/mem/mesh.h"
 #include "sim/time/calendar.h"
@@ -416,11 +417,12 @@ struct tsr_sim {
     struct code code;
     struct calendar cal;
     struct tsr_hbm *hbm;
-    struct inbox *inbox; /* per HBM channel */
+    struct inbox *inbox; /* per HBM channel; kept from run to run, as are the next three */
     void *hbm_memory;
     struct tsr_hbm_tables map;
     struct tsr_mesh mesh;
     struct packet *packet;
+    struct zeroed tsram, acc, control; /* of the tiles */
     uint32_t packets, packet_cap, packet_free;
     struct tsr_stats stats;
     struct tsr_fault fault;

@@ -63,13 +63,10 @@ static size_t acc_bytes(const struct tsr_tile_config *c)
     return (size_t)c->ttu.acc_banks * 16 * c->ttu.dim * c->ttu.dim * 4;
 }
 
-static void tile_free(struct tile *t, const struct tsr_tile_config *config)
+static void tile_free(struct tile *t)
 {
     clocks_free(t);
     free(t->tvp.v);
-    zeroed_free(t->tsram, config->tsram_bytes);
-    zeroed_free(t->acc, acc_bytes(config));
-    free(t->control);
     for (int c = 0; c < CHANNELS; c++)
         for (int d = 0; d < MAX_DESCRIPTORS; d++)
             free(t->dma.ch[c].d[d].cast_left);
@@ -78,15 +75,12 @@ static void tile_free(struct tile *t, const struct tsr_tile_config *config)
 static void run_free(struct tsr_sim *s)
 {
     for (uint32_t i = 0; i < s->n_tiles; i++)
-        tile_free(&s->tile[i], &s->chip->tile);
+        tile_free(&s->tile[i]);
     memset(s->tile, 0, s->n_tiles * sizeof *s->tile);
+    zeroed_clear(&s->tsram);
+    zeroed_clear(&s->acc);
+    zeroed_clear(&s->control);
     calendar_free(&s->cal);
-    free(s->hbm_memory);
-    free(s->inbox);
-    s->inbox = NULL;
-    free(s->packet);
-    s->hbm_memory = NULL;
-    s->packet = NULL;
     predecode_free(s, &s->code);
     race_free(s->race);
     s->race = NULL;
@@ -99,6 +93,12 @@ void tsr_sim_destroy(struct tsr_sim *s)
     if (s->tile)
         run_free(s);
     memory_free(s);
+    zeroed_free(&s->tsram);
+    zeroed_free(&s->acc);
+    zeroed_free(&s->control);
+    free(s->hbm_memory);
+    free(s->inbox);
+    free(s->packet);
     for (int i = 0; i < 3; i++)
         free(s->scratch[i]);
     free(s->exprs);
@@ -122,15 +122,15 @@ static bool tile_init(struct tsr_sim *s, uint32_t i)
         memcpy(&t->tcp.x[1], p->args[i], sizeof p->args[i]);
     for (int q = 0; q < TSR_QUEUES; q++)
         t->q[q].accounted = 0;
-    t->control = calloc(1, c->control_bytes);
+    t->control = zeroed_block(&s->control, i);
     if (!t->control)
         return false;
     if (runs && p->control && p->control[i])
         memcpy(t->control, p->control[i], p->control_bytes[i]);
     if (!s->values)
         return true;
-    t->tsram = zeroed_new(c->tsram_bytes);
-    t->acc = zeroed_new(acc_bytes(c));
+    t->tsram = zeroed_block(&s->tsram, i);
+    t->acc = zeroed_block(&s->acc, i);
     t->tvp.v = calloc((size_t)c->tvp.vregs * c->tvp.lanes, 4);
     return t->tsram && t->acc && t->tvp.v;
 }
@@ -156,6 +156,30 @@ static enum tsr_status race_init(struct tsr_sim *s, struct tsr_error *err)
     return TSR_OK;
 }
 
+/* What is kept from run to run: made at the first that needs it. */
+static bool room_init(struct tsr_sim *s)
+{
+    const struct tsr_tile_config *c = &s->chip->tile;
+    return zeroed_make(&s->control, s->n_tiles, c->control_bytes) &&
+           (!s->values || (zeroed_make(&s->tsram, s->n_tiles, c->tsram_bytes) &&
+                           zeroed_make(&s->acc, s->n_tiles, acc_bytes(c))));
+}
+
+static bool timing_room_init(struct tsr_sim *s, uint32_t capacity)
+{
+    const struct tsr_hbm_config *h = &s->chip->hbm;
+    const size_t bytes = tsr_hbm_bytes(h, capacity);
+    if (!s->hbm_memory)
+        s->hbm_memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!s->inbox)
+        s->inbox = malloc((size_t)h->stacks * h->channels * sizeof *s->inbox);
+    if (!s->packet) {
+        s->packet_cap = FIRST_PACKETS;
+        s->packet = aligned_alloc(64, FIRST_PACKETS * sizeof *s->packet);
+    }
+    return s->hbm_memory && s->inbox && s->packet;
+}
+
 static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
 {
     const struct tsr_hbm_config *h = &s->chip->hbm;
@@ -164,26 +188,17 @@ static enum tsr_status run_init(struct tsr_sim *s, struct tsr_error *err)
     memset(&s->fault, 0, sizeof s->fault);
     s->faults = 0;
     s->packets = 0;
-    s->packet_cap = FIRST_PACKETS;
-    s->packet = aligned_alloc(64, FIRST_PACKETS * sizeof *s->packet);
-    if (!s->packet)
-        return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
     s->packet_free = UINT32_MAX;
     s->n_dirty = 0;
     enum tsr_status st = predecode(s, s->program, &s->code, err);
     if (st)
         return st;
-    bool ok = calendar_init(&s->cal);
+    bool ok = calendar_init(&s->cal) && room_init(s);
     for (uint32_t i = 0; ok && i < s->n_tiles; i++)
         ok = tile_init(s, i);
     if (ok && s->opt.mode == TSR_MODE_FUNCTIONAL) /* nothing is on its way */
         return race_init(s, err);
-    size_t bytes = tsr_hbm_bytes(h, capacity);
-    s->hbm_memory = ok ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
-    if (!s->hbm_memory)
-        return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
-    s->inbox = malloc((size_t)h->stacks * h->channels * sizeof *s->inbox);
-    if (!s->inbox)
+    if (!ok || !timing_room_init(s, capacity))
         return tsr_error_set(err, TSR_INTERNAL, "simulator: out of memory");
     for (uint32_t i = 0; i < h->stacks * h->channels; i++)
         s->inbox[i] = (struct inbox){.head = UINT32_MAX, .arrival_due = NEVER};
