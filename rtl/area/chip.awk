@@ -36,7 +36,7 @@ function product(names, file,    i, n, name, r) {
             continue
         if (name[i] !~ /^[0-9]+$/ && !((file, name[i]) in figure)) {
             print "area: " name[i] ": no such figure (chip.awk)" >"/dev/stderr"
-            exit 2
+            exit bad = 2
         }
         r *= name[i] ~ /^[0-9]+$/ ? name[i] : figure[file, name[i]]
     }

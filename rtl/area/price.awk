@@ -25,6 +25,8 @@ file == 2 && match($0, /"unit": "[^"]*"/) {
 }
 file == 3 { row[++rows] = $0 }
 END {
+    if (bad)
+        exit bad
     if (json)
         print "{\n  \"units\": ["
     else

@@ -20,7 +20,7 @@ function growth(module,    term, i, n, share, names, r, all) {
     }
     if (all < 0.9999 || all > 1.0001) {
         print "area: drivers.txt: " module ": its parts make up " all ", not 1" >"/dev/stderr"
-        exit 2
+        exit bad = 2
     }
     return r
 }
@@ -78,6 +78,8 @@ file > 4 && hierarchy && NF == 2 && ($1 in area) {
     to[name] += wide * area[$1] * growth(base($1))
 }
 END {
+    if (bad)
+        exit bad
     total = whole ? "tile" : "sum"
     if (json)
         printf "{\n  \"chip\": \"%s\",\n  \"cells_of\": \"osu018\",\n  \"units\": [\n", chip

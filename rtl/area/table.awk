@@ -20,6 +20,8 @@ function object(name, count, a, b, c, d, e) {
         "\"memory_bits\": %d, \"path_ns\": %.2f}", name, count, a, b, c, d, e
 }
 END {
+    if (bad)
+        exit bad
     total = whole ? "tile" : "sum"
     if (json)
         printf "{\n  \"chip\": \"%s\",\n  \"cells_of\": \"osu018\",\n  \"units\": [\n", chip
