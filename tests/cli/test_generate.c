@@ -56,6 +56,18 @@ static void test_the_chip_says_what_tokens_cost(void **state)
     assert_non_null(strstr(text, "cycles per token"));
     assert_non_null(strstr(text, "\nattention "));
     free(text);
+    /* a prompt of several tokens passes in a block, whose cycles are the time to the first token */
+    j = TSR_JSON("generate", "--weights", "m.gguf", "--prompt", "a prompt", "--tokens", "1",
+                 "--target", "npu", "--chip", "micro", "--json");
+    assert_true(json_integer_value(json_object_get(j, "prompt_tokens")) > 1);
+    assert_int_equal(json_integer_value(json_object_get(j, "prompt_cycles")),
+                     json_integer_value(json_object_get(j, "cycles")));
+    assert_null(json_object_get(j, "tokens_per_s"));
+    json_decref(j);
+    text = TSR_EXPECT(0, NULL, "generate", "--weights", "m.gguf", "--prompt", "a prompt",
+                      "--tokens", "2", "--target", "npu", "--chip", "micro");
+    assert_non_null(strstr(text, "ms to the first token on micro"));
+    free(text);
     free(TSR_EXPECT(0, "operations agree with the reference, 0 have none", "generate", "--weights",
                     "m.gguf", "--prompt", "a", "--tokens", "2", "--target", "npu", "--chip",
                     "micro", "--verify", "3"));
