@@ -67,6 +67,10 @@ void bench::load()
 void bench::drive()
 {
     top_->doorbell_i = cycle_ == 0;
+    // without `valid` the host may say anything; it repeats as the TSRAM's turns do
+    top_->host_what_i = cycle_ % 8;
+    top_->host_addr_i = cycle_ % 8 + 1;
+    set_field(top_->host_data_i, 0, 64, ~uint64_t{0} / (cycle_ % 8 + 1));
     top_->remote_i = 0;
     unsigned lane = 0;
     for (const rtl_event *e; (e = due(RTL_REMOTE)) != nullptr; take(RTL_REMOTE), lane++) {

@@ -147,6 +147,28 @@ void strangers(edges *e)
         }
 }
 
+// Its own beside those of any other: each in both slots.
+void neighbours(edges *e)
+{
+    static const char *const others[] = {"tcp", "tcp",  "ttu",  "acc",
+                                         "tvp", "dma0", "dma3", nullptr};
+    std::vector<unsigned> mine;
+    for (unsigned s = 0; s < e->chip->tile.semaphores; s++) {
+        uint64_t owner = e->below(8);
+        if (others[owner])
+            e->line(".sem %u %s", s, others[owner]);
+        if (owner < 2)
+            mine.push_back(s);
+    }
+    for (unsigned i = 0; i < mine.size(); i++) {
+        unsigned a = mine[i], b = mine[(i + 1) % mine.size()];
+        e->line("wait post(s%u, s%u)", a, b);
+        e->line("wait wait(s%u, s%u)", a, b);
+    }
+    e->line("halt");
+    e->end();
+}
+
 // A loop of 2^b turns, and one of 2^b + 2, left after the second and the third.
 void counts(edges *e)
 {
@@ -329,6 +351,8 @@ void edge_tcp(edges *e)
     for (unsigned i = 0; i < 3; i++)
         semaphores(e);
     strangers(e);
+    for (unsigned i = 0; i < 12; i++)
+        neighbours(e);
     counts(e);
     ends(e);
     places(e);
