@@ -13,19 +13,16 @@ function figures(file) {
     gsub(/TILE_|TTU_|TVP_|TDMA_MAX_|_BYTES/, "", key)
     value = $NF
     sub(/.*'d/, "", value)
-    figure[file, key] = value + 0
+    value += 0
+    figure[file, key] = value
     if (key == "LANES") {
         # elements of a load or store: of all the registers that it may take
-        figure[file, "ELEMS"] = value + 0 < 16 ? 16 : value + 0
+        figure[file, "ELEMS"] = value < 16 ? 16 : value
         figure[file, "FOLDS"] = value - 1
         figure[file, "LEVELS"] = log2(value) + 1
     }
-    if (key == "LINE")
-        figure[file, "PLACE"] = log2(value)
     if (key == "TSRAM")
         figure[file, "ADDRESS"] = log2(value)
-    if (key == "R6") # chunks of 16 products (LEAST_BLOCK)
-        figure[file, "CHUNKS"] = value + 0 < 16 ? 1 : value / 16
 }
 # "A,B,2": their product; "-": 1.
 function product(names, file,    i, n, name, r) {
