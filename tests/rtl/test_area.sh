@@ -91,6 +91,10 @@ TSR_AREA_DIR=$PWD/scaled sh "$area" "$TESSERA_GEN" --json --chip maia100 tsr_ban
 scaled() { sed -n "s/.*\"unit\".*\"$1\": \([0-9]*\).*/\1/p" scaled.json; }
 [ "$(scaled um2)" = $(($(scaled micro_um2) * $(line maia100) / $(line micro))) ] ||
     fail "scaled: $(cat scaled.json)"
+echo '{ figures(1) } END { print product("LEVELS,ADDRESS,ELEMS,FOLDS,2", 1) }' >figures.awk
+got=$(awk -f "$TESSERA_SOURCE_DIR/rtl/area/chip.awk" -f figures.awk area/sv/maia100/tsr_chip_pkg.sv)
+# 64 lanes: a tree of 6 folds and its leaves; 4 MiB
+[ "$got" = $((7 * 22 * 64 * 63 * 2)) ] || fail "figures of maia100: $got"
 sed -n 's/^\(tsr_[a-z0-9_]*\) .*/\1/p' "$TESSERA_SOURCE_DIR/rtl/area/drivers.txt" >scaled.modules
 while read -r module; do
     grep -qr "^module $module\b" "$TESSERA_SOURCE_DIR/rtl" area/sv || fail "drivers.txt: $module"
