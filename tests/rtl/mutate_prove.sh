@@ -12,16 +12,22 @@ work=$here/prove
 mkdir -p "$work"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 whole="flatten; async2sync; dffunmap; delete t:\$meminit*; setundef -undriven -zero; opt_clean"
-# The unit with the mutant that the line makes, or none, as a module NAME with its state outside.
-cut() { # NAME LINE
-    yosys -q -p "read_rtlil $here/top.il; hierarchy -top tsr_top; $2; $whole; rename -top $1;
+# The unit, or the module in it, with the mutant that the line makes, or none, as a module NAME with
+# its state outside.
+cut() { # NAME LINE MODULE
+    yosys -q -p "read_rtlil $here/top.il; hierarchy -top $3; $2; $whole; rename -top $1;
         write_rtlil $work/$1.il"
     awk -f "$root/tests/rtl/mutate_cut.awk" "$work/$1.il" >"$work/$1.cut.il"
 }
-cut gold ''
+last=''
 for number; do
     line=$(sed -n "${number}p" "$here/mutants.txt" | sed 's/-ctrl mutsel [0-9]* [0-9]* //')
-    cut gate "$line"
+    # a module that is the same by itself is so in its place
+    module=$(echo "$line" | sed -n 's/.* -module \(tsr_[a-z0-9_]*\) .*/\1/p')
+    [ "$module" ] || module=tsr_top
+    [ "$last" = "$module" ] || cut gold '' "$module"
+    last=$module
+    cut gate "$line" "$module"
     cat >"$work/prove.ys" <<END
 read_rtlil $work/gold.cut.il
 read_rtlil $work/gate.cut.il
