@@ -137,15 +137,17 @@ void attention_bound(const struct attention_bound *b, const float *q, const floa
     for (size_t s = 0; s < a->batch; s++) {
         const size_t keys = a->kv_len[s];
         assert(keys <= ATTENTION_BOUND_KEYS);
-        for (size_t i = 0; i < a->q_len[s]; i++, mask += a->mask ? keys : 0)
+        for (size_t i = 0; i < a->q_len[s]; i++) {
             for (size_t h = 0; h < a->heads; h++, q += a->dim, o += a->value_dim) {
-                const struct row r = {
-                    b, s, h, keys, (long)keys - (long)a->q_len[s] + (long)i, a->mask ? mask : NULL};
+                const struct row r = {b,   s, h, keys, (long)keys - (long)a->q_len[s] + (long)i,
+                                      mask};
                 bound_row(&r, q, k + h / group * a->dim, v + h / group * a->value_dim, o, bound,
                           lse);
                 lse = lse ? lse + 1 : NULL;
                 bound += a->value_dim;
             }
+            mask = mask ? mask + keys : NULL;
+        }
         k += keys * a->kv_heads * a->dim;
         v += keys * a->kv_heads * a->value_dim;
     }
