@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # labels: slow nosan
-# What random programs (longer than those of rtl.random), those of rtl.edges and the ones by hand of
-# rtl.lockstep reach, counted from the simulator alone, which is quick: the kinds of events are those
-# that these tests compare with the RTL's. Names the bins that were missed; nightly misses none.
+# What random programs (longer than those of rtl.random), those of rtl.edges and the ones by hand
+# of rtl.lockstep reach, counted from the simulator alone, which is quick: the kinds of events are
+# those that these tests compare with the RTL's. Names the bins that were missed; nightly misses
+# none.
 set -eu
 if ! command -v verilator >which.txt 2>&1; then
     echo "SKIPPED: rtl.coverage: verilator is not installed"
