@@ -6,14 +6,7 @@
 # those that these tests compare with the RTL's. Names the bins that were missed; nightly misses
 # none.
 set -eu
-if ! command -v verilator >which.txt 2>&1; then
-    echo "SKIPPED: rtl.coverage: verilator is not installed"
-    exit 77
-fi
-cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 || {
-    tail -n 40 build.txt >&2
-    exit 1
-}
+sh "$TESSERA_SOURCE_DIR/tests/rtl/harness.sh" micro
 programs=2000
 every=8
 wanted=99

@@ -4,14 +4,7 @@
 # Programs that each aim at one edge of a unit (random_edge.h), on the RTL of micro beside the
 # simulator; one in eight of them, nightly all.
 set -eu
-if ! command -v verilator >which.txt 2>&1; then
-    echo "SKIPPED: rtl.edges: verilator is not installed"
-    exit 77
-fi
-cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 || {
-    tail -n 40 build.txt >&2
-    exit 1
-}
+sh "$TESSERA_SOURCE_DIR/tests/rtl/harness.sh" micro
 every=8
 [ -z "${TESSERA_NIGHTLY:-}" ] || every=1
 "$TESSERA_BINARY_DIR/tessera-rtl-micro" edges all --every "$every" >out.txt 2>&1 || {

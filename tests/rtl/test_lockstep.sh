@@ -5,16 +5,7 @@
 # in one shape), programs of transposes, casts and rows over one another; nightly the whole suite,
 # micro4 with each of its tiles as RTL in turn, and three kernels on the full tile of maia100.
 set -eu
-if ! command -v verilator >which.txt 2>&1; then
-    echo "SKIPPED: rtl.lockstep: verilator is not installed"
-    exit 77
-fi
-build() {
-    cmake --build "$TESSERA_BINARY_DIR" --target "tessera-rtl-$1" >build.txt 2>&1 || {
-        tail -n 40 build.txt >&2
-        exit 1
-    }
-}
+harness=$TESSERA_SOURCE_DIR/tests/rtl/harness.sh
 bad=0
 # equal NAME COMMAND...: every program ran and nothing differs
 equal() {
@@ -26,7 +17,7 @@ equal() {
     echo "$name: $(tr -d '{}\n' <"$name.json")"
     cat "$name.txt"
 }
-build micro
+sh "$harness" micro
 check="$TESSERA_PROGRAM check --target rtl --chip micro"
 # shellcheck disable=SC2086
 if [ -n "${TESSERA_NIGHTLY:-}" ]; then
@@ -44,11 +35,11 @@ for program in single overlap loops fill beside conflict; do
         "$TESSERA_SOURCE_DIR/tests/rtl/$program.s"
 done
 if [ -n "${TESSERA_NIGHTLY:-}" ]; then
-    build micro4
+    sh "$harness" micro4
     for tile in 0 1 2 3; do
         equal "micro4-$tile" "$TESSERA_BINARY_DIR/tessera-rtl-micro4" check all --tile $tile
     done
-    build maia100
+    sh "$harness" maia100
     for kernel in matmul attention quantize; do
         equal "maia100-$kernel" "$TESSERA_BINARY_DIR/tessera-rtl-maia100" check $kernel
     done

@@ -4,14 +4,7 @@
 # Random programs on the RTL of micro beside the simulator, all units at once; and that a difference
 # is found and reduced to the words that show it.
 set -eu
-if ! command -v verilator >which.txt 2>&1; then
-    echo "SKIPPED: rtl.random: verilator is not installed"
-    exit 77
-fi
-cmake --build "$TESSERA_BINARY_DIR" --target tessera-rtl-micro >build.txt 2>&1 || {
-    tail -n 40 build.txt >&2
-    exit 1
-}
+sh "$TESSERA_SOURCE_DIR/tests/rtl/harness.sh" micro
 rtl=$TESSERA_BINARY_DIR/tessera-rtl-micro
 # Most are short, for time's sake; some have up to 10,000 instructions.
 programs=${TESSERA_COUNT:-2000}
