@@ -49,6 +49,7 @@ static enum tsr_status evaluate(struct evaluation *e, struct tsr_error *err)
     struct infer *session = NULL, *reference = NULL;
     plain.target = INFER_REF;
     plain.format = plain.activations = plain.kv = NULL;
+    plain.verify = 0;
     e->run.options.cycles = true;
     memset(&e->cost, 0, sizeof e->cost);
     enum tsr_status st = infer_create(&e->run.options, &session, err);

@@ -98,9 +98,29 @@ static enum tsr_status prepare(struct host *h, struct tsr_error *err)
     return st;
 }
 
+static bool ref_takes(const struct tsr_format *f)
+{
+    return f->code != TSR_I32;
+}
+
+/* Of weights and what they multiply `sve` takes fewer, which its products say. */
+static enum tsr_status check_formats(const struct infer_options *o, struct tsr_error *err)
+{
+    static const char *const names[] = {"weights", "activations", "kv"};
+    const struct tsr_format *const each[] = {o->format, o->activations, o->kv};
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        if (each[i] != NULL && !ref_takes(each[i]))
+            return tsr_error_set(err, TSR_BAD_INPUT, "%s: %s: for sums alone, i8 is nearest",
+                                 names[i], each[i]->name);
+    return TSR_OK;
+}
+
 static enum tsr_status create(const struct infer_options *o, struct infer **out,
                               struct tsr_error *err)
 {
+    enum tsr_status st = check_formats(o, err);
+    if (st != TSR_OK)
+        return st;
     struct host *h = calloc(1, sizeof *h);
     if (h == NULL)
         return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", o->model->name);
@@ -109,10 +129,11 @@ static enum tsr_status create(const struct infer_options *o, struct infer **out,
     h->weights = infer_rounding(o->isa, o->format);
     h->activations = infer_rounding(o->isa, o->activations);
     h->kv = infer_rounding(o->isa, o->kv);
+    h->kv.scale = &o->isa->formats[TSR_F16]; /* as in a chip's cache */
     h->products = o->target == INFER_SVE ? &host_sve_products : &host_ref_products;
     if (o->target == INFER_SVE)
         h->weights.format = NULL; /* the router's, on that target */
-    enum tsr_status st = prepare(h, err);
+    st = prepare(h, err);
     if (st != TSR_OK)
         destroy(&h->base);
     else
@@ -155,11 +176,6 @@ static enum tsr_status step(struct infer *s, const uint32_t *tokens, uint32_t n,
         st = step_chunk(h, s->position + i, tokens + i, m, all, all || last ? to : NULL, err);
     }
     return st;
-}
-
-static bool ref_takes(const struct tsr_format *f)
-{
-    return f->code != TSR_I32;
 }
 
 static bool sve_takes(const struct tsr_format *f)

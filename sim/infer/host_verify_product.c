@@ -84,7 +84,7 @@ static void scales_of(const struct rule *r, uint64_t k, const uint32_t *bits, ui
     const uint64_t whole = (k + r->group - 1) / r->group * r->group;
     memset(&q, 0, sizeof q);
     q.format = r->w.format;
-    q.scale_format = r->w.f32;
+    q.scale_format = r->w.scale;
     const size_t elements = tsr_num_element_bytes(&q, whole);
     uint8_t *scales = planes + elements;
     if (tsr_num_quantize(&q, bits, whole, planes, scales, NULL) != TSR_OK)

@@ -53,7 +53,7 @@ struct infer;
 /* Makes the target ready: weights are read, rounded, packed or placed. The options are copied,
  * what they point to is borrowed until infer_destroy.
  * Errors: TSR_BAD_INPUT a format or shape that the target does not take, a model that does not fit
- * the chip; TSR_INTERNAL out of memory. *out untouched on failure. */
+ * the chip, verify on ref; TSR_INTERNAL out of memory. *out untouched on failure. */
 enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
                              struct tsr_error *err);
 void infer_destroy(struct infer *s); /* null is allowed */

@@ -65,7 +65,10 @@ static enum tsr_status prepare(struct npu *s, struct tsr_error *err)
                                           .threads = 1};
     if (o->format == NULL || o->activations == NULL || o->kv == NULL)
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "target npu: the tensor unit does not take f32, bf16 is nearest");
+                             "%s: f32: the tensor unit does not take it, bf16 is nearest",
+                             o->format == NULL        ? "weights"
+                             : o->activations == NULL ? "activations"
+                                                      : "kv");
     enum tsr_status st = plan_tokens(s, 1, 1, false, err);
     if (st == TSR_OK)
         st = tsr_sim_create(o->chip, o->isa, &s->sim, err);

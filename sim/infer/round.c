@@ -21,7 +21,7 @@ static struct tsr_num_quant scheme(const struct infer_rounding *r)
     struct tsr_num_quant q;
     memset(&q, 0, sizeof q);
     q.format = r->format;
-    q.scale_format = r->f32;
+    q.scale_format = r->scale;
     return q;
 }
 

@@ -9,7 +9,7 @@
 
 struct infer_rounding {
     const struct tsr_format *format; /* borrowed; null: f32, nothing is rounded */
-    const struct tsr_format *f32;    /* of integers' scales */
+    const struct tsr_format *scale;  /* of integers' scales: f32 unless the caller sets another */
 };
 
 /* q4_k and q6_k, which nothing writes, become q8_0 as in the chip's memory. f32 and null: no

@@ -18,6 +18,8 @@ enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
                              struct tsr_error *err)
 {
     struct infer *s = NULL;
+    if (o->verify != 0 && o->target == INFER_REF)
+        return tsr_error_set(err, TSR_BAD_INPUT, "verify: of targets sve and npu, not ref");
     enum tsr_status st = drivers[o->target]->create(o, &s, err);
     if (st != TSR_OK)
         return st;

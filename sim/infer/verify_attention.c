@@ -23,22 +23,37 @@ struct attention {
     double cut, steps, round;
 };
 
+/* i8: codes, and a token's scale elsewhere. */
+static enum tsr_status scale_codes(const struct attention *p, const struct tsr_npu_rows *scales,
+                                   uint64_t h, uint64_t t, const uint8_t *codes, float *to,
+                                   struct tsr_error *err)
+{
+    const uint64_t at = scales->address + h * scales->head_stride + t * scales->token_stride;
+    float *scale = verify_read(p->v->s, TSR_F16, at, 1, err);
+    for (uint64_t i = 0; i < p->a->head_dim && scale != NULL; i++)
+        to[i] = (float)(int8_t)codes[i] * *scale; /* 19 bits */
+    free(scale);
+    return scale != NULL ? TSR_OK : TSR_INTERNAL;
+}
+
 static enum tsr_status read_cache(const struct attention *p, const struct tsr_npu_rows *from,
-                                  float *to, struct tsr_error *err)
+                                  const struct tsr_npu_rows *scales, float *to,
+                                  struct tsr_error *err)
 {
     const struct tsr_npu_attention *a = p->a;
+    const bool integers = p->cache.format->family == TSR_FAMILY_INT;
     const uint64_t bytes = p->cache.slabs * p->cache.unit_bytes;
     uint8_t *row = malloc(bytes);
-    enum tsr_status st = row != NULL ? TSR_OK : TSR_INTERNAL;
+    enum tsr_status st =
+        row != NULL ? TSR_OK : tsr_error_set(err, TSR_INTERNAL, "verify: out of memory");
     for (uint64_t h = 0; h < a->kv_heads; h++)
-        for (uint64_t t = 0; t < a->kv_len && st == TSR_OK; t++) {
-            st = tsr_sim_read(p->v->s->sim,
-                              from->address + h * from->head_stride + t * from->token_stride, row,
-                              bytes, err);
-            if (st == TSR_OK)
-                st = tsr_npu_slab_unpack(
-                    &p->cache, 0, row, (uint32_t *)(void *)(to + (h * a->kv_len + t) * a->head_dim),
-                    err);
+        for (uint64_t t = 0; t < a->kv_len && st == TSR_OK; t++, to += a->head_dim) {
+            const uint64_t at = from->address + h * from->head_stride + t * from->token_stride;
+            st = tsr_sim_read(p->v->s->sim, at, row, bytes, err);
+            if (st == TSR_OK && integers)
+                st = scale_codes(p, scales, h, t, row, to, err);
+            else if (st == TSR_OK)
+                st = tsr_npu_slab_unpack(&p->cache, 0, row, (uint32_t *)(void *)to, err);
         }
     free(row);
     return st;
@@ -133,9 +148,9 @@ static enum tsr_status run(struct attention *p, struct tsr_error *err)
     p->sinks = a->has_sinks ? verify_read(p->v->s, a->sink_format, a->sinks, a->heads, err) : NULL;
     if (a->has_sinks && p->sinks == NULL)
         return TSR_INTERNAL;
-    enum tsr_status st = read_cache(p, &a->k, p->k, err);
+    enum tsr_status st = read_cache(p, &a->k, &a->k_scales, p->k, err);
     if (st == TSR_OK)
-        st = read_cache(p, &a->v, p->v_rows, err);
+        st = read_cache(p, &a->v, &a->v_scales, p->v_rows, err);
     for (uint64_t t = 0; t < a->q_len && st == TSR_OK; t++)
         st = one_query(p, t, err);
     return st;

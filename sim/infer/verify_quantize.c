@@ -26,40 +26,45 @@ enum tsr_status verify_pack(const struct tsr_npu_slab *slab, uint64_t row, const
     return st;
 }
 
-/* Codes of each row, and its scale. */
+/* A group's codes and its scale; a row where there are no groups. */
+static enum tsr_status quantize_group(struct verify *v, const struct tsr_num_quant *q, uint64_t x,
+                                      uint64_t n, uint8_t *codes, float *scale,
+                                      struct tsr_error *err)
+{
+    const struct tsr_npu_quantize *o = &v->op.quantize.op;
+    uint32_t *bits = verify_read_bits(v->s, o->x_format, x, n, err), decoded;
+    uint8_t code[4];
+    if (bits == NULL)
+        return TSR_INTERNAL;
+    enum tsr_status st = tsr_num_quantize(q, bits, n, codes, code, err);
+    free(bits);
+    tsr_num_decode_array(q->scale_format, &decoded, code, 1);
+    memcpy(scale, &decoded, sizeof *scale);
+    return st;
+}
+
 static enum tsr_status integers(struct verify *v, const struct tsr_npu_quantize *o,
                                 struct tsr_error *err)
 {
-    const struct tsr_isa *isa = v->s->o.isa;
+    const struct tsr_format *const f = v->s->o.isa->formats;
+    const uint64_t n = o->group != 0 ? o->group : o->k, groups = o->k / n;
+    const uint64_t size = f[o->x_format].bits,
+                   row = verify_stride(v, o->x_stride, o->x_format, o->k);
     struct tsr_num_quant q;
     memset(&q, 0, sizeof q);
-    q.format = &isa->formats[o->y_format];
-    q.scale_format = &isa->formats[TSR_F32];
-    const size_t bytes = tsr_num_element_bytes(&q, o->k);
-    uint8_t *codes = malloc(o->rows * bytes);
-    uint32_t *bits = malloc(o->k * sizeof *bits);
-    float *scales = malloc(o->rows * sizeof *scales);
-    enum tsr_status st = codes && bits && scales ? TSR_OK : TSR_INTERNAL;
-    for (uint64_t i = 0; i < o->rows && st == TSR_OK; i++) {
-        const uint64_t row = o->k * isa->formats[o->x_format].bits / 8;
-        float *x = verify_read(v->s, o->x_format, o->x + i * (o->x_stride != 0 ? o->x_stride : row),
-                               o->k, err);
-        if (x != NULL)
-            memcpy(bits, x, o->k * sizeof *bits);
-        st = x != NULL ? tsr_num_quantize(&q, bits, o->k, codes + i * bytes, &scales[i], err)
-                       : TSR_INTERNAL;
-        free(x);
-    }
+    q.format = &f[o->y_format];
+    q.scale_format = &f[o->scale_format];
+    const size_t bytes = tsr_num_element_bytes(&q, n), all = o->rows * groups;
+    uint8_t *codes = malloc(all * bytes);
+    struct verify_rows *r = verify_add(v, o->scales, 0, 1, all, o->scale_format, false, err);
+    enum tsr_status st = codes != NULL && r != NULL ? TSR_OK : TSR_INTERNAL;
+    for (uint64_t i = 0; i < all && st == TSR_OK; i++)
+        st = quantize_group(v, &q, o->x + i / groups * row + i % groups * n * size / 8, n,
+                            codes + i * bytes, &r->want[i], err);
     if (st == TSR_OK)
-        st = verify_bytes(v, o->y, codes, o->rows * bytes, err);
-    struct verify_rows *r =
-        st == TSR_OK ? verify_add(v, o->scales, 0, 1, o->rows, TSR_F32, false, err) : NULL;
-    if (r != NULL)
-        memcpy(r->want, scales, o->rows * sizeof *scales);
+        st = verify_bytes(v, o->y, codes, all * bytes, err);
     free(codes);
-    free(bits);
-    free(scales);
-    return r != NULL ? TSR_OK : TSR_INTERNAL;
+    return st;
 }
 
 static enum tsr_status blocks(struct verify *v, const struct tsr_npu_quantize *o,
@@ -91,9 +96,7 @@ enum tsr_status verify_quantize(struct verify *v, struct tsr_error *err)
     if (v->op.quantize.slab.rows != 0)
         return v->op.quantize.slab.k == o->k ? blocks(v, o, err) : TSR_OK;
     const bool plain = v->s->o.isa->formats[o->y_format].family == TSR_FAMILY_INT;
-    return plain && o->given_scale == 0 && o->group == 0 && o->scale_format == TSR_F32
-               ? integers(v, o, err)
-               : TSR_OK;
+    return plain && o->given_scale == 0 ? integers(v, o, err) : TSR_OK;
 }
 
 /* The same f32 operations, in their order. */

@@ -259,10 +259,6 @@ static enum tsr_status check_formats(struct project_plan *p, struct tsr_error *e
         return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s; 16-bit floats take any head_dim",
                              why.message);
     p->kv_row = p->cache.slabs * p->cache.unit_bytes;
-    if (o->kv->family == TSR_FAMILY_INT && o->positions != 0)
-        return tsr_error_set(err, TSR_BAD_INPUT,
-                             "kv: %s: not for tokens that are generated, only for project",
-                             o->kv->name);
     return TSR_OK;
 }
 

@@ -240,7 +240,7 @@ static void integer_append(struct project_plan *p, const struct tsr_graph_op *op
         a = &project_step(p, &project_kv_append, op, i ? "_scales" : "")->op.kv_append;
         a->bytes = u;
         a->src = src[i];
-        a->dst = to[i] + (decode ? u * (o->seq - 1) : 0);
+        a->dst = to[i] + u * (o->seq - p->each);
         a->n[0] = op->kv_heads;
         a->n[1] = op->m;
         a->n[2] = 2;

@@ -100,6 +100,18 @@ static void test_eval_compares_formats(void **state)
     free(text);
 }
 
+/* What is checked is the target; the float reference beside it has nothing to be checked by. */
+static void test_eval_verifies_what_it_compares(void **state)
+{
+    (void)state;
+    free(TSR_EXPECT(0, "operations agree with the reference, 0 have none", "eval", "--weights",
+                    "m.gguf", "--text", "text.txt", "--target", "npu", "--chip", "micro", "--kv",
+                    "i8", "--verify", "3"));
+    free(TSR_EXPECT(0, "operations agree with the reference, 0 have none", "eval", "--weights",
+                    "m.gguf", "--text", "text.txt", "--target", "sve", "--weights-format", "bf16",
+                    "--kv", "f8e4m3", "--verify", "3"));
+}
+
 struct row {
     int code;
     const char *says;
@@ -145,6 +157,11 @@ static void test_what_is_wrong_is_said(void **state)
          {"generate", "--weights", "m.gguf", "--prompt", "a", "--target", "npu", "--chip", "micro",
           "--weights-format", "f32"}},
         {3,
+         "kv: i4: no kernel takes it, allowed: ",
+         {"generate", "--weights", "m.gguf", "--prompt", "a", "--target", "npu", "--chip", "micro",
+          "--kv", "i4"}},
+        {3, "kv: i32: ", {"generate", "--weights", "m.gguf", "--prompt", "a", "--kv", "i32"}},
+        {3,
          "no kernel takes weights in mx9",
          {"generate", "--weights", "m.gguf", "--prompt", "a", "--target", "sve", "--weights-format",
           "mx9"}},
@@ -163,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_ids_follow_from_options_alone),
         cmocka_unit_test(test_the_chip_says_what_tokens_cost),
         cmocka_unit_test(test_eval_compares_formats),
+        cmocka_unit_test(test_eval_verifies_what_it_compares),
         cmocka_unit_test(test_what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, make, NULL);

@@ -57,85 +57,99 @@ static void one_by_one(struct infer *s, const struct rig *r, uint32_t first, uin
         step(s, r, first + i, 1, i + 1 == n ? logits : NULL);
 }
 
+static struct project_options projection(const struct rig *r, enum tsr_phase phase)
+{
+    return (struct project_options){.isa = r->isa,
+                                    .chip = &r->chip,
+                                    .phase = phase,
+                                    .batch = 1,
+                                    .seq = FAMILY_TOKENS,
+                                    .weights = r->o.format,
+                                    .activations = r->o.activations,
+                                    .kv = r->o.kv,
+                                    .every_layer = true,
+                                    .threads = 1};
+}
+
+static const enum tsr_dtype caches[] = {TSR_BF16, TSR_F8E4M3, TSR_I8, TSR_MXF8E4M3};
+enum {
+    CACHES = sizeof caches / sizeof *caches
+};
+
 /* A token's cycles are those that a projection finds for its context when it runs every layer's
  * program; one program for all layers comes close. */
 static void test_a_projection_finds_the_cycles_of_a_token(void **state)
 {
-    struct rig r;
     (void)state;
-    setup(&r, "micro", 0, TSR_BF16);
-    r.o.cycles = true;
-    r.o.positions = FAMILY_TOKENS;
-    struct infer *s = start(&r);
-    one_by_one(s, &r, 0, FAMILY_TOKENS, NULL);
-    struct project_options p = {.isa = r.isa,
-                                .chip = &r.chip,
-                                .phase = TSR_DECODE,
-                                .batch = 1,
-                                .seq = FAMILY_TOKENS,
-                                .weights = r.o.format,
-                                .activations = r.o.activations,
-                                .kv = r.o.kv,
-                                .every_layer = true,
-                                .threads = 1};
-    struct project_result *exact = NULL, *composed = NULL;
-    assert_int_equal(project_run(&r.t.model, &p, &exact, NULL), TSR_OK);
-    p.every_layer = false;
-    assert_int_equal(project_run(&r.t.model, &p, &composed, NULL), TSR_OK);
-    const struct infer_cost *c = infer_cost(s);
-    assert_int_equal(c->tokens, FAMILY_TOKENS);
-    assert_int_equal(c->last, exact->cycles);
-    assert_int_equal(c->launches, FAMILY_TOKENS * composed->launches);
-    double ratio = (double)composed->cycles / (double)exact->cycles;
-    assert_true(ratio > 0.9 && ratio < 1.1);
-    free(exact);
-    free(composed);
-    infer_destroy(s);
-    teardown(&r);
+    for (size_t i = 0; i < CACHES; i++) {
+        struct rig r;
+        setup(&r, "micro", 6, TSR_BF16); /* qwen3: heads of whole blocks */
+        r.o.cycles = true;
+        r.o.positions = FAMILY_TOKENS;
+        r.o.kv = &r.isa->formats[caches[i]];
+        struct infer *s = start(&r);
+        one_by_one(s, &r, 0, FAMILY_TOKENS, NULL);
+        struct project_options p = projection(&r, TSR_DECODE);
+        struct project_result *exact = NULL, *composed = NULL;
+        assert_int_equal(project_run(&r.t.model, &p, &exact, NULL), TSR_OK);
+        p.every_layer = false;
+        assert_int_equal(project_run(&r.t.model, &p, &composed, NULL), TSR_OK);
+        const struct infer_cost *c = infer_cost(s);
+        assert_int_equal(c->tokens, FAMILY_TOKENS);
+        if (c->last != exact->cycles)
+            fail_msg("cache %s: %llu cycles, %llu projected", r.o.kv->name,
+                     (unsigned long long)c->last, (unsigned long long)exact->cycles);
+        assert_int_equal(c->launches, FAMILY_TOKENS * composed->launches);
+        double ratio = (double)composed->cycles / (double)exact->cycles;
+        assert_true(ratio > 0.9 && ratio < 1.1);
+        free(exact);
+        free(composed);
+        infer_destroy(s);
+        teardown(&r);
+    }
 }
 
 /* The same for a prompt, whose tokens go through the layers together: all but the gather of the
  * embedding, whose rows are the text's in a run and drawn in a projection. */
+static void prompt_costs_as_projected(const char *chip, enum tsr_dtype kv)
+{
+    struct rig r;
+    setup(&r, chip, 0, TSR_BF16);
+    r.o.cycles = true;
+    r.o.positions = FAMILY_TOKENS;
+    r.o.kv = &r.isa->formats[kv];
+    struct infer *s = start(&r);
+    step(s, &r, 0, FAMILY_TOKENS, NULL);
+    const struct project_options p = projection(&r, TSR_PREFILL);
+    struct project_result *exact = NULL;
+    assert_int_equal(project_run(&r.t.model, &p, &exact, NULL), TSR_OK);
+    const struct infer_cost *c = infer_cost(s);
+    assert_int_equal(c->prompt_tokens, FAMILY_TOKENS);
+    assert_int_equal(c->tokens, 0);
+    assert_int_equal(c->prompt_cycles, c->cycles);
+    assert_int_equal(c->launches, exact->launches);
+    assert_int_equal(c->n_steps, exact->n_steps);
+    for (uint32_t k = 0; k < c->n_steps; k++) {
+        const uint64_t ran = c->step[k].cycles, said = project_step_cycles(&exact->step[k]);
+        assert_string_equal(c->step[k].name, exact->step[k].name);
+        if (ran != said && (strcmp(c->step[k].kernel, "embedding") != 0 || ran > said * 2))
+            fail_msg("%s, cache %s: %llu cycles, %llu projected", c->step[k].name, r.o.kv->name,
+                     (unsigned long long)ran, (unsigned long long)said);
+    }
+    free(exact);
+    infer_destroy(s);
+    teardown(&r);
+}
+
+/* Blocks a projection quantizes in place, since its prompt is all that the cache holds. */
 static void test_a_projection_finds_the_cycles_of_a_prompt(void **state)
 {
-    static const char *const chips[] = {"micro", "micro4"};
     (void)state;
-    for (size_t i = 0; i < sizeof chips / sizeof *chips; i++) {
-        struct rig r;
-        setup(&r, chips[i], 0, TSR_BF16);
-        r.o.cycles = true;
-        r.o.positions = FAMILY_TOKENS;
-        struct infer *s = start(&r);
-        step(s, &r, 0, FAMILY_TOKENS, NULL);
-        struct project_options p = {.isa = r.isa,
-                                    .chip = &r.chip,
-                                    .phase = TSR_PREFILL,
-                                    .batch = 1,
-                                    .seq = FAMILY_TOKENS,
-                                    .weights = r.o.format,
-                                    .activations = r.o.activations,
-                                    .kv = r.o.kv,
-                                    .every_layer = true,
-                                    .threads = 1};
-        struct project_result *exact = NULL;
-        assert_int_equal(project_run(&r.t.model, &p, &exact, NULL), TSR_OK);
-        const struct infer_cost *c = infer_cost(s);
-        assert_int_equal(c->prompt_tokens, FAMILY_TOKENS);
-        assert_int_equal(c->tokens, 0);
-        assert_int_equal(c->prompt_cycles, c->cycles);
-        assert_int_equal(c->launches, exact->launches);
-        assert_int_equal(c->n_steps, exact->n_steps);
-        for (uint32_t k = 0; k < c->n_steps; k++) {
-            const uint64_t ran = c->step[k].cycles, said = project_step_cycles(&exact->step[k]);
-            assert_string_equal(c->step[k].name, exact->step[k].name);
-            if (ran != said && (strcmp(c->step[k].kernel, "embedding") != 0 || ran > said * 2))
-                fail_msg("%s: %llu cycles, %llu projected", c->step[k].name,
-                         (unsigned long long)ran, (unsigned long long)said);
+    for (size_t i = 0; i < CACHES; i++)
+        if (caches[i] != TSR_MXF8E4M3) {
+            prompt_costs_as_projected("micro", caches[i]);
+            prompt_costs_as_projected("micro4", caches[i]);
         }
-        free(exact);
-        infer_destroy(s);
-        teardown(&r);
-    }
 }
 
 /* Logits behind a prompt in blocks are those behind its tokens one by one, as far as both may lie

@@ -71,7 +71,8 @@ static void test_verify_agrees_with_every_launch(void **state)
         {"qwen3", TSR_MXF4, TSR_MXF4, TSR_MX9},      {"qwen3", TSR_MX6, TSR_MX6, TSR_F8E4M3},
         {"mixtral", TSR_MX9, TSR_MX9, TSR_MX6},      {"qwen3", TSR_Q4_0, TSR_Q4_0, TSR_MXF8E4M3},
         {"gpt_oss", TSR_MXF4, TSR_BF16, TSR_Q8_0},   {"grok", TSR_F8E4M3, TSR_F8E4M3, TSR_F8E5M2},
-        {"qwen3_moe", TSR_Q4_K, TSR_Q8_0, TSR_BF16},
+        {"qwen3_moe", TSR_Q4_K, TSR_Q8_0, TSR_BF16}, {"gpt_oss", TSR_BF16, TSR_BF16, TSR_I8},
+        {"grok", TSR_F16, TSR_F16, TSR_I8},          {"qwen3", TSR_MX9, TSR_MX9, TSR_I8},
     };
     (void)state;
     for (size_t i = 0; i < n_families + sizeof more / sizeof *more; i++) {
@@ -169,6 +170,7 @@ static void test_verify_names_the_operation_that_is_wrong(void **state)
         {"mixtral", TSR_BF16, TSR_BF16, TSR_BF16},
         {"qwen3", TSR_I8, TSR_I8, TSR_F8E4M3},
         {"qwen3_moe", TSR_MXF4, TSR_MXF4, TSR_MX9},
+        {"qwen3", TSR_BF16, TSR_BF16, TSR_I8},
     };
     (void)state;
     for (size_t f = 0; f < sizeof rows / sizeof *rows; f++) {
@@ -208,7 +210,8 @@ static void test_verify_names_the_operation_that_is_wrong(void **state)
 static void test_verify_finds_a_wrong_value(void **state)
 {
     static const struct in_formats rows[] = {{"llama", TSR_I8, TSR_I8, TSR_BF16},
-                                             {"qwen3_moe", TSR_MX9, TSR_MX9, TSR_MXF8E4M3}};
+                                             {"qwen3_moe", TSR_MX9, TSR_MX9, TSR_MXF8E4M3},
+                                             {"mistral", TSR_BF16, TSR_BF16, TSR_I8}};
     (void)state;
     for (size_t f = 0; f < sizeof rows / sizeof *rows; f++) {
         struct rig r;
