@@ -176,20 +176,41 @@ static enum tsr_status one_line(struct table *t, const struct tsr_format *const 
     return TSR_OK;
 }
 
-/* The float reference first where the target has it, then every format that may be asked for and
- * has values of its own: q4_k and q6_k, which nothing here writes, would repeat q8_0. */
+/* Has values of its own: q4_k and q6_k, which nothing here writes, would repeat q8_0. */
+static bool differs(const struct tsr_isa *isa, int format)
+{
+    const struct tsr_format *f = &isa->formats[format], *held = infer_rounding(isa, f).format;
+    return isa->has_format[format] && (held == NULL || held == f);
+}
+
+/* Caches in every format that heads of this model divide into, all else as when nothing is said. */
+static enum tsr_status cache_lines(struct table *t, struct tsr_error *err)
+{
+    struct model_run *r = &t->e->run;
+    enum tsr_status st = TSR_OK;
+    model_run_formats(r, NULL, NULL, NULL);
+    const struct tsr_format *absent = r->options.kv;
+    for (int i = 0; i < TSR_DTYPE_MAX && st == TSR_OK; i++) {
+        const struct tsr_format *const f[3] = {NULL, NULL, &r->isa->formats[i]};
+        if (differs(r->isa, i) && infer_takes_cache(r->options.target, f[2]) && f[2] != absent &&
+            f[2]->code != TSR_F32 && r->model.head_dim % f[2]->block == 0)
+            st = one_line(t, f, err);
+    }
+    return st;
+}
+
+/* The float reference first where the target has it, then weights in every format that may be asked
+ * for, then caches. */
 static enum tsr_status all_lines(struct table *t, struct tsr_error *err)
 {
     const struct tsr_isa *isa = t->e->run.isa;
     enum tsr_status st = TSR_OK;
     for (int i = 0; i < TSR_DTYPE_MAX && st == TSR_OK; i++) {
         const struct tsr_format *const f[3] = {&isa->formats[i], NULL, NULL};
-        const struct tsr_format *held = infer_rounding(isa, f[0]).format;
-        if (isa->has_format[i] && infer_takes(t->e->run.options.target, f[0]) &&
-            (held == NULL || held == f[0]))
+        if (differs(isa, i) && infer_takes(t->e->run.options.target, f[0]))
             st = one_line(t, f, err);
     }
-    return st;
+    return st == TSR_OK ? cache_lines(t, err) : st;
 }
 
 static enum tsr_status listed_lines(struct table *t, const char *list, struct tsr_error *err)
@@ -273,7 +294,8 @@ static const struct cli_option options[] = {
      .doc = "what is to be predicted, token by token"},
     {.name = "formats",
      .argument = "LIST",
-     .doc = "a table instead: all, or entries WEIGHTS[:ACTIVATIONS[:CACHE]], commas between"},
+     .doc = "a table instead: all (of weights, then of the cache), or entries "
+            "WEIGHTS[:ACTIVATIONS[:CACHE]], commas between"},
     {.name = "json", .doc = "for machines"},
     {0},
 };

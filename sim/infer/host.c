@@ -189,6 +189,7 @@ static struct infer_verified verified(const struct infer *s)
     return ((const struct host *)s)->verified;
 }
 
-const struct infer_driver infer_ref_driver = {ref_takes, create, step, destroy, NULL, NULL, NULL};
-const struct infer_driver infer_sve_driver = {sve_takes, create, step,    destroy,
-                                              NULL,      NULL,   verified};
+const struct infer_driver infer_ref_driver = {ref_takes, ref_takes, create, step,
+                                              destroy,   NULL,      NULL,   NULL};
+const struct infer_driver infer_sve_driver = {sve_takes, ref_takes, create, step,
+                                              destroy,   NULL,      NULL,   verified};

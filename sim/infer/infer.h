@@ -42,6 +42,8 @@ struct infer_options {
 
 /* Whether weights may be asked for in a format on a target. */
 bool infer_takes(enum infer_target target, const struct tsr_format *f);
+/* The same of the cache, whose heads must be whole blocks on npu. */
+bool infer_takes_cache(enum infer_target target, const struct tsr_format *f);
 
 /* In what the kernels of target sve round activations beside weights in a format (null: f32); null
  * where they do not take it. */

@@ -354,5 +354,5 @@ static struct infer_verified verified(const struct infer *base)
     return ((const struct npu *)base)->verified;
 }
 
-const struct infer_driver infer_npu_driver = {takes,   create, step,    destroy,
-                                              restart, cost,   verified};
+const struct infer_driver infer_npu_driver = {
+    takes, project_takes_cache, create, step, destroy, restart, cost, verified};

@@ -14,6 +14,11 @@ bool infer_takes(enum infer_target target, const struct tsr_format *f)
     return drivers[target]->takes(f);
 }
 
+bool infer_takes_cache(enum infer_target target, const struct tsr_format *f)
+{
+    return drivers[target]->takes_cache(f);
+}
+
 enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
                              struct tsr_error *err)
 {

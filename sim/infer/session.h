@@ -7,7 +7,8 @@
 
 /* A target: three functions over a state that begins with struct infer. */
 struct infer_driver {
-    bool (*takes)(const struct tsr_format *f);
+    bool (*takes)(const struct tsr_format *f); /* weights */
+    bool (*takes_cache)(const struct tsr_format *f);
     enum tsr_status (*create)(const struct infer_options *o, struct infer **out,
                               struct tsr_error *err);
     /* n tokens at s->position: checked, in range. */

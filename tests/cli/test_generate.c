@@ -100,6 +100,28 @@ static void test_eval_compares_formats(void **state)
     free(text);
 }
 
+static void test_eval_of_all_formats_has_caches_too(void **state)
+{
+    (void)state;
+    json_t *j = TSR_JSON("eval", "--weights", "m.gguf", "--text", "text.txt", "--target", "sve",
+                         "--formats", "all", "--json");
+    json_t *row;
+    size_t i, weights = 0, caches = 0, i8 = 0;
+    json_array_foreach(json_object_get(j, "results"), i, row)
+    {
+        const char *kv = json_string_value(json_object_get(row, "kv"));
+        const bool plain =
+            strcmp(json_string_value(json_object_get(row, "weights_format")), "f32") == 0;
+        assert_null(json_object_get(row, "refused"));
+        weights += caches == 0;
+        caches += plain && strcmp(kv, "f32") != 0;
+        i8 += plain && strcmp(kv, "i8") == 0;
+    }
+    assert_true(weights > 5 && caches > 5);
+    assert_int_equal(i8, 1);
+    json_decref(j);
+}
+
 /* What is checked is the target; the float reference beside it has nothing to be checked by. */
 static void test_eval_verifies_what_it_compares(void **state)
 {
@@ -180,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_ids_follow_from_options_alone),
         cmocka_unit_test(test_the_chip_says_what_tokens_cost),
         cmocka_unit_test(test_eval_compares_formats),
+        cmocka_unit_test(test_eval_of_all_formats_has_caches_too),
         cmocka_unit_test(test_eval_verifies_what_it_compares),
         cmocka_unit_test(test_what_is_wrong_is_said),
     };
