@@ -29,6 +29,8 @@ enum tsr_arch {
     TSR_ARCH_GPT_OSS,
     TSR_ARCH_GROK,
     TSR_ARCH_PHI3,
+    TSR_ARCH_DEEPSEEK_V2,
+    TSR_ARCH_DEEPSEEK_V3,
     TSR_ARCH_COUNT,
 };
 
@@ -52,6 +54,7 @@ struct tsr_rope_config {
     bool truncate;                          /* YARN: the ramp's ends are rounded outwards */
     double attention_factor; /* on cos and sin; YARN: 0.1 ln(factor) + 1 unless stated; else 1 */
     uint32_t original_context;              /* LLAMA3 and YARN, positions */
+    double logit_factor; /* on q.k beside 1 / sqrt(head_dim): DeepSeek's YaRN, else 1; 0: 1 */
 };
 
 /* Per-layer kinds, or-ed. Layers of one kind run identical operations. */
@@ -61,11 +64,16 @@ struct tsr_model {
     char name[64];    /* preset name, or the file's path (cut) */
     enum tsr_arch arch;
     uint32_t hidden, layers, heads, kv_heads, head_dim;
+    /* Latent attention (MLA), arXiv 2405.04434 section 2.1; kv_rank 0: none. A token leaves
+     * kv_rank + rope_dim elements in the cache; head_dim is what is not turned and then rope_dim,
+     * kv_heads = heads, a value has v_dim. q_rank 0: q is projected at once. */
+    uint32_t kv_rank, q_rank, rope_dim, v_dim;
     uint32_t ffn;        /* inner width of a dense layer's feed-forward */
     uint32_t expert_ffn; /* inner width of one expert; 0 without experts */
     uint32_t experts, top_k; /* 0, 0 without experts */
     uint32_t shared_ffn; /* inner width of the expert that every token of a layer with experts takes
-                            beside the chosen ones, times a sigmoid of its own; 0: none */
+                            beside the chosen ones; 0: none */
+    bool shared_gate;    /* its result is multiplied by a sigmoid of its own */
     uint32_t vocab;
     uint32_t context;    /* positions stated by the model; not enforced by the graph */
     uint32_t window;     /* keys that a sliding layer's query sees, itself included; 0: none */
@@ -110,7 +118,7 @@ const char *tsr_arch_name(enum tsr_arch arch);
 struct tsr_params {
     uint64_t embedding;  /* the input table */
     uint64_t head;       /* lm_head; 0 when tied */
-    uint64_t attention;  /* q k v o with biases, q/k norms, sinks */
+    uint64_t attention;  /* q k v o with biases, q/k norms, sinks; MLA: with its two norms */
     uint64_t ffn;        /* dense feed-forward with biases, and shared experts */
     uint64_t router;
     uint64_t experts;    /* all experts with biases */
@@ -138,6 +146,7 @@ enum tsr_op_kind {
     TSR_OP_EXPERT_MATMUL,  /* m * top_k rows in all, grouped by expert, each as MATMUL */
     TSR_OP_COMBINE,        /* m rows of n: sum of top_k expert rows by weight (+ residual) */
     TSR_OP_GATED_ADD,      /* m rows of n times the sigmoid of a logit each, added to the stream */
+    TSR_OP_HEAD_MATMUL,    /* MATMUL of m rows for each of `heads`, with a matrix of its own */
     TSR_OP_KIND_COUNT,
 };
 
@@ -153,6 +162,7 @@ enum {
     TSR_OPF_SCALE = 1 << 7,     /* result times embed_scale or logit_scale */
     TSR_OPF_TIED = 1 << 8,      /* the table is shared by embed and lm_head (owned by lm_head) */
     TSR_OPF_F32_OUT = 1 << 9,   /* result stays f32: logits and router logits */
+    TSR_OPF_LATENT = 1 << 10,   /* between attn_norm and o of latent attention */
 };
 
 /* One operation. Fields that a kind does not use are 0. Bytes follow the options' formats;
@@ -166,6 +176,7 @@ struct tsr_graph_op {
     uint8_t layer_kinds; /* bit i: layers whose layer_kind is i run it; 0: once, outside them */
     uint64_t m, n, k;
     uint32_t batch, heads, kv_heads, head_dim;
+    uint32_t v_dim;     /* of a value; 0: head_dim */
     uint64_t q_len, kv_len; /* per sequence; query i stands at position kv_len - q_len + i */
     uint64_t window;    /* 0: sees all earlier keys */
     uint32_t vocab, experts, top_k;

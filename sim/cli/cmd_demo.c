@@ -25,7 +25,7 @@ static void print_row(const struct project_result *r)
 {
     const struct project_options *o = &r->options;
     bool prefill = o->phase == TSR_PREFILL;
-    printf("%-14s %-6s %-7s %10.1f %10.3f %7.1f%% %6.1f%%  ", r->model, o->weights->name,
+    printf("%-16s %-6s %-7s %10.1f %10.3f %7.1f%% %6.1f%%  ", r->model, o->weights->name,
            prefill ? "prefill" : "decode", r->tokens_per_s, 1e3 * r->latency_s,
            100 * r->ttu_utilisation, 100 * r->hbm_utilisation);
     for (uint32_t i = 0; i < r->n_top && i < 2; i++) {
@@ -70,7 +70,7 @@ static bool fits(const struct demo *d, const struct tsr_model *m)
     struct tsr_error err = {0};
     if (tsr_model_fit(m, &g, &d->chip, &f, &err) == TSR_OK)
         return true;
-    printf("%-14s %-6s needs %.1f GiB (weights %.1f): %" PRIu64 " chips of %.0f GiB\n", m->name,
+    printf("%-16s %-6s needs %.1f GiB (weights %.1f): %" PRIu64 " chips of %.0f GiB\n", m->name,
            d->o.weights->name, (double)f.total_bytes / 0x1p30, (double)f.weight_bytes / 0x1p30,
            f.chips, (double)f.hbm_bytes / 0x1p30);
     return false;
@@ -113,7 +113,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
            "Every program ran cycle by cycle on all tiles; `tessera project` shows each.\n\n",
            d.chip.name, tsr_chip_tiles(&d.chip), (double)d.chip.clock_hz / 1e9,
            project_hbm_rate(&d.chip) / 1e12, (double)d.chip.hbm.bytes / 0x1p30, DEMO_SEQ, DEMO_SEQ);
-    printf("%-14s %-6s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms",
+    printf("%-16s %-6s %-7s %10s %10s %8s %7s  %s\n", "model", "", "phase", "tokens/s", "ms",
            "tensor", "HBM", "costliest (what they wait for most)");
     for (const char *const *n = tsr_model_names(); st == TSR_OK && *n; n++)
         st = one_model(&d, *n, err);

@@ -9,7 +9,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     json_t *all = json_array();
     bool json = cli_has(c, "json");
     if (!json)
-        printf("%-14s %16s %16s\n", "name", "parameters", "active");
+        printf("%-16s %16s %16s\n", "name", "parameters", "active");
     enum tsr_status st = TSR_OK;
     for (const char *const *n = tsr_model_names(); st == TSR_OK && *n; n++) {
         struct tsr_model m;
@@ -25,7 +25,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
             json_object_set_new(o, "parameters_active", json_integer((json_int_t)p.active));
             json_array_append_new(all, o);
         } else {
-            printf("%-14s %16" PRIu64 " %16" PRIu64 "\n", *n, p.total, p.active);
+            printf("%-16s %16" PRIu64 " %16" PRIu64 "\n", *n, p.total, p.active);
         }
     }
     if (st == TSR_OK && json)

@@ -9,16 +9,18 @@
 
 #define MAX_COUNT (UINT64_C(1) << 31)
 
-const char *project_default_cache(const struct tsr_format *activations,
+const char *project_default_cache(const struct tsr_model *model,
+                                  const struct tsr_format *activations,
                                   const struct tsr_format *format)
 {
-    if (format != NULL && project_takes_cache(format))
+    if (format != NULL && project_takes_cache(model, format))
         return format->name;
     return activations->code == TSR_F16 ? "f16" : "bf16";
 }
 
 /* What the options stand for: --format says all that no other does. */
-static enum tsr_status read_formats(struct cli *c, struct project_options *o, struct tsr_error *err)
+static enum tsr_status read_formats(struct cli *c, const struct tsr_model *model,
+                                    struct project_options *o, struct tsr_error *err)
 {
     const char *given = cli_text(c, "format");
     const struct tsr_format *all = NULL;
@@ -32,7 +34,8 @@ static enum tsr_status read_formats(struct cli *c, struct project_options *o, st
                              "--format FORMAT is missing, or --weights-format and --activations, "
                              "or --formats");
     if (st == TSR_OK)
-        st = cli_format(c, o->isa, "kv", project_default_cache(o->activations, all), &o->kv, err);
+        st = cli_format(c, o->isa, "kv", project_default_cache(model, o->activations, all), &o->kv,
+                        err);
     return st;
 }
 
@@ -83,7 +86,7 @@ static enum tsr_status read_options(struct cli *c, struct project_options *o, st
     o->phase = strcmp(cli_text(c, "phase"), "prefill") == 0 ? TSR_PREFILL : TSR_DECODE;
     if (st == TSR_OK)
         st = check_options(c, err);
-    return st == TSR_OK && !cli_has(c, "formats") ? read_formats(c, o, err) : st;
+    return st;
 }
 
 static void print_head(const struct project_result *r)
@@ -162,6 +165,8 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     enum tsr_status st = read_options(c, &o, &chip, err);
     if (st == TSR_OK)
         st = cli_model(cli_text(c, "model"), &model, err);
+    if (st == TSR_OK && !cli_has(c, "formats"))
+        st = read_formats(c, &model, &o, err);
     if (st == TSR_OK && cli_has(c, "formats"))
         return formats_table(c, &model, &o, err);
     if (st == TSR_OK)

@@ -52,8 +52,8 @@ bool formats_next(const char **at, char *entry, size_t cap)
 }
 
 /* One entry into *o. */
-static enum tsr_status read_entry(const char *entry, struct project_options *o,
-                                  struct tsr_error *err)
+static enum tsr_status read_entry(const char *entry, const struct tsr_model *model,
+                                  struct project_options *o, struct tsr_error *err)
 {
     const struct tsr_format *f[3];
     enum tsr_status st = formats_entry(o->isa, entry, f, err);
@@ -61,7 +61,7 @@ static enum tsr_status read_entry(const char *entry, struct project_options *o,
         return st;
     o->weights = f[0];
     o->activations = f[1] != NULL ? f[1] : f[0];
-    const char *cache = project_default_cache(o->activations, f[1] != NULL ? NULL : f[0]);
+    const char *cache = project_default_cache(model, o->activations, f[1] != NULL ? NULL : f[0]);
     o->kv = f[2] != NULL ? f[2] : tsr_isa_format(o->isa, cache);
     return TSR_OK;
 }
@@ -106,7 +106,7 @@ static enum tsr_status one(struct table *t, const char *entry, struct tsr_error 
 {
     struct project_result *r = NULL;
     struct tsr_error why = {0};
-    enum tsr_status st = read_entry(entry, t->o, err);
+    enum tsr_status st = read_entry(entry, t->model, t->o, err);
     if (st != TSR_OK)
         return st;
     st = project_run(t->model, t->o, &r, &why);

@@ -6,8 +6,10 @@
 #include "sim/cli/cli.h"
 #include "sim/project/project.h"
 
-/* The cache's format where none is given: that of --format where a cache takes it, else 16 bits. */
-const char *project_default_cache(const struct tsr_format *activations,
+/* The cache's format where none is given: that of --format where the model's cache takes it, else
+ * 16 bits. */
+const char *project_default_cache(const struct tsr_model *model,
+                                  const struct tsr_format *activations,
                                   const struct tsr_format *format);
 
 /* "WEIGHTS[:ACTIVATIONS[:CACHE]]" of the option --formats; those that it leaves out are null.

@@ -354,5 +354,10 @@ static struct infer_verified verified(const struct infer *base)
     return ((const struct npu *)base)->verified;
 }
 
+static bool takes_cache(const struct tsr_format *f)
+{
+    return project_takes_cache(NULL, f);
+}
+
 const struct infer_driver infer_npu_driver = {
-    takes, project_takes_cache, create, step, destroy, restart, cost, verified};
+    takes, takes_cache, create, step, destroy, restart, cost, verified};

@@ -25,6 +25,10 @@ enum tsr_status infer_create(const struct infer_options *o, struct infer **out,
     struct infer *s = NULL;
     if (o->verify != 0 && o->target == INFER_REF)
         return tsr_error_set(err, TSR_BAD_INPUT, "verify: of targets sve and npu, not ref");
+    if (o->model->kv_rank != 0)
+        return tsr_error_set(err, TSR_BAD_INPUT,
+                             "%s: %s: latent attention is served by project alone", o->model->name,
+                             tsr_arch_name(o->model->arch));
     enum tsr_status st = drivers[o->target]->create(o, &s, err);
     if (st != TSR_OK)
         return st;

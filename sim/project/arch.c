@@ -5,7 +5,8 @@
 
 /* Sources: HF transformers modeling files of each family; gpt_oss: openai/gpt-oss
  * gpt_oss/torch/model.py; grok: xai-org/grok-1 model.py (softmax over all experts, the chosen
- * weights not rescaled; logits capped at 30; jax.nn.gelu, which is the tanh form). */
+ * weights not rescaled; logits capped at 30; jax.nn.gelu, which is the tanh form); deepseek: arXiv
+ * 2405.04434 and 2412.19437. */
 static const struct tsr_arch_row rows[TSR_ARCH_COUNT] = {
     [TSR_ARCH_LLAMA] = {.name = "llama", .attention_bias = true},
     [TSR_ARCH_MISTRAL] = {.name = "mistral"},
@@ -16,7 +17,7 @@ static const struct tsr_arch_row rows[TSR_ARCH_COUNT] = {
     [TSR_ARCH_QWEN3_MOE] = {.name = "qwen3_moe", .moe = true, .attention_bias = true,
                             .qk_norm = true, .window_opt_in = true},
     [TSR_ARCH_QWEN2_MOE] = {.name = "qwen2_moe", .moe = true, .qkv_bias = true,
-                            .window_opt_in = true},
+                            .shared_gate = true, .window_opt_in = true},
     [TSR_ARCH_GPT_OSS] = {.name = "gpt_oss", .moe = true, .attention_bias = true,
                           .router_bias = true, .expert_bias = true, .sinks = true,
                           .router_after_topk = true, .alternating = true,
@@ -24,6 +25,9 @@ static const struct tsr_arch_row rows[TSR_ARCH_COUNT] = {
     [TSR_ARCH_GROK] = {.name = "grok", .alias = "grok-1", .moe = true, .post_norms = true,
                        .activation = TSR_ACT_GELU_TANH, .attn_softcap = 30.0},
     [TSR_ARCH_PHI3] = {.name = "phi3"},
+    [TSR_ARCH_DEEPSEEK_V2] = {.name = "deepseek_v2", .moe = true, .mla = true},
+    [TSR_ARCH_DEEPSEEK_V3] = {.name = "deepseek_v3", .moe = true, .mla = true,
+                              .router_bias = true},
 };
 
 const struct tsr_arch_row *tsr_arch_row(enum tsr_arch arch)
@@ -44,6 +48,7 @@ void tsr_arch_apply(struct tsr_model *m)
     m->ffn_bias = m->ffn_bias || row->expert_bias;
     m->qk_norm = row->qk_norm;
     m->sinks = row->sinks;
+    m->shared_gate = row->shared_gate;
     m->post_norms = row->post_norms;
     m->router_after_topk = row->router_after_topk;
     m->router_renorm = m->router_renorm || row->router_renorm;
@@ -63,5 +68,6 @@ void tsr_arch_apply(struct tsr_model *m)
         m->rope.attention_factor =
             m->rope.scaling == TSR_ROPE_YARN ? 0.1 * log(m->rope.factor) + 1.0 : 1.0;
     if (m->attn_scale == 0)
-        m->attn_scale = 1.0 / sqrt((double)m->head_dim);
+        m->attn_scale = (m->rope.logit_factor != 0 ? m->rope.logit_factor : 1.0) /
+                        sqrt((double)m->head_dim);
 }

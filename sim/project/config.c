@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/project/json_reader.h"
+#include "sim/project/config_mla.h"
 #include "sim/project/model_priv.h"
 
 #define DIM_MAX ((uint32_t)INT32_MAX) /* any one size; the sums have TSR_MAX_PARAMS */
@@ -42,9 +42,6 @@ static void read_arch(struct tsr_json *j, struct tsr_model *m)
     }
     if (type == NULL)
         tsr_json_fail(j, top("model_type"), "required but missing, one of%s is allowed", allowed);
-    else if (strncmp(type, "deepseek_v", 10) == 0)
-        tsr_json_fail(j, top("model_type"), "\"%.40s\" is not supported: MLA (multi-head latent "
-                      "attention), one of%s is allowed", type, allowed);
     else
         tsr_json_fail(j, top("model_type"), "unknown architecture \"%.80s\", one of%s is allowed",
                       type, allowed);
@@ -61,6 +58,10 @@ static void read_shape(struct tsr_json *j, struct tsr_model *m)
     m->context = tsr_json_uint(j, top("max_position_embeddings"), 1, DIM_MAX, 2048);
     if (j->failed)
         return;
+    if (tsr_arch_row(m->arch)->mla) {
+        tsr_config_latent_shape(j, m);
+        return;
+    }
     if (m->heads % m->kv_heads != 0) {
         tsr_json_fail(j, top("num_key_value_heads"),
                       "is %u, a divisor of num_attention_heads = %u is allowed", m->kv_heads,
@@ -82,7 +83,9 @@ static void read_shape(struct tsr_json *j, struct tsr_model *m)
 
 static void read_experts(struct tsr_json *j, struct tsr_model *m)
 {
-    if (!tsr_arch_row(m->arch)->moe)
+    if (tsr_arch_row(m->arch)->mla)
+        tsr_config_latent_experts(j, m);
+    if (!tsr_arch_row(m->arch)->moe || tsr_arch_row(m->arch)->mla)
         return;
     /* each family has its own spelling: name that */
     bool qwen = m->arch == TSR_ARCH_QWEN3_MOE || m->arch == TSR_ARCH_QWEN2_MOE;
@@ -146,6 +149,8 @@ static bool read_layer_types(struct tsr_json *j, struct tsr_model *m)
 static void read_window(struct tsr_json *j, struct tsr_model *m)
 {
     const struct tsr_arch_row *row = tsr_arch_row(m->arch);
+    if (row->mla) /* no such key */
+        return;
     uint32_t window = tsr_json_uint(j, top("sliding_window"), 1, DIM_MAX,
                                     row->alternating ? 128 : 0);
     bool use = tsr_json_bool(j, top("use_sliding_window"), !row->window_opt_in);
@@ -184,6 +189,8 @@ static void read_rope_scaling(struct tsr_json *j, struct tsr_model *m, const cha
         r->truncate = tsr_json_bool(j, (struct tsr_json_key){in, "truncate"}, true);
         r->attention_factor =
             tsr_json_real(j, (struct tsr_json_key){in, "attention_factor"}, 1e-6, 1e6, 0);
+        if (tsr_arch_row(m->arch)->mla)
+            tsr_config_latent_yarn(j, m, in);
         return;
     }
     struct tsr_json_key high = {in, "high_freq_factor"};

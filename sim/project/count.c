@@ -3,8 +3,22 @@
 
 #include "sim/project/model_priv.h"
 
+/* q by way of q_rank, latents with the part that is turned, keys and values of them, o. */
+static uint64_t latent_params(const struct tsr_model *m)
+{
+    uint64_t q = tsr_sat_mul(m->heads, m->head_dim), rank = m->q_rank;
+    uint64_t n = rank == 0 ? tsr_sat_mul(m->hidden, q)
+                           : tsr_sat_add(tsr_sat_mul(rank, tsr_sat_add(m->hidden, q)), rank);
+    n = tsr_sat_add(n, tsr_sat_add(tsr_sat_mul(m->hidden, tsr_cache_dim(m)), m->kv_rank));
+    uint64_t each = (uint64_t)m->head_dim - m->rope_dim + m->v_dim;
+    n = tsr_sat_add(n, tsr_sat_mul3(m->kv_rank, m->heads, each));
+    return tsr_sat_add(n, tsr_sat_mul(tsr_attention_width(m), m->hidden));
+}
+
 static uint64_t attention_params(const struct tsr_model *m)
 {
+    if (m->kv_rank != 0)
+        return latent_params(m);
     uint64_t q = tsr_sat_mul(m->heads, m->head_dim);
     uint64_t kv = tsr_sat_mul3(2, m->kv_heads, m->head_dim);
     uint64_t n = tsr_sat_mul(tsr_sat_add(tsr_sat_mul(q, 2), kv), m->hidden); /* q k v and o */
@@ -41,8 +55,9 @@ void tsr_model_count(const struct tsr_model *m, struct tsr_params *out)
     p.head = m->tied ? 0 : p.embedding;
     p.attention = tsr_sat_mul(m->layers, attention_params(m));
     p.ffn = tsr_sat_mul(dense, mlp_params(m, m->ffn));
-    if (m->shared_ffn != 0) /* with its gate of one row */
-        p.ffn = tsr_sat_add(p.ffn, tsr_sat_mul(moe, mlp_params(m, m->shared_ffn) + m->hidden));
+    if (m->shared_ffn != 0) /* a gate has one row */
+        p.ffn = tsr_sat_add(p.ffn, tsr_sat_mul(moe, mlp_params(m, m->shared_ffn) +
+                                                        (m->shared_gate ? m->hidden : 0)));
     p.router = tsr_sat_mul(moe, router);
     p.experts = tsr_sat_mul3(moe, m->experts, expert);
     p.norms = tsr_sat_mul((uint64_t)m->layers * (m->post_norms ? 4 : 2) + 1, m->hidden);

@@ -6,12 +6,12 @@
 
 static uint64_t kv_bytes(const struct tsr_model *m, const struct tsr_graph_options *o)
 {
-    uint64_t token = tsr_sat_mul3(2, m->kv_heads, o->batch);
+    uint64_t token = tsr_sat_mul(tsr_cache_rows(m), o->batch);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < m->layers; i++) {
         bool slides = (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0 && m->window < o->seq;
         uint64_t rows = tsr_sat_mul(token, slides ? m->window : o->seq);
-        sum = tsr_sat_add(sum, tsr_format_bytes(o->kv, rows, m->head_dim));
+        sum = tsr_sat_add(sum, tsr_format_bytes(o->kv, rows, tsr_cache_dim(m)));
     }
     return sum;
 }
@@ -53,7 +53,7 @@ enum tsr_status tsr_model_fit(const struct tsr_model *m, const struct tsr_graph_
         .weight_bytes = t.weight_bytes,
         .kv_bytes = kv_bytes(m, options),
         .kv_token_bytes = tsr_sat_mul(
-            m->layers, tsr_format_bytes(options->kv, 2 * (uint64_t)m->kv_heads, m->head_dim)),
+            m->layers, tsr_format_bytes(options->kv, tsr_cache_rows(m), tsr_cache_dim(m))),
         .workspace_bytes = workspace_bytes(m, &g),
         .hbm_bytes = hbm,
     };

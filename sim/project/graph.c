@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "sim/project/model_priv.h"
+#include "sim/project/graph_build.h"
 
 /* Elements outside the matrices (norms, biases, router, the untied input table) are kept in bf16,
  * or in f32 where the matrices are. */
@@ -11,16 +11,6 @@ static uint64_t plain_bytes(const struct tsr_format *weights)
 {
     return weights != NULL && weights->code == TSR_F32 ? 4 : 2;
 }
-
-struct builder {
-    const struct tsr_model *m;
-    struct tsr_graph *g;
-    uint64_t tokens;      /* rows of the residual stream */
-    uint64_t each;        /* of them, of each sequence */
-    uint64_t plain;       /* bytes of an element outside the matrices */
-    uint32_t layers;      /* repeat of the operations that are added now */
-    uint8_t kinds;        /* which layers these are */
-};
 
 /* Kinds of layer as bits: those that slide, that have experts, and their opposites. */
 enum {
@@ -45,7 +35,7 @@ uint64_t tsr_format_bytes(const struct tsr_format *f, uint64_t rows, uint64_t co
     return tsr_sat_mul(rows, row_bits / 8 + (row_bits % 8 != 0));
 }
 
-static struct tsr_graph_op *add(struct builder *b, enum tsr_op_kind kind, const char *name)
+struct tsr_graph_op *graph_add(struct graph_builder *b, enum tsr_op_kind kind, const char *name)
 {
     struct tsr_graph_op *op = &b->g->ops[b->g->n_ops++];
     memset(op, 0, sizeof *op);
@@ -58,15 +48,9 @@ static struct tsr_graph_op *add(struct builder *b, enum tsr_op_kind kind, const 
     return op;
 }
 
-/* All stored weights are read. */
-static void read_all(struct tsr_graph_op *op)
+static void add_norm(struct graph_builder *b, const char *name, uint64_t rows, bool residual)
 {
-    op->weight_read_bytes = op->weight_bytes;
-}
-
-static void add_norm(struct builder *b, const char *name, uint64_t rows, bool residual)
-{
-    struct tsr_graph_op *op = add(b, TSR_OP_RMSNORM, name);
+    struct tsr_graph_op *op = graph_add(b, TSR_OP_RMSNORM, name);
     op->m = rows;
     op->n = b->m->hidden;
     op->flags = residual ? TSR_OPF_RESIDUAL : 0;
@@ -74,14 +58,14 @@ static void add_norm(struct builder *b, const char *name, uint64_t rows, bool re
     op->weight_bytes = tsr_sat_mul(op->n, b->plain);
     op->out_elems = tsr_sat_mul(rows, op->n);
     op->in_elems = tsr_sat_mul(op->out_elems, residual ? 2 : 1);
-    read_all(op);
+    graph_read_all(op);
 }
 
 /* C[tokens,n] = A[tokens,k] x B[n,k]^T, B in the graph's weight format. */
-static struct tsr_graph_op *add_matmul(struct builder *b, const char *name, uint64_t n, uint64_t k,
-                                 uint32_t flags)
+struct tsr_graph_op *graph_add_matmul(struct graph_builder *b, const char *name, uint64_t n,
+                                      uint64_t k, uint32_t flags)
 {
-    struct tsr_graph_op *op = add(b, TSR_OP_MATMUL, name);
+    struct tsr_graph_op *op = graph_add(b, TSR_OP_MATMUL, name);
     uint64_t bias = flags & TSR_OPF_BIAS ? n : 0;
     op->n = n;
     op->k = k;
@@ -96,15 +80,15 @@ static struct tsr_graph_op *add_matmul(struct builder *b, const char *name, uint
     op->out_elems = tsr_sat_mul(op->m, flags & TSR_OPF_GATE ? n / 2 : n);
     if (flags & TSR_OPF_RESIDUAL)
         op->in_elems = tsr_sat_add(op->in_elems, op->out_elems);
-    read_all(op);
+    graph_read_all(op);
     return op;
 }
 
-static void add_embed(struct builder *b)
+static void add_embed(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
     const struct tsr_format *f = b->g->options.weights;
-    struct tsr_graph_op *op = add(b, TSR_OP_EMBED, "embed");
+    struct tsr_graph_op *op = graph_add(b, TSR_OP_EMBED, "embed");
     op->n = m->hidden;
     op->vocab = m->vocab;
     op->flags = (m->tied ? TSR_OPF_TIED : 0) | (m->embed_scale != 1 ? TSR_OPF_SCALE : 0);
@@ -118,17 +102,17 @@ static void add_embed(struct builder *b)
     op->weight_read_bytes = tsr_sat_mul(op->out_elems, b->plain);
 }
 
-static void set_heads(struct builder *b, struct tsr_graph_op *op)
+static void set_heads(struct graph_builder *b, struct tsr_graph_op *op)
 {
     op->heads = b->m->heads;
     op->kv_heads = b->m->kv_heads;
     op->head_dim = b->m->head_dim;
 }
 
-static void add_rope(struct builder *b)
+static void add_rope(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
-    struct tsr_graph_op *op = add(b, TSR_OP_ROPE, "rope");
+    struct tsr_graph_op *op = graph_add(b, TSR_OP_ROPE, "rope");
     set_heads(b, op);
     op->n = (uint64_t)(m->heads + (uint64_t)m->kv_heads) * m->head_dim;
     op->in_elems = op->out_elems = tsr_sat_mul(op->m, op->n);
@@ -137,12 +121,12 @@ static void add_rope(struct builder *b)
         op->params = 2 * (uint64_t)m->head_dim;
         op->weight_bytes = op->params * b->plain;
     }
-    read_all(op);
+    graph_read_all(op);
 }
 
-static void add_kv_append(struct builder *b)
+static void add_kv_append(struct graph_builder *b)
 {
-    struct tsr_graph_op *op = add(b, TSR_OP_KV_APPEND, "kv_append");
+    struct tsr_graph_op *op = graph_add(b, TSR_OP_KV_APPEND, "kv_append");
     uint64_t rows = tsr_sat_mul3(2, op->m, b->m->kv_heads);
     set_heads(b, op);
     op->n = tsr_sat_mul3(2, b->m->kv_heads, b->m->head_dim);
@@ -150,15 +134,14 @@ static void add_kv_append(struct builder *b)
     op->kv_write_bytes = tsr_format_bytes(b->g->options.kv, rows, b->m->head_dim);
 }
 
-/* Sum over queries at positions 0..x-1 of the keys they see. x < 2^32: no overflow. */
-static uint64_t visible_pairs(uint64_t x, uint64_t window)
+uint64_t graph_visible_pairs(uint64_t x, uint64_t window)
 {
     if (window == 0 || x <= window)
         return x % 2 ? (x + 1) / 2 * x : x / 2 * (x + 1);
-    return visible_pairs(window, 0) + (x - window) * window;
+    return graph_visible_pairs(window, 0) + (x - window) * window;
 }
 
-static void add_attention(struct builder *b, bool sliding, uint32_t layers)
+static void add_attention(struct graph_builder *b, bool sliding, uint32_t layers)
 {
     const struct tsr_model *m = b->m;
     const struct tsr_graph_options *o = &b->g->options;
@@ -175,7 +158,7 @@ static void add_attention(struct builder *b, bool sliding, uint32_t layers)
     }
     const char *name =
         window != 0 || (sliding && o->positions != 0) ? "attention_window" : "attention";
-    struct tsr_graph_op *op = add(b, TSR_OP_ATTENTION, name);
+    struct tsr_graph_op *op = graph_add(b, TSR_OP_ATTENTION, name);
     op->repeat = layers;
     op->layer_kinds = kinds;
     set_heads(b, op);
@@ -186,8 +169,8 @@ static void add_attention(struct builder *b, bool sliding, uint32_t layers)
                 (m->attn_softcap != 0 ? TSR_OPF_SOFTCAP : 0);
     op->params = m->sinks ? m->heads : 0;
     op->weight_bytes = op->params * b->plain;
-    uint64_t pairs = visible_pairs(op->kv_len, window) -
-                     visible_pairs(op->kv_len - op->q_len, window);
+    uint64_t pairs = graph_visible_pairs(op->kv_len, window) -
+                     graph_visible_pairs(op->kv_len - op->q_len, window);
     uint64_t heads = tsr_sat_mul(o->batch, m->heads);
     op->macs = tsr_sat_mul(tsr_sat_mul3(heads, m->head_dim, 2), pairs); /* q.k and p.v */
     uint64_t first = op->kv_len - op->q_len + 1; /* keys seen by the first query, if no window */
@@ -195,23 +178,23 @@ static void add_attention(struct builder *b, bool sliding, uint32_t layers)
     uint64_t rows = tsr_sat_mul(tsr_sat_mul3(2, o->batch, m->kv_heads), keys);
     op->kv_read_bytes = tsr_format_bytes(o->kv, rows, m->head_dim);
     op->in_elems = op->out_elems = tsr_sat_mul3(op->m, m->heads, m->head_dim);
-    read_all(op);
+    graph_read_all(op);
 }
 
-static void add_dense_ffn(struct builder *b)
+static void add_dense_ffn(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
     uint32_t bias = m->ffn_bias ? TSR_OPF_BIAS : 0;
-    add_matmul(b, "gate_up", 2 * (uint64_t)m->ffn, m->hidden, bias | TSR_OPF_GATE);
-    add_matmul(b, "down", m->hidden, m->ffn, bias | (m->post_norms ? 0 : TSR_OPF_RESIDUAL));
+    graph_add_matmul(b, "gate_up", 2 * (uint64_t)m->ffn, m->hidden, bias | TSR_OPF_GATE);
+    graph_add_matmul(b, "down", m->hidden, m->ffn, bias | (m->post_norms ? 0 : TSR_OPF_RESIDUAL));
 }
 
 /* As add_matmul for top_k experts per token: n, k and the biases are those of one expert. */
-static void add_expert_matmul(struct builder *b, const char *name, uint64_t n, uint64_t k,
+static void add_expert_matmul(struct graph_builder *b, const char *name, uint64_t n, uint64_t k,
                               uint32_t flags)
 {
     const struct tsr_model *m = b->m;
-    struct tsr_graph_op *op = add_matmul(b, name, n, k, flags);
+    struct tsr_graph_op *op = graph_add_matmul(b, name, n, k, flags);
     op->kind = TSR_OP_EXPERT_MATMUL;
     op->experts = m->experts;
     op->top_k = m->top_k;
@@ -226,16 +209,16 @@ static void add_expert_matmul(struct builder *b, const char *name, uint64_t n, u
         op->in_elems = tsr_sat_mul(op->in_elems, m->top_k);
 }
 
-static void add_experts(struct builder *b)
+static void add_experts(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
     uint32_t bias = m->ffn_bias ? TSR_OPF_BIAS : 0;
-    struct tsr_graph_op *router = add_matmul(b, "router", m->experts, m->hidden,
+    struct tsr_graph_op *router = graph_add_matmul(b, "router", m->experts, m->hidden,
                                        TSR_OPF_F32_OUT | (m->router_bias ? TSR_OPF_BIAS : 0));
     router->weight_bytes = tsr_sat_mul(router->params, b->plain);
-    read_all(router);
+    graph_read_all(router);
 
-    struct tsr_graph_op *topk = add(b, TSR_OP_TOPK, "topk");
+    struct tsr_graph_op *topk = graph_add(b, TSR_OP_TOPK, "topk");
     topk->n = topk->experts = m->experts;
     topk->top_k = m->top_k;
     topk->in_elems = tsr_sat_mul(topk->m, m->experts);
@@ -245,7 +228,7 @@ static void add_experts(struct builder *b)
                       bias | TSR_OPF_GATE);
     add_expert_matmul(b, "expert_down", m->hidden, m->expert_ffn, bias);
 
-    struct tsr_graph_op *combine = add(b, TSR_OP_COMBINE, "combine");
+    struct tsr_graph_op *combine = graph_add(b, TSR_OP_COMBINE, "combine");
     combine->n = m->hidden;
     combine->experts = m->experts;
     combine->top_k = m->top_k;
@@ -254,42 +237,64 @@ static void add_experts(struct builder *b)
     combine->in_elems = tsr_sat_mul(combine->out_elems, m->top_k + (m->post_norms ? 0u : 1u));
 }
 
-/* The expert that all tokens take. */
-static void add_shared_expert(struct builder *b)
+/* The expert that all tokens take; without a gate of its own as a dense feed-forward. */
+static void add_shared_expert(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
-    struct tsr_graph_op *gate = add_matmul(b, "shared_gate", 1, m->hidden, TSR_OPF_F32_OUT);
+    if (!m->shared_gate) {
+        graph_add_matmul(b, "shared_gate_up", 2 * (uint64_t)m->shared_ffn, m->hidden,
+                         TSR_OPF_GATE);
+        graph_add_matmul(b, "shared_down", m->hidden, m->shared_ffn, TSR_OPF_RESIDUAL);
+        return;
+    }
+    struct tsr_graph_op *gate = graph_add_matmul(b, "shared_gate", 1, m->hidden, TSR_OPF_F32_OUT);
     gate->weight_bytes = tsr_sat_mul(gate->params, b->plain);
-    read_all(gate);
-    add_matmul(b, "shared_gate_up", 2 * (uint64_t)m->shared_ffn, m->hidden, TSR_OPF_GATE);
-    add_matmul(b, "shared_down", m->hidden, m->shared_ffn, 0);
-    struct tsr_graph_op *sum = add(b, TSR_OP_GATED_ADD, "shared_add");
+    graph_read_all(gate);
+    graph_add_matmul(b, "shared_gate_up", 2 * (uint64_t)m->shared_ffn, m->hidden, TSR_OPF_GATE);
+    graph_add_matmul(b, "shared_down", m->hidden, m->shared_ffn, 0);
+    struct tsr_graph_op *sum = graph_add(b, TSR_OP_GATED_ADD, "shared_add");
     sum->n = m->hidden;
     sum->flags = TSR_OPF_RESIDUAL;
     sum->out_elems = tsr_sat_mul(sum->m, m->hidden);
     sum->in_elems = tsr_sat_mul(sum->out_elems, 2);
 }
 
-static void add_layers(struct builder *b)
+static uint32_t sliding_layers(const struct tsr_model *m)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->layers; i++)
+        n += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0;
+    return n;
+}
+
+/* Attention of each layer, between its norm and o. */
+static void add_heads(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
-    uint32_t sliding = 0, moe = 0;
-    for (uint32_t i = 0; i < m->layers; i++) {
-        sliding += (m->layer_kind[i] & TSR_LAYER_SLIDING) != 0;
-        moe += (m->layer_kind[i] & TSR_LAYER_MOE) != 0;
-    }
     uint64_t q = (uint64_t)m->heads * m->head_dim, kv = (uint64_t)m->kv_heads * m->head_dim;
+    graph_add_matmul(b, "qkv", tsr_sat_add(q, tsr_sat_mul(2, kv)), m->hidden,
+                     m->qkv_bias ? TSR_OPF_BIAS : 0);
+    add_rope(b);
+    add_kv_append(b);
+    add_attention(b, true, sliding_layers(m));
+    add_attention(b, false, m->layers - sliding_layers(m));
+}
+
+static void add_layers(struct graph_builder *b)
+{
+    const struct tsr_model *m = b->m;
+    uint32_t moe = 0;
+    for (uint32_t i = 0; i < m->layers; i++)
+        moe += (m->layer_kind[i] & TSR_LAYER_MOE) != 0;
     b->layers = m->layers;
     b->kinds = KINDS_ALL;
     add_norm(b, "attn_norm", b->tokens, false);
-    add_matmul(b, "qkv", tsr_sat_add(q, tsr_sat_mul(2, kv)), m->hidden,
-               m->qkv_bias ? TSR_OPF_BIAS : 0);
-    add_rope(b);
-    add_kv_append(b);
-    add_attention(b, true, sliding);
-    add_attention(b, false, m->layers - sliding);
-    add_matmul(b, "o", m->hidden, q,
-               (m->o_bias ? TSR_OPF_BIAS : 0) | (m->post_norms ? 0 : TSR_OPF_RESIDUAL));
+    if (m->kv_rank != 0)
+        graph_add_latent(b);
+    else
+        add_heads(b);
+    graph_add_matmul(b, "o", m->hidden, tsr_attention_width(m),
+                     (m->o_bias ? TSR_OPF_BIAS : 0) | (m->post_norms ? 0 : TSR_OPF_RESIDUAL));
     if (m->post_norms)
         add_norm(b, "attn_post_norm", b->tokens, true);
     add_norm(b, "ffn_norm", b->tokens, false);
@@ -309,7 +314,7 @@ static void add_layers(struct builder *b)
         add_norm(b, "ffn_post_norm", b->tokens, true);
 }
 
-static void add_head(struct builder *b)
+static void add_head(struct graph_builder *b)
 {
     const struct tsr_model *m = b->m;
     b->layers = 1;
@@ -317,7 +322,7 @@ static void add_head(struct builder *b)
     if (!b->g->options.all_logits)
         b->tokens = b->g->options.batch; /* the last token of each sequence */
     add_norm(b, "final_norm", b->tokens, false);
-    add_matmul(b, "lm_head", m->vocab, m->hidden,
+    graph_add_matmul(b, "lm_head", m->vocab, m->hidden,
                TSR_OPF_F32_OUT | (m->tied ? TSR_OPF_TIED : 0) |
                    (m->logit_scale != 1 ? TSR_OPF_SCALE : 0));
 }
@@ -369,7 +374,7 @@ enum tsr_status tsr_graph_build(const struct tsr_model *m, const struct tsr_grap
     g.options = *options;
     const uint64_t fresh = options->block != 0 ? options->block : options->seq;
     const uint64_t each = options->phase == TSR_PREFILL ? fresh : 1;
-    struct builder b = {
+    struct graph_builder b = {
         .m = m,
         .g = &g,
         .tokens = options->batch * each,
@@ -393,6 +398,7 @@ const char *tsr_op_kind_name(enum tsr_op_kind kind)
     static const char *const names[TSR_OP_KIND_COUNT] = {
         "embed",     "rmsnorm", "matmul",        "rope",    "kv_append",
         "attention", "topk",    "expert_matmul", "combine", "gated_add",
+        "head_matmul",
     };
     return names[kind];
 }

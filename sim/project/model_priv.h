@@ -11,6 +11,8 @@ struct tsr_arch_row {
     const char *name;  /* model_type */
     const char *alias; /* a second spelling, or null */
     bool moe;
+    bool mla; /* latent attention, and the keys of its family for experts */
+    bool shared_gate;
     bool qkv_bias;      /* biases that the family always has; `attention_bias` may add both */
     bool attention_bias; /* reads the key `attention_bias` (q k v and o) and `mlp_bias` */
     bool router_bias, expert_bias;
@@ -27,6 +29,23 @@ const struct tsr_arch_row *tsr_arch_row(enum tsr_arch arch);
 /* Sets what the architecture implies: biases, norms, router rule, activation, attn_scale. Before
  * it, head_dim must be set. */
 void tsr_arch_apply(struct tsr_model *m);
+
+/* Of a token in a layer's cache: rows, and the elements of each. */
+static inline uint64_t tsr_cache_rows(const struct tsr_model *m)
+{
+    return m->kv_rank != 0 ? 1 : 2 * (uint64_t)m->kv_heads;
+}
+
+static inline uint64_t tsr_cache_dim(const struct tsr_model *m)
+{
+    return m->kv_rank != 0 ? (uint64_t)m->kv_rank + m->rope_dim : m->head_dim;
+}
+
+/* Elements of attention's result for a token. */
+static inline uint64_t tsr_attention_width(const struct tsr_model *m)
+{
+    return (uint64_t)m->heads * (m->kv_rank != 0 ? m->v_dim : m->head_dim);
+}
 
 /* TSR_OK if the total is at most the chip's HBM, else TSR_BAD_INPUT with the sizes. */
 enum tsr_status tsr_fit_check(const struct tsr_model *m, const struct tsr_chip *chip,

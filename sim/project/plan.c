@@ -140,7 +140,9 @@ static uint64_t narrow_rows(const struct project_plan *p)
     for (uint32_t i = 0; i < p->graph.n_ops && !project_wide(act); i++) {
         const struct tsr_graph_op *op = &p->graph.ops[i];
         uint64_t rows = op->kind == TSR_OP_EXPERT_MATMUL ? op->m * op->top_k : op->m;
-        if (op->kind != TSR_OP_MATMUL && op->kind != TSR_OP_EXPERT_MATMUL)
+        if (op->kind == TSR_OP_HEAD_MATMUL)
+            rows = op->m * op->heads;
+        else if (op->kind != TSR_OP_MATMUL && op->kind != TSR_OP_EXPERT_MATMUL)
             continue;
         uint64_t bytes = project_operand_bytes(p, act, p->weights, rows, op->k);
         most = bytes > most ? bytes : most;
@@ -165,7 +167,11 @@ static void place_activations(struct project_plan *p)
 {
     const struct tsr_model *m = p->model;
     uint64_t q = (uint64_t)m->heads * m->head_dim, kv = (uint64_t)m->kv_heads * m->head_dim;
-    uint64_t narrow = q > m->hidden ? q : m->hidden, wide = q + 2 * kv;
+    uint64_t narrow = q > m->hidden ? q : m->hidden, wide = m->kv_rank != 0 ? q : q + 2 * kv;
+    if (m->q_rank > narrow)
+        narrow = m->q_rank;
+    if (tsr_attention_width(m) > narrow)
+        narrow = tsr_attention_width(m);
     uint64_t inner = m->experts != 0 ? (uint64_t)m->expert_ffn * m->top_k : 0;
     if (m->ffn > inner)
         inner = m->ffn;
@@ -184,7 +190,7 @@ static void place_activations(struct project_plan *p)
         p->branch = project_region(p, 2 * p->tokens * m->hidden);
     if (m->experts != 0)
         p->router_logits = project_region(p, 4 * p->tokens * (m->experts > 2 ? m->experts : 2));
-    if (m->shared_ffn != 0) { /* behind as many rows of zeros, which nobody writes */
+    if (m->shared_gate && m->shared_ffn != 0) { /* behind as many rows of zeros, which stay */
         p->shared_out = project_region(p, 4 * p->tokens * m->hidden);
         p->shared_out += 2 * p->tokens * m->hidden;
     }
@@ -211,19 +217,22 @@ static const struct tsr_format *stored(const struct project_options *o)
 }
 
 /* Names of the formats that `takes` says. */
-static const char *list_formats(const struct tsr_isa *isa, bool (*takes)(const struct tsr_format *),
+static const char *list_formats(const struct project_plan *p,
+                                bool (*takes)(const struct tsr_model *, const struct tsr_format *),
                                 char *out, size_t cap)
 {
+    const struct tsr_isa *isa = p->options->isa;
     size_t used = 0;
     out[0] = '\0';
     for (int i = 0; i < TSR_DTYPE_MAX && used < cap; i++)
-        if (isa->has_format[i] && takes(&isa->formats[i]))
+        if (isa->has_format[i] && takes(p->model, &isa->formats[i]))
             used += (size_t)snprintf(out + used, cap - used, " %s", isa->formats[i].name);
     return out;
 }
 
-static bool multiplies(const struct tsr_format *f)
+static bool multiplies(const struct tsr_model *m, const struct tsr_format *f)
 {
+    (void)m;
     return f->width_class != 0;
 }
 
@@ -235,11 +244,11 @@ static enum tsr_status check_formats(struct project_plan *p, struct tsr_error *e
     struct tsr_error why = {0};
     char list[256];
     for (int i = 0; i < 2; i++)
-        if (!multiplies(each[i]))
+        if (!multiplies(p->model, each[i]))
             return tsr_error_set(err, TSR_BAD_INPUT,
                                  "%s: %s: the tensor unit does not take it, allowed:%s",
                                  i ? "activations" : "weights", each[i]->name,
-                                 list_formats(o->isa, multiplies, list, sizeof list));
+                                 list_formats(p, multiplies, list, sizeof list));
     if ((p->weights->family == TSR_FAMILY_INT) != (o->activations->family == TSR_FAMILY_INT))
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "weights %s with activations %s: the tensor unit takes plain "
@@ -250,11 +259,14 @@ static enum tsr_status check_formats(struct project_plan *p, struct tsr_error *e
                           &why) != TSR_OK)
         return tsr_error_set(err, TSR_BAD_INPUT, "weights %s with activations %s: %s",
                              p->weights->name, o->activations->name, why.message);
-    if (!project_takes_cache(o->kv))
-        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s: no kernel takes it, allowed:%s",
+    if (!project_takes_cache(p->model, o->kv))
+        return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s: no kernel takes it%s, allowed:%s",
                              o->kv->name,
-                             list_formats(o->isa, project_takes_cache, list, sizeof list));
-    if (tsr_npu_attention_cache(o->isa, o->chip, p->model->head_dim, p->heads_format,
+                             p->model->kv_rank != 0 ? " (latents are keys and values)" : "",
+                             list_formats(p, project_takes_cache, list, sizeof list));
+    if (p->model->kv_rank != 0 && project_check_latent(p, err) != TSR_OK)
+        return TSR_BAD_INPUT;
+    if (tsr_npu_attention_cache(o->isa, o->chip, tsr_cache_dim(p->model), p->heads_format,
                                 (enum tsr_dtype)o->kv->code, &p->cache, &why) != TSR_OK)
         return tsr_error_set(err, TSR_BAD_INPUT, "kv: %s; 16-bit floats take any head_dim",
                              why.message);
@@ -288,7 +300,8 @@ void project_plan_free(struct project_plan *p)
 {
     free(p->routing);
     free(p->shared_routing);
-    p->routing = p->shared_routing = NULL;
+    free(p->head_routing);
+    p->routing = p->shared_routing = p->head_routing = NULL;
 }
 
 struct tsr_fit project_plan_fit(const struct project_plan *p)
@@ -301,7 +314,7 @@ struct tsr_fit project_plan_fit(const struct project_plan *p)
     f.chips = f.total_bytes / hbm + (f.total_bytes % hbm != 0);
     f.workspace_bytes = f.total_bytes - tsr_sat_add(f.weight_bytes, f.kv_bytes);
     const uint64_t row = p->kv_row + (p->options->kv->family == TSR_FAMILY_INT ? 2 : 0);
-    f.kv_token_bytes = tsr_sat_mul3(2 * (uint64_t)p->model->kv_heads, row, p->model->layers);
+    f.kv_token_bytes = tsr_sat_mul3(tsr_cache_rows(p->model), row, p->model->layers);
     return f;
 }
 
@@ -331,7 +344,9 @@ enum tsr_status project_plan(const struct tsr_model *model, const struct project
     place_activations(p);
     for (uint32_t i = 0; i < p->graph.n_ops && st == TSR_OK; i++) {
         p->layer_kinds = p->graph.ops[i].layer_kinds;
-        st = project_planners[p->graph.ops[i].kind](p, &p->graph.ops[i], err);
+        const struct tsr_graph_op *op = &p->graph.ops[i];
+        st = (op->flags & TSR_OPF_LATENT ? project_latent_planners
+                                         : project_planners)[op->kind](p, op, err);
     }
     fit = project_plan_fit(p);
     if (st == TSR_OK)

@@ -65,12 +65,26 @@ struct project_step {
     uint64_t macs;
     double macs_per_cycle;
     bool shared; /* routing is the shared expert's */
+    bool heads;  /* experts are heads: struct project_plan's head_routing */
 };
 
 /* Places that each of some layers has: the first one's, and the bytes of one. */
 struct project_span {
     uint64_t first, bytes;
     uint8_t kinds; /* of layers, as in struct tsr_graph_op */
+};
+
+/* Latent attention (plan_mla.c). Rows of tokens, but for what is said. */
+struct project_latent {
+    uint64_t first, first_stride; /* q or its latents, then those of k and v, k's turned part */
+    uint64_t q, q_stride;         /* q before it is turned */
+    uint64_t rows, stride;        /* what the cache gets, in 16 bits */
+    uint64_t queries;             /* as attention reads them */
+    uint64_t product;             /* where the matmul at hand leaves its rows */
+    uint64_t sums, sorted;        /* decode, [head][token]: weighted latents; rows of a matrix */
+    uint64_t counts;              /* tokens of each head */
+    uint64_t expanded;            /* prefill: keys and values */
+    uint64_t keys, values;        /* [sequence][head][token] */
 };
 
 struct project_plan {
@@ -108,6 +122,8 @@ struct project_plan {
      * of a logit and 0. */
     uint64_t shared_out;
     uint32_t *shared_routing; /* [tokens][2] */
+    uint32_t *head_routing;   /* [tokens][heads], decode of latent attention */
+    struct project_latent latent;
     /* Where the last step left its rows, and in which format. */
     uint64_t at;
     enum tsr_dtype at_format;

@@ -3,8 +3,11 @@
 #include "sim/project/model_priv.h"
 #include "sim/project/plan_ops.h"
 
-bool project_takes_cache(const struct tsr_format *f)
+/* Latents are keys and values at once, which is not served in blocks or with scales. */
+bool project_takes_cache(const struct tsr_model *m, const struct tsr_format *f)
 {
+    if (m != NULL && m->kv_rank != 0 && f->family != TSR_FAMILY_FLOAT)
+        return false;
     return f->code == TSR_I8 || (f->family != TSR_FAMILY_INT && f->width_class != 0);
 }
 

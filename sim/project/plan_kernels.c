@@ -117,6 +117,9 @@ static void describe_attention(const union project_op *op, char *out, size_t cap
     int n = snprintf(
         out, cap, "b %" PRIu64 " h %" PRIu64 "/%" PRIu64 " d %" PRIu64 " q %" PRIu64 " kv %" PRIu64,
         a->batch, a->heads, a->kv_heads, a->head_dim, a->q_len, a->kv_len);
+    if (a->v_dim && n > 0 && (size_t)n < cap)
+        n += snprintf(out + n, cap - (size_t)n, " v %" PRIu64 "%s", a->v_dim,
+                      a->values_in_keys ? " in k" : "");
     if (a->window && n > 0 && (size_t)n < cap)
         snprintf(out + n, cap - (size_t)n, " window %" PRIu64, a->window);
 }

@@ -65,6 +65,11 @@ enum tsr_status project_plan_topk(struct project_plan *p, const struct tsr_graph
         tsr_npu_moe_seeded(p->options->seed, p->tokens, m->experts, m->top_k, p->routing);
     if (m->experts <= 256 && (p->routing == NULL || !say_routing(p)))
         return tsr_error_set(err, TSR_INTERNAL, "%s: out of memory", m->name);
+    if (m->kv_rank != 0)
+        project_assume(p,
+                       "router: scores, groups and factors of %s take a softmax's time; groups "
+                       "do not limit the draw",
+                       tsr_arch_name(m->arch));
     place_experts(p, op);
     struct project_step *s = project_step(p, &project_moe_router, op, "");
     struct tsr_npu_moe_router *r = &s->op.moe_router;

@@ -106,6 +106,9 @@ static struct target target_of(const struct project_plan *p, const struct tsr_gr
     if (op->flags & TSR_OPF_F32_OUT) {
         t.format = TSR_F32;
         t.c = project_routes(op) ? p->router_logits : p->logits;
+    } else if (op->flags & TSR_OPF_LATENT) {
+        t.format = p->heads_format;
+        t.c = p->latent.product;
     } else if (strcmp(op->name, "qkv") == 0) {
         t.format = p->heads_format; /* what attention reads */
     } else if (op->flags & TSR_OPF_GATE) {
@@ -118,7 +121,9 @@ static struct target target_of(const struct project_plan *p, const struct tsr_gr
         }
     } else {
         t.format = TSR_BF16;
-        t.c = strcmp(op->name, "shared_down") == 0 ? p->shared_out : p->branch;
+        t.c = p->branch;
+        if (strcmp(op->name, "shared_down") == 0 && p->model->shared_gate)
+            t.c = p->shared_out;
         if (op->flags & TSR_OPF_RESIDUAL && !project_integers(p)) {
             t.c = p->stream;
             t.epilogue = TSR_EPILOGUE_RESIDUAL;
@@ -135,8 +140,8 @@ static uint64_t place_matrix(struct project_plan *p, const struct tsr_graph_op *
     return project_weights(p, tsr_sat_add(matrix, more), op->repeat);
 }
 
-static enum tsr_status plan_matmul(struct project_plan *p, const struct tsr_graph_op *op,
-                                   struct tsr_error *err)
+enum tsr_status project_plan_matmul(struct project_plan *p, const struct tsr_graph_op *op,
+                                    struct tsr_error *err)
 {
     const struct project_options *o = p->options;
     bool router = project_routes(op), integers = !router && project_integers(p);
@@ -388,7 +393,7 @@ static enum tsr_status plan_attention(struct project_plan *p, const struct tsr_g
 project_planner *const project_planners[TSR_OP_KIND_COUNT] = {
     [TSR_OP_EMBED] = plan_embed,
     [TSR_OP_RMSNORM] = plan_norm,
-    [TSR_OP_MATMUL] = plan_matmul,
+    [TSR_OP_MATMUL] = project_plan_matmul,
     [TSR_OP_ROPE] = plan_rope,
     [TSR_OP_KV_APPEND] = plan_kv_append,
     [TSR_OP_ATTENTION] = plan_attention,

@@ -9,6 +9,10 @@
 typedef enum tsr_status project_planner(struct project_plan *p, const struct tsr_graph_op *op,
                                         struct tsr_error *err);
 extern project_planner *const project_planners[TSR_OP_KIND_COUNT];
+/* Of operations with TSR_OPF_LATENT. */
+extern project_planner *const project_latent_planners[TSR_OP_KIND_COUNT];
+/* What latent attention cannot. */
+enum tsr_status project_check_latent(const struct project_plan *p, struct tsr_error *err);
 
 /* The kernels (plan_kernels.c). */
 extern const struct project_kernel project_matmul, project_rmsnorm, project_activation,
@@ -42,7 +46,7 @@ static inline bool project_wide(const struct tsr_format *f)
     return f->family == TSR_FAMILY_FLOAT && f->bits == 16;
 }
 
-project_planner project_plan_topk, project_plan_expert, project_plan_combine,
+project_planner project_plan_matmul, project_plan_topk, project_plan_expert, project_plan_combine,
     project_plan_gated_add;
 
 /* Whether a product's rows are the normed ones in 16 bits and its result logits of a layer. */

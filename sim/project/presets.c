@@ -12,6 +12,8 @@ struct preset {
     enum tsr_arch arch;
     uint32_t hidden, layers, heads, kv, head, ffn, vocab, context;
     uint32_t experts, top_k, expert_ffn, window;
+    uint32_t shared_ffn, dense; /* the first layers without experts */
+    uint32_t q_rank, kv_rank, rope_dim, v_dim;
     double theta, eps;
     bool tied, attention_bias, renorm;
     double embed_scale, logit_scale, attn_scale;
@@ -27,6 +29,14 @@ struct preset {
     {                                                                                       \
         .scaling = TSR_ROPE_YARN, .factor = 32, .beta_fast = 32, .beta_slow = 1,            \
         .original_context = 4096                                                            \
+    }
+
+/* attention_factor: mscale = mscale_all_dim. logit_factor: (0.1 mscale_all_dim ln 40 + 1)^2. */
+#define ROPE_YARN40(logits)                                                                 \
+    {                                                                                       \
+        .scaling = TSR_ROPE_YARN, .factor = 40, .beta_fast = 32, .beta_slow = 1,            \
+        .original_context = 4096, .truncate = true, .attention_factor = 1,                  \
+        .logit_factor = logits                                                              \
     }
 
 static const struct preset presets[] = {
@@ -71,6 +81,16 @@ static const struct preset presets[] = {
      .experts = 128, .top_k = 8, .expert_ffn = 768, .theta = 1e6, .eps = 1e-6, .renorm = true},
     {.name = "phi-4", .arch = TSR_ARCH_PHI3, .hidden = 5120, .layers = 40, .heads = 40, .kv = 10,
      .ffn = 17920, .vocab = 100352, .context = 16384, .theta = 250000, .eps = 1e-5},
+    {.name = "deepseek-v2-lite", .arch = TSR_ARCH_DEEPSEEK_V2, .hidden = 2048, .layers = 27,
+     .heads = 16, .head = 192, .ffn = 10944, .vocab = 102400, .context = 163840, .experts = 64,
+     .top_k = 6, .expert_ffn = 1408, .shared_ffn = 2 * 1408, .dense = 1, .kv_rank = 512,
+     .rope_dim = 64, .v_dim = 128, .theta = 1e4, .eps = 1e-6,
+     .rope = ROPE_YARN40(1.5896261651208736)},
+    {.name = "deepseek-v3", .arch = TSR_ARCH_DEEPSEEK_V3, .hidden = 7168, .layers = 61,
+     .heads = 128, .head = 192, .ffn = 18432, .vocab = 129280, .context = 163840, .experts = 256,
+     .top_k = 8, .expert_ffn = 2048, .shared_ffn = 2048, .dense = 3, .q_rank = 1536,
+     .kv_rank = 512, .rope_dim = 64, .v_dim = 128, .theta = 1e4, .eps = 1e-6, .renorm = true,
+     .rope = ROPE_YARN40(1.8738542070926265)},
 };
 
 enum { N_PRESETS = sizeof presets / sizeof presets[0] };
@@ -91,6 +111,11 @@ static void preset_fill(const struct preset *p, struct tsr_model *m)
     m->experts = p->experts;
     m->top_k = p->top_k;
     m->expert_ffn = p->expert_ffn;
+    m->shared_ffn = p->shared_ffn;
+    m->q_rank = p->q_rank;
+    m->kv_rank = p->kv_rank;
+    m->rope_dim = p->rope_dim;
+    m->v_dim = p->v_dim;
     m->window = p->window;
     m->tied = p->tied;
     m->qkv_bias = m->o_bias = p->attention_bias;
@@ -105,7 +130,7 @@ static void preset_fill(const struct preset *p, struct tsr_model *m)
     for (uint32_t i = 0; i < m->layers; i++) {
         bool slides = p->window != 0 && (!alternating || i % 2 == 0);
         m->layer_kind[i] = (uint8_t)((slides ? TSR_LAYER_SLIDING : 0) |
-                                     (p->experts != 0 ? TSR_LAYER_MOE : 0));
+                                     (p->experts != 0 && i >= p->dense ? TSR_LAYER_MOE : 0));
     }
     tsr_arch_apply(m);
 }
@@ -129,6 +154,7 @@ const char *const *tsr_model_names(void)
         "llama-2-7b",  "llama-2-13b",  "llama-2-70b",  "llama-3.1-8b", "llama-3.1-70b",
         "mistral-7b",  "mixtral-8x7b", "grok-1",       "gpt-oss-20b",  "gpt-oss-120b",
         "qwen2.5-7b",  "qwen3-8b",     "qwen3-30b-a3b", "phi-4",
+        "deepseek-v2-lite", "deepseek-v3",
     };
     return names;
 }

@@ -83,8 +83,8 @@ struct project_result {
 enum tsr_status project_run(const struct tsr_model *model, const struct project_options *options,
                             struct project_result **out, struct tsr_error *err);
 
-/* Whether a cache may be kept in the format. */
-bool project_takes_cache(const struct tsr_format *f);
+/* Whether the model's cache may be kept in the format; null: that of any model. */
+bool project_takes_cache(const struct tsr_model *m, const struct tsr_format *f);
 
 /* The result as a JSON object (schema 1), without the host's times; null: out of memory. */
 json_t *project_json(const struct project_result *r);

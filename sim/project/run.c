@@ -27,7 +27,7 @@ static void fill_tokens(void *self, uint32_t tile, uint32_t call, uint32_t *word
             project_draw((*p)->options->seed, tile, (uint64_t)call << 32 | i, (*p)->model->vocab);
 }
 
-static enum tsr_status simulate(const struct project_plan *p, bool shared,
+static enum tsr_status simulate(const struct project_plan *p, const struct project_step *s,
                                 const struct tsr_program *program, struct tsr_stats *stats,
                                 struct tsr_error *err)
 {
@@ -39,8 +39,12 @@ static enum tsr_status simulate(const struct project_plan *p, bool shared,
                                            {.id = TSR_CONTROL_MOE_DISPATCH},
                                            {.id = TSR_CONTROL_MOE_COMBINE},
                                            {.id = TSR_CONTROL_MOE_TOTALS}};
-    size_t n_sources = p->routing != NULL ? sizeof sources / sizeof *sources : 1;
-    if (shared)
+    const bool routes = p->routing != NULL || s->heads;
+    size_t n_sources = routes ? sizeof sources / sizeof *sources : 1;
+    if (s->heads)
+        tsr_npu_moe_source_init(&moe, o->chip, p->tokens, p->model->heads, p->model->heads,
+                                p->head_routing);
+    else if (s->shared)
         tsr_npu_moe_source_init(&moe, o->chip, p->tokens, 2, 2, p->shared_routing);
     else if (p->routing != NULL)
         tsr_npu_moe_source_init(&moe, o->chip, p->tokens, p->model->experts, p->model->top_k,
@@ -80,7 +84,7 @@ static enum tsr_status other_layers(struct pool *q, uint32_t i, struct tsr_error
         st = s->kernel->emit(p->options->isa, p->options->chip, &op, &program, err);
         if (st != TSR_OK)
             return st;
-        st = simulate(p, s->shared, &program, &stats, err);
+        st = simulate(p, s, &program, &stats, err);
         tsr_program_free(&program);
         q->all_cycles[i] += stats.cycles;
     }
@@ -98,7 +102,7 @@ static void *work(void *self)
             return NULL;
         uint32_t i = q->order[at];
         q->status[i] =
-            simulate(q->plan, q->plan->step[i].shared, &q->program[i], &q->stats[i], &q->error[i]);
+            simulate(q->plan, &q->plan->step[i], &q->program[i], &q->stats[i], &q->error[i]);
         if (q->status[i] == TSR_OK && q->plan->options->every_layer)
             q->status[i] = other_layers(q, i, &q->error[i]);
     }

@@ -159,7 +159,7 @@ static void test_cache_of_every_preset_in_every_format_is_served(void **state)
     for (size_t i = 0; (name = tsr_model_names()[i]) != NULL; i++) {
         assert_int_equal(tsr_model_load(name, &model, &e), TSR_OK);
         for (int f = 0; f < TSR_DTYPE_MAX; f++) {
-            if (!isa->has_format[f] || !project_takes_cache(&isa->formats[f]))
+            if (!isa->has_format[f] || !project_takes_cache(&model, &isa->formats[f]))
                 continue;
             for (int phase = 0; phase < 2; phase++) {
                 struct project_options o =

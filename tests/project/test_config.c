@@ -113,8 +113,7 @@ static const struct {
     {"model_type", NULL, "c.json:1:1: model_type: required but missing, one of llama mistral"},
     {"model_type", "\"bert\"", "c.json:2:2: model_type: unknown architecture \"bert\""},
     {"model_type", "7", "c.json:2:2: model_type: is an integer, a string is allowed"},
-    {"model_type", "\"deepseek_v3\"", "c.json:2:2: model_type: \"deepseek_v3\" is not supported: "
-                                      "MLA"},
+    {"model_type", "\"deepseek_v3\"", "c.json:1:1: qk_nope_head_dim: required but missing"},
     {"hidden_size", NULL, "c.json:1:1: hidden_size: required but missing, an integer from 1 to"},
     {"num_hidden_layers", NULL, "c.json:1:1: num_hidden_layers: required but missing"},
     {"num_attention_heads", NULL, "c.json:1:1: num_attention_heads: required but missing"},

@@ -45,11 +45,20 @@ static uint64_t count_pairs(uint64_t q_len, uint64_t kv_len, uint64_t window)
     return n;
 }
 
-static uint64_t attention_macs(const struct tsr_model *m, uint64_t batch, uint64_t q, uint64_t kv)
+/* Elements of a key and of a value; a decode step of latent attention takes both from the cache. */
+static uint64_t pair_macs(const struct tsr_model *m, bool decode)
+{
+    if (m->kv_rank == 0)
+        return 2 * (uint64_t)m->head_dim;
+    return decode ? 2 * (uint64_t)m->kv_rank + m->rope_dim : m->head_dim + (uint64_t)m->v_dim;
+}
+
+static uint64_t attention_macs(const struct tsr_model *m, uint64_t batch, uint64_t q, uint64_t kv,
+                               bool decode)
 {
     uint64_t sum = 0;
     for (uint32_t l = 0; l < m->layers; l++)
-        sum += batch * m->heads * m->head_dim * 2 *
+        sum += batch * m->heads * pair_macs(m, decode) *
                count_pairs(q, kv, m->layer_kind[l] & TSR_LAYER_SLIDING ? m->window : 0);
     return sum;
 }
@@ -59,11 +68,18 @@ static uint64_t attention_macs(const struct tsr_model *m, uint64_t batch, uint64
 static uint64_t matrix_params(const struct tsr_model *m)
 {
     uint64_t q = (uint64_t)m->heads * m->head_dim, kv = (uint64_t)m->kv_heads * m->head_dim;
-    uint64_t layer = (2 * q + 2 * kv) * m->hidden;
-    layer += m->experts != 0 ? (uint64_t)m->top_k * 3 * m->hidden * m->expert_ffn +
-                                   (uint64_t)m->hidden * m->experts
-                             : 3 * (uint64_t)m->hidden * m->ffn;
-    return layer * m->layers;
+    uint64_t layer = (2 * q + 2 * kv) * m->hidden, sum = 0;
+    if (m->kv_rank != 0) /* arXiv 2405.04434: W^DQ W^UQ W^QR, W^DKV W^KR, W^UK W^UV, W^O */
+        layer = (m->q_rank ? m->q_rank * (m->hidden + q) : m->hidden * q) +
+                m->hidden * (m->kv_rank + (uint64_t)m->rope_dim) +
+                (uint64_t)m->heads * m->kv_rank * (m->head_dim - m->rope_dim + m->v_dim) +
+                (uint64_t)m->heads * m->v_dim * m->hidden;
+    for (uint32_t l = 0; l < m->layers; l++)
+        sum += layer + (m->layer_kind[l] & TSR_LAYER_MOE
+                            ? 3ull * m->hidden * (m->top_k * m->expert_ffn + m->shared_ffn) +
+                                  (uint64_t)m->hidden * m->experts
+                            : 3 * (uint64_t)m->hidden * m->ffn);
+    return sum;
 }
 
 static void test_graph_params_equal_the_count(void **state)
@@ -104,11 +120,11 @@ static void test_graph_macs_equal_the_closed_formula(void **state)
             struct tsr_graph g = build(&m, TSR_PREFILL, b, s);
             tsr_graph_sum(&g, &t);
             assert_int_equal(t.macs, b * s * matrix_params(&m) + b * head +
-                                         attention_macs(&m, b, s, s));
+                                         attention_macs(&m, b, s, s, false));
             g = build(&m, TSR_DECODE, b, s);
             tsr_graph_sum(&g, &t);
             assert_int_equal(t.macs, b * matrix_params(&m) + b * head +
-                                         attention_macs(&m, b, 1, s));
+                                         attention_macs(&m, b, 1, s, true));
         }
     }
 }
