@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cache in every format, on every target: what runs lies as far from double precision as
- * rounding to the format explains, what does not is refused by name.
- * labels: slow */
+ * rounding to the format explains, what does not is refused by name. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every family against a reference in double precision, on the host and on the chip.
- * labels: slow */
+/* Every family against a reference in double precision, on the host and on the chip. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The second opinion on every operation: it agrees with each launch of each family, and says which
- * operation of which layer and token is wrong when one is.
- * labels: slow */
+ * operation of which layer and token is wrong when one is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
