@@ -32,6 +32,7 @@ struct tsr_tokenizer;
 
 /* Opens a tokenizer: llama2.c's file, a GGUF file's own, or a tokenizer.json; a folder's
  * tokenizer.json. vocab: how many tokens there must be at least, the model's; 0: any number.
+ * A tokenizer.json may lack the last 16th of them: tables are padded, and no text has those.
  * Errors: TSR_BAD_INPUT "file: what, what is allowed"; TSR_INTERNAL out of memory. *out is
  * untouched on failure. Nothing of the file is kept open.
  * Threads: an open tokenizer may be used by any number at once. */
@@ -40,6 +41,10 @@ enum tsr_status tsr_tokenizer_open(const char *path, uint32_t vocab, struct tsr_
 void tsr_tokenizer_close(struct tsr_tokenizer *t); /* null is allowed */
 
 const struct tsr_tokenizer_info *tsr_tokenizer_describe(const struct tsr_tokenizer *t);
+
+/* Whether nothing follows the token: bos, eos, and what the file, or a config.json beside, names
+ * as eos besides; a chat model ends its turn with another token than a text. */
+bool tsr_tokenizer_ends(const struct tsr_tokenizer *t, uint32_t id);
 
 /* Tokens of `length` bytes of text, with the tokens around it that the file asks for (add_bos,
  * add_eos). Names of special tokens in the text are text, not tokens. Bytes that are no UTF-8 are

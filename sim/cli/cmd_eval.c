@@ -24,11 +24,12 @@ static enum tsr_status read_text(struct cli *c, struct evaluation *e, struct tsr
     size_t n = 0;
     enum tsr_status st = cli_read_file(cli_text(c, "text"), &bytes, &n, err);
     if (st == TSR_OK)
-        st = tsr_tokenizer_encode(e->run.tokenizer, (const char *)bytes, n, &e->tokens, &e->n, err);
+        st = model_run_encode(&e->run, (const char *)bytes, n, &e->tokens, &e->n, err);
     free(bytes);
     if (st == TSR_OK && (e->n < 2 || e->n - 1 > m->context))
-        st = tsr_error_set(err, TSR_BAD_INPUT, "%s: %zu tokens, 2 to %" PRIu64 " are allowed",
-                           cli_text(c, "text"), e->n, (uint64_t)m->context + 1);
+        st = tsr_error_set(
+            err, TSR_BAD_INPUT, "%s: %zu tokens, 2 to %" PRIu64 " are allowed: %s has %u positions",
+            cli_text(c, "text"), e->n, (uint64_t)m->context + 1, m->name, m->context);
     if (st == TSR_OK)
         e->run.options.positions = (uint32_t)e->n - 1;
     return st;

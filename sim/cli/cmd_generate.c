@@ -64,12 +64,6 @@ static enum tsr_status emit(struct generation *g, int64_t previous, uint32_t id,
     return TSR_OK;
 }
 
-static bool ends(const struct generation *g, uint32_t id)
-{
-    const struct tsr_tokenizer_info *t = tsr_tokenizer_describe(g->run.tokenizer);
-    return (int64_t)id == t->eos || (int64_t)id == t->bos;
-}
-
 static enum tsr_status echo_prompt(struct generation *g, int64_t *previous, struct tsr_error *err)
 {
     const struct tsr_tokenizer_info *t = tsr_tokenizer_describe(g->run.tokenizer);
@@ -94,7 +88,7 @@ static enum tsr_status produce(struct generation *g, struct tsr_error *err)
     while (st == TSR_OK && g->made < g->wanted) {
         uint32_t id = infer_sample(g->run.model.vocab, g->logits, g->temperature, &state);
         g->tokens[g->made++] = id;
-        if (ends(g, id))
+        if (tsr_tokenizer_ends(g->run.tokenizer, id))
             break;
         st = emit(g, previous, id, err);
         previous = id;
@@ -111,8 +105,8 @@ static enum tsr_status read_prompt(struct cli *c, struct generation *g, struct t
 {
     const char *prompt = cli_text(c, "prompt");
     const struct tsr_model *m = &g->run.model;
-    enum tsr_status st = tsr_tokenizer_encode(g->run.tokenizer, prompt, strlen(prompt), &g->prompt,
-                                              &g->n_prompt, err);
+    enum tsr_status st =
+        model_run_encode(&g->run, prompt, strlen(prompt), &g->prompt, &g->n_prompt, err);
     if (st != TSR_OK)
         return st;
     if (g->n_prompt == 0)

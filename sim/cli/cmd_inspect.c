@@ -2,9 +2,8 @@
 /* What a file of weights holds. The text is a view of the JSON. */
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "sim/cli/cli.h"
+#include "sim/cli/model_run.h"
 #include "sim/weights/gguf.h"
 #include "sim/weights/weights_priv.h"
 #include "tessera/tokenizer.h"
@@ -140,22 +139,6 @@ static json_t *describe_tensors(const struct tsr_weights *w)
     return all;
 }
 
-/* The tokenizer of a GGUF file or of a folder, where it has one; null: none. */
-static const char *own_tokenizer(const struct tsr_weights *w, char *room, size_t size)
-{
-    const char *path = tsr_weights_path(w), *slash = strrchr(path, '/');
-    struct stat s;
-    if (tsr_weights_kind(w) == TSR_WEIGHTS_GGUF)
-        return path;
-    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
-        snprintf(room, size, "%s/tokenizer.json", path);
-    else
-        snprintf(room, size, "%.*stokenizer.json", slash != NULL ? (int)(slash - path) + 1 : 0,
-                 path);
-    bool there = tsr_weights_kind(w) == TSR_WEIGHTS_SAFETENSORS && stat(room, &s) == 0;
-    return there ? room : NULL;
-}
-
 static json_t *describe(const struct tsr_weights *w, const char *tokenizer)
 {
     static const char *const kinds[] = {
@@ -176,7 +159,7 @@ static json_t *describe(const struct tsr_weights *w, const char *tokenizer)
     else
         json_object_set_new(o, "model_error", text(err.message, strlen(err.message)));
     if (tokenizer == NULL)
-        tokenizer = own_tokenizer(w, beside, sizeof beside);
+        tokenizer = model_run_tokenizer(w, beside, sizeof beside);
     if (tokenizer != NULL && tsr_tokenizer_open(tokenizer, 0, &t, &token_err) == TSR_OK) {
         json_object_set_new(o, "tokenizer", describe_tokenizer(t));
         tsr_tokenizer_close(t);

@@ -2,7 +2,9 @@
 #include "sim/cli/model_run.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,9 +68,58 @@ static enum tsr_status read_options(struct cli *c, struct model_run *r, struct t
     return read_formats(c, r, err);
 }
 
+const char *model_run_tokenizer(const struct tsr_weights *w, char *room, size_t size)
+{
+    const char *path = tsr_weights_path(w), *slash = strrchr(path, '/');
+    struct stat s;
+    if (tsr_weights_kind(w) == TSR_WEIGHTS_GGUF)
+        return path;
+    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+        snprintf(room, size, "%s/tokenizer.json", path);
+    else
+        snprintf(room, size, "%.*stokenizer.json", slash != NULL ? (int)(slash - path) + 1 : 0,
+                 path);
+    bool there = tsr_weights_kind(w) == TSR_WEIGHTS_SAFETENSORS && stat(room, &s) == 0;
+    return there ? room : NULL;
+}
+
+static enum tsr_status open_tokenizer(struct cli *c, struct model_run *r, struct tsr_error *err)
+{
+    char beside[4096];
+    const char *file = cli_text(c, "tokenizer");
+    if (file == NULL)
+        file = model_run_tokenizer(r->weights, beside, sizeof beside);
+    if (file == NULL && tsr_weights_kind(r->weights) == TSR_WEIGHTS_LLAMA2C)
+        return tsr_error_set(err, TSR_USAGE,
+                             "--tokenizer FILE is missing: %s, a file of llama2.c, holds none",
+                             tsr_weights_path(r->weights));
+    if (file == NULL)
+        return tsr_error_set(err, TSR_USAGE,
+                             "--tokenizer FILE is missing: there is no tokenizer.json beside %s",
+                             tsr_weights_path(r->weights));
+    return tsr_tokenizer_open(file, r->model.vocab, &r->tokenizer, err);
+}
+
+enum tsr_status model_run_encode(const struct model_run *r, const char *text, size_t length,
+                                 uint32_t **ids, size_t *count, struct tsr_error *err)
+{
+    enum tsr_status st = tsr_tokenizer_encode(r->tokenizer, text, length, ids, count, err);
+    for (size_t i = 0; st == TSR_OK && i < *count; i++)
+        if ((*ids)[i] >= r->model.vocab) {
+            st = tsr_error_set(err, TSR_BAD_INPUT,
+                               "token %u of the text is none of the %u that %s has: a tokenizer "
+                               "of another model",
+                               (*ids)[i], r->model.vocab, r->model.name);
+            free(*ids);
+            *ids = NULL;
+            *count = 0;
+        }
+    return st;
+}
+
 enum tsr_status model_run_load(struct cli *c, struct model_run *r, struct tsr_error *err)
 {
-    const char *file = cli_text(c, "weights"), *tokenizer = cli_text(c, "tokenizer");
+    const char *file = cli_text(c, "weights");
     memset(r, 0, sizeof *r);
     enum tsr_status st = read_options(c, r, err);
     if (st == TSR_OK)
@@ -76,8 +127,7 @@ enum tsr_status model_run_load(struct cli *c, struct model_run *r, struct tsr_er
     if (st == TSR_OK)
         st = tsr_weights_model(r->weights, &r->model, err);
     if (st == TSR_OK)
-        st = tsr_tokenizer_open(tokenizer != NULL ? tokenizer : file, r->model.vocab, &r->tokenizer,
-                                err);
+        st = open_tokenizer(c, r, err);
     r->options.weights = r->weights;
     r->options.model = &r->model;
     return st;

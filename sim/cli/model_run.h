@@ -23,6 +23,13 @@ struct model_run {
 enum tsr_status model_run_load(struct cli *c, struct model_run *r, struct tsr_error *err);
 void model_run_free(struct model_run *r);
 
+/* The path of the tokenizer that a GGUF file or a folder has, in `room` where it is not the file's;
+ * null: none. */
+const char *model_run_tokenizer(const struct tsr_weights *w, char *room, size_t size);
+/* tsr_tokenizer_encode; ids that the model has not are refused. */
+enum tsr_status model_run_encode(const struct model_run *r, const char *text, size_t length,
+                                 uint32_t **ids, size_t *count, struct tsr_error *err);
+
 /* Sets the formats; null: what is absent, as above. */
 void model_run_formats(struct model_run *r, const struct tsr_format *weights,
                        const struct tsr_format *activations, const struct tsr_format *kv);
@@ -59,7 +66,7 @@ void model_progress_end(struct model_progress *p);
         {.name = "tokenizer",                                                                      \
          .argument = "FILE",                                                                       \
          .words = CLI_WORDS_FILE,                                                                  \
-         .doc = "tokenizer.json or llama2.c's; absent: the file of weights, or its folder"},       \
+         .doc = "tokenizer.json or llama2.c's; absent: in the GGUF file, or beside the weights"},  \
         {.name = "target",                                                                         \
          .argument = "TARGET",                                                                     \
          .words = CLI_WORDS_LIST,                                                                  \

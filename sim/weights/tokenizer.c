@@ -311,6 +311,20 @@ const struct tsr_tokenizer_info *tsr_tokenizer_describe(const struct tsr_tokeniz
     return &t->info;
 }
 
+void tsr_tokenizer_add_end(struct tsr_tokenizer *t, uint32_t id)
+{
+    if (id < t->info.vocab && t->n_ends < TSR_TOKENIZER_MAX_ENDS)
+        t->ends[t->n_ends++] = id;
+}
+
+bool tsr_tokenizer_ends(const struct tsr_tokenizer *t, uint32_t id)
+{
+    for (uint32_t i = 0; i < t->n_ends; i++)
+        if (t->ends[i] == id)
+            return true;
+    return (int64_t)id == t->info.eos || (int64_t)id == t->info.bos;
+}
+
 const char *tsr_tokenizer_name(const struct tsr_tokenizer *t, uint32_t id, size_t *length)
 {
     assert(id < t->info.vocab);

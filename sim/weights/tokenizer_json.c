@@ -11,8 +11,11 @@
 #include "sim/weights/weights_priv.h"
 
 enum {
-    MAX_BYTES = 64 << 20
-}; /* published ones have up to 33 MB */
+    MAX_BYTES = 64 << 20, /* published ones have up to 33 MB */
+    /* A model's table is padded to round numbers: its last tokens may be in no tokenizer (Qwen 3
+     * has 151,936 for 151,669, gpt-oss 201,088 for 200,019). */
+    PADDED = 16 /* up to a 16th of the model's */
+};
 
 struct source {
     const char *file;
@@ -269,6 +272,22 @@ static enum tsr_status see_processor(struct source *s, const json_t *o)
     return st;
 }
 
+static void read_ids(struct tsr_tokenizer *t, const json_t *config)
+{
+    const json_t *bos = json_object_get(config, "bos_token_id"),
+                 *eos = json_object_get(config, "eos_token_id");
+    const size_t n = json_is_array(eos) ? json_array_size(eos) : 1;
+    uint32_t id;
+    if (t->info.bos < 0 && id_of(bos, &id) && id < t->info.vocab)
+        t->info.bos = (int32_t)id;
+    for (size_t i = 0; i < n; i++)
+        if (id_of(json_is_array(eos) ? json_array_get(eos, i) : eos, &id)) {
+            tsr_tokenizer_add_end(t, id);
+            if (t->info.eos < 0 && id < t->info.vocab)
+                t->info.eos = (int32_t)id;
+        }
+}
+
 /* bos and eos that no template names: config.json beside, where there is one. */
 static void read_config(const struct source *s)
 {
@@ -280,19 +299,10 @@ static void read_config(const struct source *s)
     int n = snprintf(path, sizeof path, "%.*sconfig.json", folder, s->file);
     if (n >= (int)sizeof path || tsr_map_open(path, &map, &ignored) != TSR_OK)
         return;
-    json_t *root = map.size > 0 && map.size <= TSR_WEIGHTS_MAX_JSON
-                       ? json_loadb((const char *)map.data, (size_t)map.size, 0, NULL)
+    json_t *root = map.size <= TSR_WEIGHTS_MAX_JSON
+                       ? tsr_weights_json(path, "config", map.data, map.size, &ignored)
                        : NULL;
-    static const char *const keys[] = {"bos_token_id", "eos_token_id"};
-    int32_t *to[] = {&s->t->info.bos, &s->t->info.eos};
-    for (int i = 0; i < 2; i++) {
-        json_t *v = json_object_get(root, keys[i]);
-        uint32_t id;
-        if (json_is_array(v))
-            v = json_array_get(v, 0);
-        if (*to[i] < 0 && id_of(v, &id) && id < s->t->info.vocab)
-            *to[i] = (int32_t)id;
-    }
+    read_ids(s->t, root);
     json_decref(root);
     tsr_map_close(&map);
 }
@@ -327,6 +337,8 @@ static enum tsr_status read_all(struct source *s, uint32_t vocab)
     if (strcmp(type_of(s->model), "BPE") != 0 || !json_is_object(s->vocab))
         return bad(s, "model", "of type BPE with a vocab is allowed");
     enum tsr_status st = count_tokens(s, &n);
+    if (n < vocab && vocab - n <= vocab / PADDED)
+        n = vocab;
     if (st == TSR_OK)
         st = tsr_tokenizer_new(s->file, n, &s->t, s->err);
     if (st != TSR_OK)

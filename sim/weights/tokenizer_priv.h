@@ -8,6 +8,7 @@
 enum {
     TSR_TOKENIZER_MAX_TEXT = 1 << 24,
     TSR_TOKENIZER_MAX_VOCAB = 1 << 22,
+    TSR_TOKENIZER_MAX_ENDS = 8, /* published ones name up to 3 */
 };
 
 /* GGUF's tokenizer.ggml.token_type. */
@@ -44,10 +45,11 @@ struct tsr_tokenizer {
     size_t by_text_mask;      /* places - 1 */
     struct tsr_merge *merges; /* open addressing, joined UINT32_MAX: free */
     size_t merges_mask;
-    int32_t byte_id[256];                 /* tokens of single bytes, -1: none */
-    const struct tsr_pretoken_rule *rule; /* MERGES */
-    bool whole_words;                     /* MERGES: a word that is a token is not merged */
-    bool marks;                           /* SCORES: U+2581 is a blank (not in llama2.c's files) */
+    uint32_t ends[TSR_TOKENIZER_MAX_ENDS], n_ends; /* that end a text like eos */
+    int32_t byte_id[256];                          /* tokens of single bytes, -1: none */
+    const struct tsr_pretoken_rule *rule;          /* MERGES */
+    bool whole_words; /* MERGES: a word that is a token is not merged */
+    bool marks;       /* SCORES: U+2581 is a blank (not in llama2.c's files) */
     bool
         unit_first; /* SCORES: a character without a token of its own never merges (llama2.c, HF) */
     char *file;     /* for messages */
@@ -71,6 +73,9 @@ enum tsr_status tsr_tokenizer_room_for_merges(struct tsr_tokenizer *t, uint64_t 
  * Errors: TSR_BAD_INPUT one of the two, or both joined, is no token. */
 enum tsr_status tsr_tokenizer_add_merge(struct tsr_tokenizer *t, const char *left, size_t n_left,
                                         const char *right, size_t n_right, struct tsr_error *err);
+
+/* Another token that ends a text; one too many is passed over. */
+void tsr_tokenizer_add_end(struct tsr_tokenizer *t, uint32_t id);
 
 /* ---- looking up */
 /* The token that stands for these bytes, -1: none. Control tokens and bytes are not found. */

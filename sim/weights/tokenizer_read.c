@@ -157,6 +157,11 @@ static enum tsr_status read_settings(struct keys *k)
         st = read_id(k, "eos_token_id", &i->eos);
     if (st == TSR_OK)
         st = read_id(k, "unknown_token_id", &i->unknown);
+    int32_t turn = -1;
+    if (st == TSR_OK)
+        st = read_id(k, "eot_token_id", &turn);
+    if (st == TSR_OK && turn >= 0)
+        tsr_tokenizer_add_end(k->t, (uint32_t)turn);
     if (st == TSR_OK)
         st = read_text(k, "pre", pre);
     if (st != TSR_OK)

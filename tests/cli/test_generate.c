@@ -14,6 +14,13 @@ static int make(void **state)
     (void)state;
     tsr_test_model(TSR_ARCH_LLAMA, false, &w.model);
     tsr_test_weights_write(&w, "m.gguf");
+    w.container = TSR_WEIGHTS_LLAMA2C;
+    tsr_test_weights_write(&w, "c.bin");
+    w.container = TSR_WEIGHTS_SAFETENSORS;
+    tsr_test_weights_write(&w, "hf");
+    w.container = TSR_WEIGHTS_GGUF;
+    w.model.vocab = 600;
+    tsr_test_weights_write(&w, "other.gguf");
     tsr_test_write("text.txt", "some text to predict", 20);
     return 0;
 }
@@ -168,6 +175,19 @@ static void test_what_is_wrong_is_said(void **state)
         {2,
          "--kv: not with --formats",
          {"eval", "--weights", "m.gguf", "--text", "text.txt", "--formats", "all", "--kv", "f16"}},
+        {2,
+         "--tokenizer FILE is missing: c.bin, a file of llama2.c, holds none",
+         {"generate", "--weights", "c.bin", "--prompt", ""}},
+        {2,
+         "--tokenizer FILE is missing: there is no tokenizer.json beside hf",
+         {"generate", "--weights", "hf", "--prompt", ""}},
+        {2,
+         "there is no tokenizer.json beside hf/model.safetensors",
+         {"eval", "--weights", "hf/model.safetensors", "--text", "text.txt"}},
+        {3,
+         "is none of the 288 that m.gguf has: a tokenizer of another model",
+         {"generate", "--weights", "m.gguf", "--tokenizer", "other.gguf", "--prompt",
+          "some text to predict"}},
         {3, "none.gguf", {"generate", "--weights", "none.gguf", "--prompt", ""}},
         {3, "text.txt", {"generate", "--weights", "text.txt", "--prompt", ""}},
         {3, "none.txt: No such file", {"eval", "--weights", "m.gguf", "--text", "none.txt"}},
