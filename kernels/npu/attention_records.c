@@ -78,10 +78,48 @@ static void record(const struct attention_plan *p, const struct attention_work *
         put(at + R_PAGES + 4 * i, op->pages[b * op->page_row + first + i]);
 }
 
-enum tsr_status attention_records(const struct attention_plan *p, struct tsr_program *out,
-                                  struct tsr_error *err)
+struct job {
+    uint64_t cost;
+    uint32_t unit;
+};
+
+static int by_cost(const void *x, const void *y)
 {
-    uint64_t bytes = attention_record_bytes(p);
+    const struct job *a = x, *b = y;
+    if (a->cost != b->cost)
+        return a->cost < b->cost ? 1 : -1;
+    return a->unit < b->unit ? -1 : 1;
+}
+
+/* Units in the order in which they are dealt, a turn of the teams after the other: where lengths
+ * differ the longest first, and every second turn the other way about, so that none gets all the
+ * long ones. Null: out of memory. */
+static struct job *dealt(const struct attention_plan *p)
+{
+    const struct tsr_npu_attention *op = p->op;
+    const uint64_t turn = p->unit_stride;
+    struct job *job = malloc(p->units * sizeof *job);
+    for (uint32_t i = 0; job != NULL && i < p->units; i++) {
+        const uint64_t b = i / p->parts / op->kv_heads;
+        job[i] = (struct job){kv_len(p, b) * q_len(p, b), i};
+    }
+    if (job == NULL || (!op->kv_lens && !op->q_lens))
+        return job;
+    qsort(job, p->units, sizeof *job, by_cost);
+    for (uint64_t first = turn; first < p->units; first += 2 * turn) {
+        uint64_t last = (first + turn < p->units ? first + turn : p->units) - 1;
+        for (uint64_t i = first; i < last; i++, last--) {
+            const struct job other = job[i];
+            job[i] = job[last];
+            job[last] = other;
+        }
+    }
+    return job;
+}
+
+static enum tsr_status write_records(const struct attention_plan *p, const struct job *job,
+                                     uint64_t bytes, struct tsr_program *out, struct tsr_error *err)
+{
     out->control = calloc(out->tiles, sizeof *out->control);
     out->control_bytes = calloc(out->tiles, sizeof *out->control_bytes);
     if (!out->control || !out->control_bytes)
@@ -98,8 +136,19 @@ enum tsr_status attention_records(const struct attention_plan *p, struct tsr_pro
             return tsr_error_set(err, TSR_INTERNAL, "attention: out of memory");
         out->control_bytes[i] = (uint32_t)size;
         for (uint64_t k = 0; k < n; k++)
-            record(p, &p->work[i], p->work[i].first_unit + k * p->unit_stride,
+            record(p, &p->work[i], job[p->work[i].first_unit + k * p->unit_stride].unit,
                    out->control[i] + C_RECORDS + k * bytes);
     }
     return TSR_OK;
+}
+
+enum tsr_status attention_records(const struct attention_plan *p, struct tsr_program *out,
+                                  struct tsr_error *err)
+{
+    uint64_t bytes = attention_record_bytes(p);
+    struct job *job = dealt(p);
+    enum tsr_status st = job != NULL ? write_records(p, job, bytes, out, err)
+                                     : tsr_error_set(err, TSR_INTERNAL, "attention: out of memory");
+    free(job);
+    return st;
 }

@@ -14,16 +14,24 @@ enum {
 
 struct bench {
     struct cli_attention a;
-    uint32_t *pages;
+    uint32_t *pages, *lengths;
     struct tsr_stats stats;
     double macs;
     const char *phase;
     bool decode, backward;
 };
 
-/* A cache whose pages lie in the reverse order of their tokens, a sequence's between those of the
- * others. */
-static enum tsr_status turn_pages(struct bench *b, struct tsr_error *err)
+/* splitmix64 */
+static uint64_t draw(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* A cache whose pages lie anywhere: all orders alike likely. */
+static enum tsr_status shuffle_pages(struct bench *b, uint64_t *seed, struct tsr_error *err)
 {
     struct tsr_npu_attention *op = &b->a.op;
     op->page_row = (op->kv_len + op->page_tokens - 1) / op->page_tokens;
@@ -33,22 +41,46 @@ static enum tsr_status turn_pages(struct bench *b, struct tsr_error *err)
     b->pages = malloc(n * sizeof *b->pages);
     if (!b->pages)
         return tsr_error_set(err, TSR_INTERNAL, "out of memory");
-    for (uint64_t i = 0; i < n; i++)
-        b->pages[i] = (uint32_t)(n - 1 - (i % op->page_row * op->batch + i / op->page_row));
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t j = draw(seed) % (i + 1);
+        b->pages[i] = b->pages[j];
+        b->pages[j] = (uint32_t)i;
+    }
     op->pages = b->pages;
+    return TSR_OK;
+}
+
+/* Sequences of `least` to seq keys, all lengths alike likely; prefill: as many queries. */
+static enum tsr_status draw_lengths(struct bench *b, uint64_t least, uint64_t *seed,
+                                    struct tsr_error *err)
+{
+    struct tsr_npu_attention *op = &b->a.op;
+    if (least > op->kv_len)
+        return tsr_error_set(err, TSR_BAD_INPUT, "--min-seq %" PRIu64 ": at most --seq %" PRIu64,
+                             least, op->kv_len);
+    if (b->backward)
+        return tsr_error_set(err, TSR_BAD_INPUT, "--min-seq: not for gradients");
+    b->lengths = malloc(op->batch * sizeof *b->lengths);
+    if (!b->lengths)
+        return tsr_error_set(err, TSR_INTERNAL, "out of memory");
+    for (uint64_t i = 0; i < op->batch; i++)
+        b->lengths[i] = (uint32_t)(least + draw(seed) % (op->kv_len - least + 1));
+    op->kv_lens = b->lengths;
+    op->q_lens = b->decode ? NULL : b->lengths;
     return TSR_OK;
 }
 
 static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_error *err)
 {
     struct tsr_npu_attention *op = &b->a.op;
+    uint64_t seed = 0, least = 0;
     const struct {
         const char *name;
         uint64_t absent, *to;
-    } sizes[] = {{"heads", 0, &op->heads},      {"kv-heads", 0, &op->kv_heads},
-                 {"dim", 0, &op->head_dim},     {"seq", 0, &op->kv_len},
-                 {"batch", 1, &op->batch},      {"value-dim", 0, &op->v_dim},
-                 {"page", 0, &op->page_tokens}, {"splits", 0, &op->splits}};
+    } sizes[] = {
+        {"heads", 0, &op->heads},      {"kv-heads", 0, &op->kv_heads}, {"dim", 0, &op->head_dim},
+        {"seq", 0, &op->kv_len},       {"batch", 1, &op->batch},       {"value-dim", 0, &op->v_dim},
+        {"page", 0, &op->page_tokens}, {"splits", 0, &op->splits},     {"min-seq", 0, &least}};
     enum tsr_status st = cli_attention_options(c, &b->a, err);
     for (size_t i = 0; st == TSR_OK && i < sizeof sizes / sizeof *sizes; i++)
         st = cli_u64(c, sizes[i].name, 1, MAX_SIZE, sizes[i].absent, sizes[i].to, err);
@@ -59,8 +91,12 @@ static enum tsr_status read_options(struct cli *c, struct bench *b, struct tsr_e
     b->backward = strcmp(b->phase, "backward") == 0;
     op->q_len = b->decode ? 1 : op->kv_len;
     op->values_in_keys = cli_has(c, "latent");
+    if (st == TSR_OK)
+        st = cli_u64(c, "seed", 0, UINT64_MAX, 1, &seed, err);
     if (st == TSR_OK && op->page_tokens)
-        st = turn_pages(b, err);
+        st = shuffle_pages(b, &seed, err);
+    if (st == TSR_OK && least)
+        st = draw_lengths(b, least, &seed, err);
     return st;
 }
 
@@ -70,13 +106,19 @@ static double needed_macs(const struct bench *b)
 {
     const struct tsr_npu_attention *op = &b->a.op;
     double pairs = 0;
-    for (uint64_t i = 0; i < op->q_len; i++) {
-        uint64_t own = op->kv_len - op->q_len + i + 1, end = op->causal ? own : op->kv_len;
-        pairs += (double)(op->window != 0 && own > op->window ? end - (own - op->window) : end);
+    for (uint64_t n = 0; n < (b->lengths ? op->batch : 1); n++) {
+        const uint64_t keys = b->lengths ? b->lengths[n] : op->kv_len,
+                       queries = op->q_lens ? op->q_lens[n] : op->q_len;
+        for (uint64_t i = 0; i < queries; i++) {
+            uint64_t own = keys - queries + i + 1, end = op->causal ? own : keys;
+            pairs += (double)(op->window && own > op->window ? end - (own - op->window) : end);
+        }
     }
+    if (!b->lengths)
+        pairs *= (double)op->batch;
     uint64_t v_dim = op->v_dim ? op->v_dim : op->head_dim;
     uint64_t forward = op->head_dim + v_dim, backward = 3 * op->head_dim + 2 * v_dim;
-    return pairs * (double)(op->batch * op->heads * (b->backward ? backward : forward));
+    return pairs * (double)(op->heads * (b->backward ? backward : forward));
 }
 
 /* The program's statistics join those of the bench; frees it. */
@@ -250,6 +292,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     struct bench b = {.macs = 0};
     enum tsr_status st = bench(c, &b, err);
     free(b.pages);
+    free(b.lengths);
     return st;
 }
 
@@ -270,7 +313,11 @@ static const struct cli_option options[] = {
     {.name = "value-dim", .argument = "D", .doc = "elements of a value, where they differ"},
     {.name = "latent", .doc = "values are the first of the keys' elements (MLA, absorbed)"},
     {.name = "softcap", .argument = "X", .doc = "logits become X tanh(logit / X)"},
-    {.name = "page", .argument = "T", .doc = "keys lie in pages of T tokens, in no order"},
+    {.name = "page", .argument = "T", .doc = "keys lie in pages of T tokens, in random order"},
+    {.name = "min-seq",
+     .argument = "S",
+     .doc = "sequences of S to --seq keys, lengths drawn; prefill: queries too"},
+    {.name = "seed", .argument = "N", .doc = "of pages and lengths, 1 by default"},
     {.name = "splits",
      .argument = "N",
      .doc = "teams that share a sequence's keys in decode; as the kernel finds best by default"},

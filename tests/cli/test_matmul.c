@@ -226,6 +226,33 @@ static void test_bench_attention_reads_a_narrow_cache(void **state)
                                                "32", "--seq", "64", "--kv", "f32", NULL}));
 }
 
+#define RAGGED(...)                                                                                \
+    "bench-attention", "--chip", "micro", "--phase", "prefill", "--causal", "--heads", "2",        \
+        "--kv-heads", "1", "--dim", "8", "--batch", "3", "--seq", "9", __VA_ARGS__
+
+/* Lengths from 9 to 9 are all 9: the same products and bytes, in pages too. Others come by seed. */
+static void test_bench_attention_draws_pages_and_lengths_by_seed(void **state)
+{
+    (void)state;
+    json_t *plain = TSR_JSON(RAGGED("--json")),
+           *same = TSR_JSON(RAGGED("--min-seq", "9", "--page", "2", "--json")),
+           *one = TSR_JSON(RAGGED("--min-seq", "1", "--seed", "5", "--json")),
+           *two = TSR_JSON(RAGGED("--min-seq", "1", "--seed", "6", "--json"));
+    const double macs = number(plain, "ttu_utilisation") * number(plain, "cycles") * 64;
+    assert_float_equal(macs, 2.0 * 3 * 2 * 8 * 45, 1e-6); /* 9 x 10 / 2 pairs */
+    assert_float_equal(number(same, "ttu_utilisation") * number(same, "cycles") * 64, macs, 1e-6);
+    assert_true(number(one, "ttu_utilisation") * number(one, "cycles") * 64 < macs);
+    assert_true(number(one, "hbm_bytes") < number(plain, "hbm_bytes"));
+    assert_true(number(one, "hbm_bytes") != number(two, "hbm_bytes"));
+    TSR_SAME_TWICE(RAGGED("--min-seq", "1", "--page", "4", "--seed", "3", "--json"));
+    free(tsr_test_expect(3, "--min-seq 10: at most --seq 9",
+                         (const char *const[]){RAGGED("--min-seq", "10"), NULL}));
+    json_decref(plain);
+    json_decref(same);
+    json_decref(one);
+    json_decref(two);
+}
+
 static void test_check_of_right_kernels_passes_and_repeats(void **state)
 {
     (void)state;
@@ -279,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_matmul_saturation_is_said),
         cmocka_unit_test(test_bench_attention_counts_what_the_mask_leaves),
         cmocka_unit_test(test_bench_attention_reads_a_narrow_cache),
+        cmocka_unit_test(test_bench_attention_draws_pages_and_lengths_by_seed),
         cmocka_unit_test(test_bench_gemm_has_its_keys_and_they_agree),
         cmocka_unit_test(test_check_of_right_kernels_passes_and_repeats),
         cmocka_unit_test(test_check_of_a_wrong_machine_exits_1_and_says_how_to_repeat),
