@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // tessera-rtl-CHIP: programs on the simulator and on the RTL of one tile, in lock-step.
-#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -240,6 +239,14 @@ uint64_t number(const char *text)
     return v;
 }
 
+uint64_t positive(const std::string &option, const char *text)
+{
+    uint64_t v = number(text);
+    if (v == 0)
+        fail(2, option + ": 1 or more is wanted");
+    return v;
+}
+
 // MxNxK; those that are missing are 1.
 void shape(const char *text, suite_shape *out)
 {
@@ -290,7 +297,7 @@ int main(int argc, char **argv)
         else if (a == "--jobs")
             s.jobs = number(argv[++i]);
         else if (a == "--every")
-            s.every = std::max<uint64_t>(1, number(argv[++i]));
+            s.every = positive(a, argv[++i]);
         else if (a == "--only")
             s.only = number(argv[++i]);
         else if (a == "--wave")
