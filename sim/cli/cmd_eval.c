@@ -15,6 +15,7 @@ struct evaluation {
     struct infer_quality quality;
     struct infer_cost cost; /* cycles 0: no chip */
     struct model_progress progress;
+    char name[64]; /* of the formats, for that */
 };
 
 static enum tsr_status read_text(struct cli *c, struct evaluation *e, struct tsr_error *err)
@@ -33,6 +34,13 @@ static enum tsr_status read_text(struct cli *c, struct evaluation *e, struct tsr
     if (st == TSR_OK)
         e->run.options.positions = (uint32_t)e->n - 1;
     return st;
+}
+
+/* As --formats spells it. */
+static void name_of(const struct infer_options *o, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s:%s:%s", model_run_format(o->format), model_run_format(o->activations),
+             model_run_format(o->kv));
 }
 
 static bool is_reference(const struct infer_options *o)
@@ -57,8 +65,8 @@ static enum tsr_status evaluate(struct evaluation *e, struct tsr_error *err)
     if (st == TSR_OK && !is_reference(&e->run.options))
         st = infer_create(&plain, &reference, err);
     if (st == TSR_OK) {
-        model_progress_start(&e->progress, model_run_format(e->run.options.format),
-                             (uint32_t)e->n - 1);
+        name_of(&e->run.options, e->name, sizeof e->name);
+        model_progress_start(&e->progress, e->name, (uint32_t)e->n - 1);
         st = infer_evaluate(session, reference, e->tokens, (uint32_t)e->n, model_progress_show,
                             &e->progress, &e->quality, err);
         model_progress_end(&e->progress);
@@ -119,12 +127,6 @@ struct table {
     enum tsr_status refused; /* of the first refusal */
     struct tsr_error why;
 };
-
-static void name_of(const struct infer_options *o, char *out, size_t cap)
-{
-    snprintf(out, cap, "%s:%s:%s", model_run_format(o->format), model_run_format(o->activations),
-             model_run_format(o->kv));
-}
 
 static void refuse(struct table *t, enum tsr_status st, const struct tsr_error *why)
 {
