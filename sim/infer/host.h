@@ -74,6 +74,20 @@ static inline uint64_t host_share(uint64_t n, size_t i, size_t count)
     return n * i / count;
 }
 
+/* From token to token in wide, where q k v lie side by side. */
+static inline size_t host_qkv_stride(const struct tsr_model *m)
+{
+    return (m->heads + 2 * (size_t)m->kv_heads) * m->head_dim;
+}
+
+/* A row of k_cache or v_cache, of the layer in work; the next positions follow. */
+static inline float *host_cache_row(const struct host *h, float *cache, size_t head,
+                                    size_t position)
+{
+    const size_t heads = (size_t)h->layer * h->model->kv_heads + head;
+    return cache + (heads * h->o.positions + position) * h->model->head_dim;
+}
+
 /* Attention of the tokens in work, from wide to normed. */
 enum tsr_status host_attention(struct host *h, const struct tsr_graph_op *op,
                                struct tsr_error *err);

@@ -7,12 +7,6 @@
 #include "sim/infer/host.h"
 #include "tessera/vecmath.h"
 
-/* q k v of a token lie side by side. */
-static size_t qkv_stride(const struct tsr_model *m)
-{
-    return (m->heads + 2 * (size_t)m->kv_heads) * m->head_dim;
-}
-
 static enum tsr_status norm_heads(struct host *h, const struct tsr_graph_op *op,
                                   enum infer_what what, float *first, size_t heads,
                                   struct tsr_error *err)
@@ -21,7 +15,7 @@ static enum tsr_status norm_heads(struct host *h, const struct tsr_graph_op *op,
     bool there;
     enum tsr_status st = host_vector(h, op, what, 0, h->scratch, &there, err);
     for (uint32_t t = 0; st == TSR_OK && there && t < h->n; t++) {
-        float *x = first + t * qkv_stride(m);
+        float *x = first + t * host_qkv_stride(m);
         tsr_rmsnorm_f32(heads, m->head_dim, m->norm_eps, x, m->head_dim, h->scratch, x,
                         m->head_dim);
     }
@@ -31,7 +25,7 @@ static enum tsr_status norm_heads(struct host *h, const struct tsr_graph_op *op,
 enum tsr_status host_rope(struct host *h, const struct tsr_graph_op *op, struct tsr_error *err)
 {
     const struct tsr_model *m = h->model;
-    const size_t stride = qkv_stride(m);
+    const size_t stride = host_qkv_stride(m);
     enum tsr_status st = norm_heads(h, op, INFER_Q_NORM, h->wide, m->heads, err);
     if (st == TSR_OK)
         st = norm_heads(h, op, INFER_K_NORM, h->wide + (size_t)m->heads * m->head_dim, m->kv_heads,
@@ -42,13 +36,6 @@ enum tsr_status host_rope(struct host *h, const struct tsr_graph_op *op, struct 
     return st;
 }
 
-static float *cache_row(const struct host *h, float *cache, size_t head, size_t position)
-{
-    const struct tsr_model *m = h->model;
-    return cache +
-           (((size_t)h->layer * m->kv_heads + head) * h->o.positions + position) * m->head_dim;
-}
-
 enum tsr_status host_kv_append(struct host *h, const struct tsr_graph_op *op, struct tsr_error *err)
 {
     const struct tsr_model *m = h->model;
@@ -56,11 +43,11 @@ enum tsr_status host_kv_append(struct host *h, const struct tsr_graph_op *op, st
     (void)op;
     (void)err;
     for (uint32_t t = 0; t < h->n; t++) {
-        const float *k = h->wide + t * qkv_stride(m) + m->heads * d, *v = k + m->kv_heads * d;
+        const float *k = h->wide + t * host_qkv_stride(m) + m->heads * d, *v = k + m->kv_heads * d;
         for (uint32_t i = 0; i < m->kv_heads; i++) {
-            infer_round(&h->kv, d, k + i * d, cache_row(h, h->k_cache, i, h->position + t),
+            infer_round(&h->kv, d, k + i * d, host_cache_row(h, h->k_cache, i, h->position + t),
                         h->scratch);
-            infer_round(&h->kv, d, v + i * d, cache_row(h, h->v_cache, i, h->position + t),
+            infer_round(&h->kv, d, v + i * d, host_cache_row(h, h->v_cache, i, h->position + t),
                         h->scratch);
         }
     }
@@ -92,11 +79,11 @@ static void attend(const struct attention *a, uint32_t t, uint32_t head, float *
     const size_t d = m->head_dim, end = (size_t)h->position + t + 1;
     const size_t first = a->op->window != 0 && end > a->op->window ? end - a->op->window : 0;
     const size_t n = end - first, kv_head = head / (m->heads / m->kv_heads);
-    const float *q = h->wide + t * qkv_stride(m) + head * d;
+    const float *q = h->wide + t * host_qkv_stride(m) + head * d;
     float *out = h->normed + ((size_t)t * m->heads + head) * d;
     for (size_t j = 0; j < n; j++)
-        score[j] =
-            infer_dot(d, q, cache_row(h, h->k_cache, kv_head, first + j)) * (float)m->attn_scale;
+        score[j] = infer_dot(d, q, host_cache_row(h, h->k_cache, kv_head, first + j)) *
+                   (float)m->attn_scale;
     if (m->attn_softcap != 0)
         soft_cap(n, (float)m->attn_softcap, score);
     if (a->sinks != NULL) /* takes part in the sum, with a value of zero */
@@ -104,7 +91,7 @@ static void attend(const struct attention *a, uint32_t t, uint32_t head, float *
     tsr_softmax_f32(TSR_EXP_TWO, 1, n + (a->sinks != NULL), score, 0, score, 0);
     memset(out, 0, d * sizeof *out);
     for (size_t j = 0; j < n; j++)
-        infer_axpy(d, score[j], cache_row(h, h->v_cache, kv_head, first + j), out);
+        infer_axpy(d, score[j], host_cache_row(h, h->v_cache, kv_head, first + j), out);
 }
 
 static void attend_some(void *self, size_t i)

@@ -128,7 +128,7 @@ static enum tsr_status check_rope(struct host_check *c, struct tsr_error *err)
     struct host *h = c->h;
     const struct tsr_model *m = h->model;
     const uint64_t d = m->head_dim, turned = m->heads + (uint64_t)m->kv_heads,
-                   stride = (turned + m->kv_heads) * d;
+                   stride = host_qkv_stride(m);
     float *q = NULL, *k = NULL;
     struct host_rows *r = host_check_add(c, h->wide, h->n, turned * d, stride);
     enum tsr_status st = d <= 1024 ? vector(c, INFER_Q_NORM, &q, err) : TSR_INTERNAL;
@@ -148,15 +148,13 @@ static enum tsr_status check_rope(struct host_check *c, struct tsr_error *err)
 }
 
 /* A cache's rows of the new tokens, head by head: rounded as the format says, bit for bit. */
-static enum tsr_status check_cache(struct host_check *c, uint32_t head, const float *cache,
+static enum tsr_status check_cache(struct host_check *c, uint32_t head, float *cache,
                                    uint64_t first, struct tsr_error *err)
 {
     struct host *h = c->h;
-    const struct tsr_model *m = h->model;
-    const uint64_t d = m->head_dim, stride = (m->heads + 2 * (uint64_t)m->kv_heads) * d;
-    const float *rows =
-        cache + (((uint64_t)h->layer * m->kv_heads + head) * h->o.positions + h->position) * d;
-    struct host_rows *r = host_check_add(c, rows, h->n, d, d);
+    const uint64_t d = h->model->head_dim, stride = host_qkv_stride(h->model);
+    struct host_rows *r =
+        host_check_add(c, host_cache_row(h, cache, head, h->position), h->n, d, d);
     float *y = malloc(d * sizeof *y);
     enum tsr_status st = r && y ? TSR_OK : out_of_memory(err);
     for (uint64_t t = 0; t < h->n && st == TSR_OK; t++) {

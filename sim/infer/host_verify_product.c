@@ -347,14 +347,14 @@ static void one_head(const struct heads *p, uint32_t t, uint32_t head, double *w
     const struct tsr_model *m = h->model;
     const uint64_t d = m->head_dim, end = (uint64_t)h->position + t + 1, window = p->c->op->window;
     const uint64_t first = window != 0 && end > window ? end - window : 0, n = end - first;
-    const uint64_t at =
-        ((uint64_t)h->layer * m->kv_heads + head / (m->heads / m->kv_heads)) * h->o.positions +
-        first;
-    const float *q = h->wide + (uint64_t)t * (m->heads + 2 * m->kv_heads) * d + head * d;
+    const uint32_t kv_head = head / (m->heads / m->kv_heads);
+    const float *k = host_cache_row(h, h->k_cache, kv_head, first),
+                *v = host_cache_row(h, h->v_cache, kv_head, first);
+    const float *q = h->wide + t * host_qkv_stride(m) + head * d;
     double most = p->sinks != NULL ? (double)p->sinks[head] : -INFINITY, worst = 0, sum = 0;
     for (uint64_t j = 0; j < n; j++) {
         double e;
-        p->score[j] = score(m, q, h->k_cache + (at + j) * d, &e);
+        p->score[j] = score(m, q, k + j * d, &e);
         most = fmax(most, p->score[j]);
         worst = fmax(worst, e);
     }
@@ -371,11 +371,11 @@ static void one_head(const struct heads *p, uint32_t t, uint32_t head, double *w
     for (uint64_t i = 0; i < d; i++) {
         double y = 0, off = 0;
         for (uint64_t j = 0; j < n; j++) {
-            const double v = p->share[j] * (double)h->v_cache[(at + j) * d + i];
+            const double w = p->share[j] * (double)v[j * d + i];
             const double e = most - p->score[j] + 5 + mean + (double)n / 32 + 9;
-            y += v;
-            off += fabs(v) * (1.01 * (HOST_U * (e + (double)n + 2) + 2.1 * worst)) +
-                   0x1p-120 * fabs((double)h->v_cache[(at + j) * d + i]);
+            y += w;
+            off += fabs(w) * (1.01 * (HOST_U * (e + (double)n + 2) + 2.1 * worst)) +
+                   0x1p-120 * fabs((double)v[j * d + i]);
         }
         want[i] = y;
         error[i] = off;

@@ -355,8 +355,7 @@ static void spoil(struct host *h, uint32_t op)
     if (o->kind == TSR_OP_TOPK)
         h->experts[0] ^= 1;
     for (uint32_t i = 0; i < m->kv_heads && o->kind == TSR_OP_KV_APPEND; i++)
-        h->k_cache[(((size_t)h->layer * m->kv_heads + i) * h->o.positions + h->position) *
-                   m->head_dim] += 0.125f;
+        host_cache_row(h, h->k_cache, i, h->position)[0] += 0.125f;
 }
 
 static void test_verify_names_the_operation_of_the_host_that_is_wrong(void **state)
