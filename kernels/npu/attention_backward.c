@@ -160,8 +160,12 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
     g.items = g.blocks * (g.by_query ? g.group : 1);
     g.always = op->has_mask || op->has_slopes || op->softcap != 0;
     g.edges = g.always || op->causal || op->window;
+    g.prefix = op->prefix && (op->causal || op->window);
+    g.records = g.prefix || op->q_lens || op->kv_lens;
     g.turn = op->has_slopes || op->softcap != 0 ? 4 : 8;
-    st = place(&g, err);
+    st = gradient_check_sequences(&g, err);
+    if (st == TSR_OK)
+        st = place(&g, err);
     if (st != TSR_OK)
         return st;
     if ((g.items * g.group | g.units * op->kv_heads) >> 40) /* it divides by products */
@@ -172,6 +176,7 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
         args[i][1] = i % g.team;
     }
     gradient_program(&g);
-    return tsr_text_program(&g.t, isa, "attention_backward", tsr_chip_tiles(chip),
-                            (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
+    st = tsr_text_program(&g.t, isa, "attention_backward", tsr_chip_tiles(chip),
+                          (const int64_t(*)[TSR_LAUNCH_REGS])args, out, err);
+    return st == TSR_OK && g.records ? gradient_records(&g, out, err) : st;
 }

@@ -21,17 +21,18 @@ enum tsr_npu_gradient {
  *   q_len of f32. heads a multiple of kv_heads; head_dim and v_dim multiples of 8, at most 256 on a
  *   chip of 64 lanes (eight accumulator banks: twice one of scores and one of dO V^T, four of the
  *   result). causal, window, slopes, soft cap as in attention.h; sinks count by way of lse; a mask
- *   hides on top of them. Prefixes, lengths of their own and pages are not served.
- * Numerics: scores and dO V^T as mma adds them; scale P by one exp2 of a fused sum, products in
- *   f32; P and scale dS rounded to `format`; results as mma adds them, in f32.
- * Errors: TSR_BAD_INPUT what is not served (message says which); TSR_INTERNAL out of memory.
- *   Deterministic; runs on all tiles. Ownership: *out is freed by tsr_program_free. Results overlap
- *   nothing.
- * Source: arXiv 2205.14135, appendix B. */
+ *   hides on top of them. Sequences of their own lengths lie in tensors laid out for the longest;
+ * rows behind a sequence's last are not touched. K and V lie in no pages. Numerics: scores and dO
+ * V^T as mma adds them; scale P by one exp2 of a fused sum, products in f32; P and scale dS rounded
+ * to `format`; results as mma adds them, in f32. Errors: TSR_BAD_INPUT what is not served (message
+ * says which); TSR_INTERNAL out of memory. Deterministic; runs on all tiles. Ownership: *out is
+ * freed by tsr_program_free. Results overlap nothing. Source: arXiv 2205.14135, appendix B. */
 struct tsr_npu_attention_backward {
     uint64_t batch, heads, kv_heads, head_dim, v_dim, q_len, kv_len;
+    const uint32_t *q_lens, *kv_lens; /* [batch], at most q_len and kv_len, or null */
     bool causal;
     uint64_t window;
+    const uint32_t *prefix; /* [batch]: keys that all queries of the sequence see; or null */
     bool has_mask; /* one byte, 0 or 1, for [sequence][head][key][query] in mask, for [sequence]
                       [head][query][key] in mask_t: the last index contiguous, token_stride that
                       of the one before, any stride may be 0 */

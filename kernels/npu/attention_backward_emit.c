@@ -7,60 +7,6 @@
 
 #define L(...) tsr_text_line(&g->t, __VA_ARGS__)
 
-enum sem {
-    S_OUTER,      /* X1, X2 are here: TTU, for delta TVP */
-    S_INNER,      /* Y1, Y2 are here: TTU */
-    S_SCORES,     /* S and T are complete: TVP */
-    S_WEIGHTS,    /* W is in TSRAM: TTU */
-    S_SLOT,       /* one is free; where they stay, all of them: channel 1 */
-    S_OUTER_FREE, /* channel 0 */
-    S_DONE,       /* the result is complete: ACC */
-    S_DRAINED,    /* and in TSRAM: channel 3 */
-    S_ACC_FREE,   /* TTU */
-    S_STAGE_FREE, /* ACC, for delta TVP */
-    S_STATS,      /* lse and delta of the outer queries, at first the slopes, are here: TVP */
-    SEMS
-};
-
-enum reg {
-    X_UNIT = 1,
-    X_N,  /* the tile's items of the unit so far */
-    X_O0, /* outer rows: first token, head, sequence, number */
-    X_HEAD,
-    X_B,
-    X_ON,
-    X_I0, /* inner rows: first token, end of all, number; head, end of all */
-    X_IEND,
-    X_IN,
-    X_IH,
-    X_IHEND,
-    X_FIRST, /* 1 in the item's first step */
-    X_SLOT,
-    T0,
-    T1,
-    T2,
-    T3,
-    T4,
-    T5,
-    T6,
-    T7,
-    X_LO,     /* first inner token of a head */
-    X_KVH,    /* the unit's key head */
-    X_HW,     /* where rows stay: those of all heads from here on are not loaded yet */
-    X_XP,     /* 0, 1: which X */
-    X_SP,     /* 0, 1: which S, T, W */
-    X_DSLOT,  /* the deferred sum: its slot, 0: none */
-    X_DIN,    /* rows */
-    X_DFIRST, /* whether the item's first */
-    X_NEW,    /* 1 until the unit's first load */
-    X_MEMBER  /* in the team */
-};
-
-static void li(struct gradient *g, int d, int64_t x)
-{
-    L("  li x%d, %" PRId64, d, x);
-}
-
 static void add_product(struct gradient *g, int d, int x, uint64_t by, int t)
 {
     L("  muli x%d, x%d, %" PRIu64 "\n  add x%d, x%d, x%d", t, x, by, d, d, t);
@@ -81,7 +27,7 @@ static void divide(struct gradient *g, int q, int r, int x, uint64_t by)
 static void row_address(struct gradient *g, int d, const struct tsr_npu_rows *r, int x, int h,
                         int t)
 {
-    li(g, d, (int64_t)r->address);
+    gradient_li(g, d, (int64_t)r->address);
     add_product(g, d, X_B, r->batch_stride, t);
     add_product(g, d, h, r->head_stride, t);
     add_product(g, d, x, r->token_stride, t);
@@ -92,16 +38,16 @@ static void load_rows(struct gradient *g, const struct gradient_operand *x, int 
                       uint32_t room, int channel, const char *sems)
 {
     row_address(g, T1, &x->rows, from, h, T2);
-    li(g, T2, (int64_t)x->cols * g->element);
-    li(g, T3, (int64_t)x->rows.token_stride);
-    li(g, T4, g->line);
+    gradient_li(g, T2, (int64_t)x->cols * g->element);
+    gradient_li(g, T3, (int64_t)x->rows.token_stride);
+    gradient_li(g, T4, g->line);
     if (x->slabs == 1) {
         L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d%s", channel, T0, T1,
           T2, n, T3, T4, sems);
         return;
     }
-    li(g, T5, x->slabs);
-    li(g, T6, (int64_t)room * g->line);
+    gradient_li(g, T5, x->slabs);
+    gradient_li(g, T6, (int64_t)room * g->line);
     L("  copy ch=%d, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d, n2=x%d, ss2=x%d, "
       "ds2=x%d%s",
       channel, T0, T1, T2, T5, T2, T6, n, T3, T4, sems);
@@ -117,7 +63,7 @@ static void load_stats(struct gradient *g, int from, int h, int n, uint64_t apar
     L("  muli x%d, x%d, %" PRIu64 "\n  add x%d, x%d, x%d\n  shli x%d, x%d, 2", T2, T2, g->op->q_len,
       T2, T2, from, T2, T2);
     for (int i = 0; i < 2; i++) {
-        li(g, T1, (int64_t)tensor[i]);
+        gradient_li(g, T1, (int64_t)tensor[i]);
         L("  add x%d, x%d, x%d", T1, T1, T2);
         if (i)
             L("  addi x%d, x%d, %" PRIu64, T0, T0, apart);
@@ -133,24 +79,10 @@ static void buffer(struct gradient *g, int d, int which, uint64_t base, uint64_t
     L("  muli x%d, x%d, %" PRIu64 "\n  addi x%d, x%d, %" PRIu64, d, which, step, d, d, base);
 }
 
-/* The tile's next item of the unit: T5; to `unit_end` if there is none. */
-static void next_item(struct gradient *g)
-{
-    L("item:");
-    li(g, T0, g->team - 1);
-    L("  shli x%d, x%d, 1\n  sub x%d, x%d, x%d\n  andi x%d, x%d, 1", T1, X_MEMBER, T0, T0, T1, T1,
-      X_N);
-    L("  mul x%d, x%d, x%d\n  add x%d, x%d, x%d", T0, T0, T1, T0, T0, X_MEMBER);
-    L("  muli x%d, x%d, %u\n  add x%d, x%d, x%d", T5, X_N, g->team, T5, T5, T0);
-    li(g, T0, (int64_t)g->items);
-    L("  bge x%d, x%d, unit_end\n  addi x%d, x%d, 1", T5, T0, X_N, X_N);
-}
-
 static void begin_item(struct gradient *g)
 {
-    const uint64_t outer = g->by_query ? g->op->q_len : g->op->kv_len;
     char sems[2][24];
-    next_item(g);
+    gradient_next_item(g);
     if (g->by_query) {
         divide(g, X_O0, T0, T5, g->group);
         L("  muli x%d, x%d, %u\n  add x%d, x%d, x%d", X_HEAD, X_KVH, g->group, X_HEAD, X_HEAD, T0);
@@ -158,7 +90,9 @@ static void begin_item(struct gradient *g)
         L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_O0, T5, X_HEAD, X_KVH);
     }
     L("  muli x%d, x%d, %u", X_O0, X_O0, g->lanes);
-    li(g, X_ON, (int64_t)outer);
+    gradient_length(g, X_ON, g->by_query);
+    if (g->records) /* a shorter sequence has fewer */
+        L("  bge x%d, x%d, item", X_O0, X_ON);
     L("  sub x%d, x%d, x%d\n  mini x%d, x%d, %u", X_ON, X_ON, X_O0, X_ON, X_ON, g->lanes);
     L("  xori x%d, x%d, 1", X_XP, X_XP);
     snprintf(sems[0], sizeof sems[0], " wait(s%d)", S_OUTER_FREE);
@@ -173,36 +107,6 @@ static void begin_item(struct gradient *g)
     load_stats(g, X_O0, X_HEAD, X_ON, g->line, 0, S_STATS);
     buffer(g, T0, X_XP, g->stats, 2 * g->line);
     L("  vcall lanes, x%d wait(s%d)", T0, S_STATS);
-}
-
-/* Tokens and heads of the inner rows: those that some outer row of the item meets, at least one;
- * blocks begin at multiples of themselves. */
-static void inner_range(struct gradient *g)
-{
-    const struct tsr_npu_attention_backward *op = g->op;
-    const int64_t before = (int64_t)op->kv_len - (int64_t)op->q_len, window = (int64_t)op->window;
-    li(g, X_LO, 0);
-    li(g, X_IEND, (int64_t)(g->by_query ? op->kv_len : op->q_len));
-    if (g->by_query) {
-        if (op->causal)
-            L("  add x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64 "\n  min x%d, x%d, x%d", T0, X_O0,
-              X_ON, T0, T0, before, X_IEND, X_IEND, T0);
-        if (window)
-            L("  addi x%d, x%d, %" PRId64 "\n  max x%d, x%d, x0", X_LO, X_O0, before + 1 - window,
-              X_LO, X_LO);
-        L("  addi x%d, x%d, 0\n  addi x%d, x%d, 1", X_IH, X_KVH, X_IHEND, X_KVH);
-    } else {
-        if (op->causal)
-            L("  addi x%d, x%d, %" PRId64 "\n  max x%d, x%d, x0", X_LO, X_O0, -before, X_LO, X_LO);
-        if (window) {
-            L("  add x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64 "\n  min x%d, x%d, x%d", T0, X_O0,
-              X_ON, T0, T0, window - 1 - before, X_IEND, X_IEND, T0);
-            L("  addi x%d, x%d, 1\n  max x%d, x%d, x%d", T0, X_LO, X_IEND, X_IEND, T0);
-        }
-        L("  muli x%d, x%d, %u\n  addi x%d, x%d, %u", X_IH, X_HEAD, g->group, X_IHEND, X_IH,
-          g->group);
-    }
-    L("  andi x%d, x%d, -%u", X_LO, X_LO, g->side);
 }
 
 uint64_t gradient_y_offset(const struct gradient *g, int i)
@@ -226,8 +130,8 @@ static void load_mask(struct gradient *g)
     row_address(g, T1, m, X_I0, g->by_query ? X_HEAD : X_IH, T2);
     L("  add x%d, x%d, x%d\n  addi x%d, x%d, %" PRIu64, T1, T1, X_O0, T0, X_SLOT,
       gradient_mask_offset(g));
-    li(g, T3, (int64_t)m->token_stride);
-    li(g, T4, g->line);
+    gradient_li(g, T3, (int64_t)m->token_stride);
+    gradient_li(g, T4, g->line);
     L("  copy ch=1, dst=x%d, src=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d", T0, T1, X_ON, X_IN, T3,
       T4);
 }
@@ -236,7 +140,7 @@ static void load_inner(struct gradient *g)
 {
     if (g->retain) {
         L("  beq x%d, x0, room", X_NEW);
-        li(g, X_NEW, 0);
+        gradient_li(g, X_NEW, 0);
     }
     L("  copy ch=1, dst=x%d, src=x%d, len=x0 wait(s%d)", X_SLOT, X_SLOT, S_SLOT);
     if (g->retain)
@@ -258,14 +162,14 @@ static void load_inner(struct gradient *g)
 /* X_SLOT and X_IN; the rows are on their way. */
 static void inner_rows(struct gradient *g)
 {
-    li(g, X_IN, g->side);
+    gradient_li(g, X_IN, g->side);
     L("  sub x%d, x%d, x%d\n  min x%d, x%d, x%d", T0, X_IEND, X_I0, X_IN, X_IN, T0);
     if (!g->retain) {
         load_inner(g);
         return;
     }
     /* a block at the end of a range is loaded whole: the next item may see more of it */
-    li(g, X_IN, (int64_t)(g->by_query ? g->op->kv_len : g->op->q_len));
+    gradient_length(g, X_IN, !g->by_query);
     L("  sub x%d, x%d, x%d\n  mini x%d, x%d, %u", X_IN, X_IN, X_I0, X_IN, X_IN, g->side);
     divide(g, T1, T2, X_I0, g->side);
     if (!g->by_query) {
@@ -276,7 +180,7 @@ static void inner_rows(struct gradient *g)
     L("  blt x%d, x%d, loaded", X_I0, X_HW);
     load_inner(g);
     L("loaded:");
-    li(g, X_IN, g->side);
+    gradient_li(g, X_IN, g->side);
     L("  sub x%d, x%d, x%d\n  min x%d, x%d, x%d", T0, X_IEND, X_I0, X_IN, X_IN, T0);
 }
 
@@ -288,8 +192,8 @@ static void scores(struct gradient *g, int i, bool last)
     snprintf(post, sizeof post, " post(s%d)", S_SCORES);
     L("  addi x%d, x%d, %" PRIu64, T0, X_SLOT, gradient_y_offset(g, i));
     buffer(g, T1, X_XP, g->x_at[i], g->x_bytes);
-    li(g, T2, g->line);
-    li(g, T3, x->cols);
+    gradient_li(g, T2, g->line);
+    gradient_li(g, T3, x->cols);
     buffer(g, T4, X_SP, (uint64_t)i << 8, 2 << 8);
     for (uint32_t s = 0; s < x->slabs; s++) {
         L("  mma a=x%d, as=x%d, b=x%d, bs=x%d, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, bf=%s, acc=%d%s",
@@ -307,14 +211,14 @@ static void result_sums(struct gradient *g, bool first)
     L("  xori x%d, x%d, 1", T1, X_SP);
     buffer(g, T0, T1, g->w, g->w_bytes);
     L("  addi x%d, x%d, %" PRIu64, T1, X_DSLOT, gradient_y_offset(g, g->part == TSR_GRADIENT_DV));
-    li(g, T2, g->line);
-    li(g, T3, r->cols);
+    gradient_li(g, T2, g->line);
+    gradient_li(g, T3, r->cols);
     for (uint32_t s = 0; s < r->slabs; s++) {
         int n = s == 0 ? snprintf(sems, sizeof sems, " wait(s%d)", S_WEIGHTS) : 0;
         sems[n] = '\0';
         if (s + 1 == r->slabs && !g->retain)
             snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d)", S_SLOT);
-        li(g, T4, (4 + s * r->banks) << 8);
+        gradient_li(g, T4, (4 + s * r->banks) << 8);
         L("  mma a=x%d, as=x%d, at=1, b=x%d, bs=x%d, bt=1, m=x%d, n=x%d, k=x%d, c=x%d, af=%s, "
           "bf=%s, across=%d, acc=%d%s",
           T0, T2, T1, T2, X_ON, T3, X_DIN, T4, g->format, g->format, r->banks == 2, !first, sems);
@@ -332,38 +236,15 @@ static void sum(struct gradient *g, const char *where)
     L("summed_%s:", where);
 }
 
-/* To `partly` if some row of the step is hidden from some lane. */
-static void look(struct gradient *g)
-{
-    const struct tsr_npu_attention_backward *op = g->op;
-    const int64_t before = (int64_t)op->kv_len - (int64_t)op->q_len, window = (int64_t)op->window;
-    if (op->causal && g->by_query)
-        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T0, X_I0, X_IN, T0,
-          T0, X_O0, T0, T0, -1 - before);
-    else if (op->causal)
-        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T0, X_O0, X_ON, T0,
-          T0, X_I0, T0, T0, -1 - before);
-    if (op->causal)
-        L("  blt x0, x%d, partly", T0);
-    if (!window)
-        return;
-    if (g->by_query)
-        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d", T0, X_O0, X_ON, T0, T0, X_I0);
-    else
-        L("  add x%d, x%d, x%d\n  sub x%d, x%d, x%d", T0, X_I0, X_IN, T0, T0, X_O0);
-    L("  addi x%d, x%d, %" PRId64 "\n  blt x0, x%d, partly", T0, T0, before - window, T0);
-}
-
 static void weights(struct gradient *g)
 {
-    const int64_t before = (int64_t)g->op->kv_len - (int64_t)g->op->q_len;
     const uint32_t bank_lines = g->side * (g->side / g->lanes), shift = g->turn == 4 ? 2 : 3;
     buffer(g, T1, X_SP, 0, 2ull * bank_lines);
     L("  addi x%d, x%d, %u", T2, T1, bank_lines);
     buffer(g, T3, X_SP, g->w, g->w_bytes);
     L("  addi x%d, x%d, %" PRIu64, T5, X_SLOT, gradient_stats_offset(g));
     if (!g->always) {
-        look(g);
+        gradient_look(g);
         L("  vcall whole, x%d, x%d, x%d, x0, x%d wait(s%d) post(s%d)", T1, T2, T3, T5, S_SCORES,
           S_WEIGHTS);
         if (!g->edges)
@@ -371,12 +252,16 @@ static void weights(struct gradient *g)
         L("  jmp weighed\npartly:");
     }
     L("  addi x%d, x%d, %u\n  shri x%d, x%d, %u", T4, X_IN, g->turn - 1, T4, T4, shift);
-    L("  sub x%d, x%d, x%d\n  addi x%d, x%d, %" PRId64, T6, X_O0, X_I0, T6, T6,
-      g->by_query ? before : -before);
+    L("  sub x%d, x%d, x%d", T6, X_O0, X_I0);
+    gradient_add_before(g, T6, T6, T7, g->by_query ? 1 : -1, 0);
     L("  shli x%d, x%d, 2\n  addi x%d, x%d, %" PRIu64, T7, g->by_query ? X_HEAD : X_IH, T7, T7,
       g->slopes);
-    L("  vcall weights, x%d, x%d, x%d, x%d, x%d, x%d, x0, x%d wait(s%d) post(s%d)", T1, T2, T3, T4,
-      T5, T6, T7, S_SCORES, S_WEIGHTS);
+    if (g->prefix) {
+        gradient_sequence(g, T0, GRADIENT_PREFIX, 0);
+        L("  sub x%d, x%d, x%d", T0, T0, g->by_query ? X_I0 : X_O0);
+    }
+    L("  vcall weights, x%d, x%d, x%d, x%d, x%d, x%d, x%d, x%d wait(s%d) post(s%d)", T1, T2, T3, T4,
+      T5, T6, g->prefix ? T0 : 0, T7, S_SCORES, S_WEIGHTS);
     L("weighed:");
 }
 
@@ -395,18 +280,18 @@ static void step(struct gradient *g)
     L("  addi x%d, x%d, 0\n  addi x%d, x%d, 0\n  addi x%d, x%d, 0", X_DSLOT, X_SLOT, X_DIN, X_IN,
       X_DFIRST, X_FIRST);
     L("  xori x%d, x%d, 1", X_SP, X_SP);
-    li(g, X_FIRST, 0);
+    gradient_li(g, X_FIRST, 0);
     if (!g->retain) {
         L("  addi x%d, x%d, %" PRIu64, X_SLOT, X_SLOT, g->slot_bytes);
-        li(g, T0, (int64_t)(g->slots + g->n_slots * g->slot_bytes));
+        gradient_li(g, T0, (int64_t)(g->slots + g->n_slots * g->slot_bytes));
         L("  blt x%d, x%d, in_ring", X_SLOT, T0);
-        li(g, X_SLOT, (int64_t)g->slots);
+        gradient_li(g, X_SLOT, (int64_t)g->slots);
         L("in_ring:");
     }
     L("  addi x%d, x%d, %u\n  blt x%d, x%d, step", X_I0, X_I0, g->side, X_I0, X_IEND);
     L("  addi x%d, x%d, 1\n  blt x%d, x%d, head", X_IH, X_IH, X_IH, X_IHEND);
     sum(g, "item");
-    li(g, X_DSLOT, 0);
+    gradient_li(g, X_DSLOT, 0);
     if (g->retain) /* all heads up to the end of the last block */
         L("  addi x%d, x%d, %u\n  andi x%d, x%d, -%u\n  max x%d, x%d, x%d", T0, X_IEND, g->side - 1,
           T0, T0, g->side, X_HW, X_HW, T0);
@@ -418,22 +303,22 @@ static void end_item(struct gradient *g)
     const struct gradient_operand *r = &g->result;
     char sems[40];
     L("  tsync post(s%d, s%d)", S_DONE, S_OUTER_FREE);
-    li(g, T1, (int64_t)g->stage_row);
-    li(g, T2, r->cols);
+    gradient_li(g, T1, (int64_t)g->stage_row);
+    gradient_li(g, T2, r->cols);
     for (uint32_t s = 0; s < r->slabs; s++) {
         int n = s == 0 ? snprintf(sems, sizeof sems, " wait(s%d, s%d)", S_DONE, S_STAGE_FREE) : 0;
         sems[n] = '\0';
         if (s + 1 == r->slabs)
             snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d, s%d)", S_DRAINED, S_ACC_FREE);
-        li(g, T0, (int64_t)(g->stage + s * r->cols * 4));
-        li(g, T3, (4 + s * r->banks) << 8);
+        gradient_li(g, T0, (int64_t)(g->stage + s * r->cols * 4));
+        gradient_li(g, T3, (4 + s * r->banks) << 8);
         L("  drain dst=x%d, ds=x%d, m=x%d, n=x%d, c=x%d, fmt=f32, across=%d%s", T0, T1, X_ON, T2,
           T3, r->banks == 2, sems);
     }
     row_address(g, T2, &r->rows, X_O0, X_HEAD, T3);
-    li(g, T0, (int64_t)g->stage);
-    li(g, T3, (int64_t)r->slabs * r->cols * 4);
-    li(g, T4, (int64_t)r->rows.token_stride);
+    gradient_li(g, T0, (int64_t)g->stage);
+    gradient_li(g, T3, (int64_t)r->slabs * r->cols * 4);
+    gradient_li(g, T4, (int64_t)r->rows.token_stride);
     L("  copy ch=3, src=x%d, dst=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T0,
       T2, T3, X_ON, T1, T4, S_DRAINED, S_STAGE_FREE);
 }
@@ -442,7 +327,7 @@ static void delta_item(struct gradient *g)
 {
     buffer(g, T0, X_XP, g->x_at[0], g->x_bytes);
     buffer(g, T1, X_XP, g->x_at[1], g->x_bytes);
-    li(g, T2, (int64_t)g->stats);
+    gradient_li(g, T2, (int64_t)g->stats);
     L("  vcall delta, x%d, x%d, x%d wait(s%d, s%d) post(s%d, s%d)", T0, T1, T2, S_OUTER,
       S_STAGE_FREE, S_DRAINED, S_OUTER_FREE);
     L("  muli x%d, x%d, %" PRIu64 "\n  add x%d, x%d, x%d", T0, X_B, g->op->heads, T0, T0, X_HEAD);
@@ -455,7 +340,7 @@ static void delta_item(struct gradient *g)
 
 static void post_times(struct gradient *g, int s, uint64_t n)
 {
-    li(g, T0, (int64_t)n);
+    gradient_li(g, T0, (int64_t)n);
     L("  loop x%d, posted_%d\n  wait post(s%d)\nposted_%d:", T0, s, s, s);
 }
 
@@ -468,25 +353,25 @@ static void begin(struct gradient *g)
     for (int s = 0; s < SEMS; s++)
         L(".sem s%d %s", s, consumer[s]);
     L("  addi x%d, x2, 0", X_MEMBER);
-    li(g, T0, (int64_t)g->units);
+    gradient_li(g, T0, (int64_t)g->units);
     L("  bge x%d, x%d, end", X_UNIT, T0);
     post_times(g, S_OUTER_FREE, 2);
     post_times(g, S_SLOT, g->retain ? 1 : g->n_slots);
     post_times(g, S_ACC_FREE, 1);
     post_times(g, S_STAGE_FREE, 1);
     if (g->op->has_slopes) {
-        li(g, T0, (int64_t)g->slopes);
-        li(g, T1, (int64_t)g->op->slopes);
-        li(g, T2, (int64_t)g->op->heads * 4);
+        gradient_li(g, T0, (int64_t)g->slopes);
+        gradient_li(g, T1, (int64_t)g->op->slopes);
+        gradient_li(g, T2, (int64_t)g->op->heads * 4);
         L("  copy ch=0, dst=x%d, src=x%d, len=x%d post(s%d)\n  vcall setup wait(s%d)", T0, T1, T2,
           S_STATS, S_STATS);
     } else {
         L("  vcall setup");
     }
-    li(g, X_SLOT, (int64_t)g->slots);
-    li(g, X_XP, 0);
-    li(g, X_SP, 0);
-    li(g, X_DSLOT, 0);
+    gradient_li(g, X_SLOT, (int64_t)g->slots);
+    gradient_li(g, X_XP, 0);
+    gradient_li(g, X_SP, 0);
+    gradient_li(g, X_DSLOT, 0);
 }
 
 void gradient_program(struct gradient *g)
@@ -494,15 +379,15 @@ void gradient_program(struct gradient *g)
     begin(g);
     L("unit:");
     divide(g, X_B, X_KVH, X_UNIT, g->op->kv_heads);
-    li(g, X_N, 0);
-    li(g, X_HW, 0);
-    li(g, X_NEW, 1);
+    gradient_li(g, X_N, 0);
+    gradient_li(g, X_HW, 0);
+    gradient_li(g, X_NEW, 1);
     begin_item(g);
     if (g->part == TSR_GRADIENT_DELTA) {
         delta_item(g);
     } else {
-        inner_range(g);
-        li(g, X_FIRST, 1);
+        gradient_inner_range(g);
+        gradient_li(g, X_FIRST, 1);
         L("head:\n  addi x%d, x%d, 0", X_I0, X_LO);
         step(g);
         end_item(g);
@@ -511,7 +396,7 @@ void gradient_program(struct gradient *g)
     if (g->retain && g->part != TSR_GRADIENT_DELTA)
         L("  tsync post(s%d)", S_SLOT);
     L("  addi x%d, x%d, %u", X_UNIT, X_UNIT, g->stride);
-    li(g, T0, (int64_t)g->units);
+    gradient_li(g, T0, (int64_t)g->units);
     L("  blt x%d, x%d, unit\nend:\n  halt", X_UNIT, T0);
     gradient_routines(g);
 }

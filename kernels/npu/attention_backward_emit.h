@@ -7,6 +7,63 @@
 #include "kernels/npu/attention_plan.h"
 #include "kernels/npu/text.h"
 
+enum sem {
+    S_OUTER,      /* X1, X2 are here: TTU, for delta TVP */
+    S_INNER,      /* Y1, Y2 are here: TTU */
+    S_SCORES,     /* S and T are complete: TVP */
+    S_WEIGHTS,    /* W is in TSRAM: TTU */
+    S_SLOT,       /* one is free; where they stay, all of them: channel 1 */
+    S_OUTER_FREE, /* channel 0 */
+    S_DONE,       /* the result is complete: ACC */
+    S_DRAINED,    /* and in TSRAM: channel 3 */
+    S_ACC_FREE,   /* TTU */
+    S_STAGE_FREE, /* ACC, for delta TVP */
+    S_STATS,      /* lse and delta of the outer queries, at first the slopes, are here: TVP */
+    SEMS
+};
+
+enum reg {
+    X_UNIT = 1,
+    X_N,  /* the tile's items of the unit so far */
+    X_O0, /* outer rows: first token, head, sequence, number */
+    X_HEAD,
+    X_B,
+    X_ON,
+    X_I0, /* inner rows: first token, end of all, number; head, end of all */
+    X_IEND,
+    X_IN,
+    X_IH,
+    X_IHEND,
+    X_FIRST, /* 1 in the item's first step */
+    X_SLOT,
+    T0,
+    T1,
+    T2,
+    T3,
+    T4,
+    T5,
+    T6,
+    T7,
+    X_LO,     /* first inner token of a head */
+    X_KVH,    /* the unit's key head */
+    X_HW,     /* where rows stay: those of all heads from here on are not loaded yet */
+    X_XP,     /* 0, 1: which X */
+    X_SP,     /* 0, 1: which S, T, W */
+    X_DSLOT,  /* the deferred sum: its slot, 0: none */
+    X_DIN,    /* rows */
+    X_DFIRST, /* whether the item's first */
+    X_NEW,    /* 1 until the unit's first load */
+    X_MEMBER  /* in the team */
+};
+
+/* Words of a sequence's record. */
+enum gradient_field {
+    GRADIENT_QUERIES,
+    GRADIENT_KEYS,
+    GRADIENT_BEFORE, /* keys less queries */
+    GRADIENT_PREFIX
+};
+
 struct gradient_operand {
     struct tsr_npu_rows rows;
     uint32_t slabs, cols, banks; /* of a row: parts, elements of one, banks that these take */
@@ -23,6 +80,7 @@ struct gradient {
     uint32_t element, side, lanes, line, turn; /* rows of a turn of `weights` */
     bool always, edges;                        /* whether all steps go by `weights`; some do */
     bool retain;                               /* a unit's inner rows stay */
+    bool records, prefix;                      /* sequences differ; prefixes are seen */
     uint32_t group;
     uint64_t blocks, inner_blocks; /* of outer rows; of inner rows, of one head */
     uint64_t units, items;         /* items of a unit */
@@ -37,6 +95,26 @@ enum {
 };
 
 void gradient_program(struct gradient *g);
+
+/* attention_backward_where.c */
+void gradient_li(struct gradient *g, int d, int64_t x);
+/* x[d] = a field of the item's sequence; where no sequence differs `all`. */
+void gradient_sequence(struct gradient *g, int d, enum gradient_field f, int64_t all);
+/* The number of queries, or of keys. */
+void gradient_length(struct gradient *g, int d, bool queries);
+/* x[d] = x[x] + sign * (keys less queries) + more; t is free. */
+void gradient_add_before(struct gradient *g, int d, int x, int t, int sign, int64_t more);
+/* The tile's next item of the unit: T5; to `unit_end` if there is none. */
+void gradient_next_item(struct gradient *g);
+/* Tokens and heads of the inner rows that some outer row of the item meets. */
+void gradient_inner_range(struct gradient *g);
+/* To `partly` if some row of the step is hidden from some lane; T0, T7. */
+void gradient_look(struct gradient *g);
+/* Lengths and records; into the program's control memory (frees it on failure). */
+enum tsr_status gradient_check_sequences(const struct gradient *g, struct tsr_error *err);
+enum tsr_status gradient_records(const struct gradient *g, struct tsr_program *out,
+                                 struct tsr_error *err);
+
 /* The vector routines setup, lanes, weights, whole, delta. */
 void gradient_routines(struct gradient *g);
 void gradient_whole(struct gradient *g);

@@ -62,7 +62,8 @@ struct places {
 };
 
 enum {
-    V_ONE = 12, /* 1.0, -2 c log2(e), c log2(e) */
+    V_ONE = 12,    /* 1.0, -2 c log2(e), c log2(e) */
+    V_PREFIX = 19, /* outer queries: the end of the prefix from row 0 on */
     V_FREE = 20
 };
 
@@ -88,6 +89,10 @@ static void begin_rows(struct gradient *g)
     if (op->has_slopes)
         L("  vldb v%d, a7, f32\n  vmul v%d, v%d, v26\n  vcvt_f v%d, v%d\n  vimm v%d, 0", p.slope,
           p.slope, p.slope, p.lane, e, p.row);
+    if (g->prefix && g->by_query)
+        L("  vsplat v%d, a6", V_PREFIX);
+    else if (g->prefix)
+        L("  aaddi a11, a6, 0");
     if (op->has_mask)
         L("  aaddi a8, a4, %" PRIu64, gradient_mask_offset(g) - gradient_stats_offset(g));
     L("  aaddi a6, a4, %u", g->side * 4);
@@ -140,19 +145,31 @@ static void differences(struct gradient *g)
         L("  vmul v%d, v%d, v%d", i, i, 4 + i);
 }
 
-/* Of rows v0.. the elements 0 whose key the query does not see. v8.. free. */
+/* Of rows v0.. the elements 0 whose key the query does not see. v8.. free, beside outer keys v16..
+ * too. In the prefix (inside) neither diagonal nor window hides. */
 static void hide(struct gradient *g)
 {
     const struct tsr_npu_attention_backward *op = g->op;
-    const int row = row_number(g), e = edge(g), w = window_edge(g);
+    const int row = row_number(g), e = edge(g), w = window_edge(g),
+              inside = g->by_query ? V_FREE : 18;
+    if (g->prefix && !g->by_query)
+        L("  vsplat v16, a11\n  vidx v17\n  vilt v%d, v17, v16", inside);
     for (uint32_t i = 0; i < g->turn; i++) {
         const uint32_t t = 8 + i;
+        if (g->prefix && g->by_query)
+            L("  vilt v%d, v%d, v%d", inside, row, V_PREFIX);
         if (op->causal)
-            L("  vilt v%u, v%d, v%d\n  vsel v%u, v%u, v31, v%u", t, g->by_query ? e : row,
-              g->by_query ? row : e, i, t, i);
+            L("  vilt v%u, v%d, v%d", t, g->by_query ? e : row, g->by_query ? row : e);
+        if (op->causal && g->prefix)
+            L("  vsel v%u, v%d, v31, v%u", t, inside, t);
+        if (op->causal)
+            L("  vsel v%u, v%u, v31, v%u", i, t, i);
         if (op->window)
-            L("  vilt v%u, v%d, v%d\n  vsel v%u, v%u, v%u, v31", t, g->by_query ? w : row,
-              g->by_query ? row : w, i, t, i);
+            L("  vilt v%u, v%d, v%d", t, g->by_query ? w : row, g->by_query ? row : w);
+        if (op->window && g->prefix)
+            L("  vsel v%u, v%d, v%d, v%u", t, inside, inside, t);
+        if (op->window)
+            L("  vsel v%u, v%u, v%u, v31", i, t, i);
         if (op->has_mask)
             L("  vld v%u, a8, i8, %u\n  vsel v%u, v%u, v%u, v31", t, g->line, i, t, i);
         L("  viadd v%d, v%d, v27", row, row);
@@ -160,7 +177,8 @@ static void hide(struct gradient *g)
 }
 
 /* a0 S, a1 T, a2 W, a3 turns, a4 lse of the rows and behind it delta, then the mask; a5 the
- * position of lane 0 from that of row 0 on; a7 the head's slope. */
+ * position of lane 0 from that of row 0 on; a6 the end of the prefix from the first key on; a7 the
+ * head's slope. */
 static void weights(struct gradient *g)
 {
     const bool grad = g->part != TSR_GRADIENT_DV;

@@ -58,8 +58,6 @@ static enum tsr_status draw_lengths(struct bench *b, uint64_t least, uint64_t *s
     if (least > op->kv_len)
         return tsr_error_set(err, TSR_BAD_INPUT, "--min-seq %" PRIu64 ": at most --seq %" PRIu64,
                              least, op->kv_len);
-    if (b->backward)
-        return tsr_error_set(err, TSR_BAD_INPUT, "--min-seq: not for gradients");
     b->lengths = malloc(op->batch * sizeof *b->lengths);
     if (!b->lengths)
         return tsr_error_set(err, TSR_INTERNAL, "out of memory");
@@ -160,6 +158,8 @@ static enum tsr_status place_gradients(struct bench *b, struct tsr_npu_attention
                                              .v_dim = v_dim,
                                              .q_len = a->q_len,
                                              .kv_len = a->kv_len,
+                                             .q_lens = a->q_lens,
+                                             .kv_lens = a->kv_lens,
                                              .causal = a->causal,
                                              .window = a->window,
                                              .scale = a->scale,
@@ -181,9 +181,11 @@ static enum tsr_status place_gradients(struct bench *b, struct tsr_npu_attention
         *places[i].to = TSR_HBM(b->a.end);
         b->a.end += (places[i].bytes + 1023) / 1024 * 1024;
     }
-    if (a->kv_format != a->format || a->values_in_keys || a->pages)
+    if (a->pages)
+        return tsr_error_set(err, TSR_BAD_INPUT, "--page: gradients: K and V lie in no pages");
+    if (a->kv_format != a->format || a->values_in_keys)
         return tsr_error_set(err, TSR_BAD_INPUT,
-                             "gradients: K and V are dense and in the queries' format");
+                             "gradients: K and V are apart and in the queries' format");
     if (b->a.end > b->a.chip.hbm.bytes)
         return tsr_error_set(
             err, TSR_BAD_INPUT, "the tensors take %.2f GiB, the HBM of %s has %.2f",

@@ -245,6 +245,15 @@ static void test_bench_attention_draws_pages_and_lengths_by_seed(void **state)
     assert_true(number(one, "hbm_bytes") < number(plain, "hbm_bytes"));
     assert_true(number(one, "hbm_bytes") != number(two, "hbm_bytes"));
     TSR_SAME_TWICE(RAGGED("--min-seq", "1", "--page", "4", "--seed", "3", "--json"));
+    free(tsr_test_expect(3, "--page: gradients: K and V lie in no pages",
+                         (const char *const[]){"bench-attention", "--chip", "micro", "--phase",
+                                               "backward", "--heads", "2", "--kv-heads", "1",
+                                               "--dim", "8", "--seq", "9", "--page", "4", NULL}));
+    json_t *back = TSR_JSON("bench-attention", "--chip", "micro", "--phase", "backward", "--heads",
+                            "2", "--kv-heads", "1", "--dim", "8", "--seq", "64", "--batch", "3",
+                            "--min-seq", "1", "--json");
+    assert_true(number(back, "cycles") > 0 && number(back, "ttu_utilisation") > 0);
+    json_decref(back);
     free(tsr_test_expect(3, "--min-seq 10: at most --seq 9",
                          (const char *const[]){RAGGED("--min-seq", "10"), NULL}));
     json_decref(plain);
