@@ -7,7 +7,8 @@
 # its model), until an output differs where somebody looks. Arithmetic (lane load store tree row
 # dot): the bench of its test with so many inputs. Prints a line per part; OUT/PART/killed and
 # OUT/PART/survivors say more.
-# TESSERA_JOBS processes (as many as there are processors); TESSERA_BATCHES, TESSERA_COUNTS: others.
+# TESSERA_JOBS processes (as many as there are processors); TESSERA_BATCHES, TESSERA_COUNTS: others;
+# TESSERA_PROGRAMS: a fair sample of so many of the programs at each unit.
 set -eu
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
@@ -73,9 +74,16 @@ mutants() { # PART MODULE PARAMETERS KEPT...
         }' "$here/candidates.txt" >"$here/mutants.txt"
     # A vector that is made in parts, one from another, is a loop to Verilator 5.006, which has got
     # such wrong.
-    yosys -q -p "read_rtlil $here/top.il; script $here/mutants.txt; splitnets -driver;
-        write_verilog -noattr $here/top.v"
+    yosys -q -p "read_rtlil $here/top.il; script $here/mutants.txt; opt_clean -purge;
+        write_rtlil $here/all.il"
+    awk -f tests/rtl/mutate_outputs.awk "$here/all.il" "$here/all.il" >"$here/made.il"
+    yosys -q -p "read_rtlil $here/made.il; splitnets -driver; write_verilog -noattr $here/top.v"
     sed "s/tsr_top/$module/" "$here/top.v" >"$here/named.v"
+    # for mutate_prove.sh
+    rm -f "$here/where.ys"
+    ! grep -q "^module tsr_where_$part " tests/rtl/mutate_where.sv ||
+        echo "read_verilog -sv -defer -nosynthesis -I$sv/micro $packages" \
+            "$root/rtl/tsr_ttu_row.sv $root/tests/rtl/mutate_where.sv" >"$here/where.ys"
     awk -v top="$module" -v parameters="${values#-}" -v own_names="tsr_m_${part}_" \
         -f tests/rtl/mutate.awk "$here/named.v" "$here/named.v" >"$here/part.sv"
 }
@@ -181,8 +189,10 @@ record() { # PART...
         taps="$taps $out/$part/tap_$part.cpp"
         case $part in
         tcp | sync | control | acc | ttu | tvp | tdma) edges="$edges edge:$part" ;;
+        acc_pool) edges="$edges edge:acc edge:ttu" ;;
         esac
     done
+    edges=$(echo "$edges" | tr ' ' '\n' | sort -u)
     # shellcheck disable=SC2086
     TESSERA_RTL_FILES=$out/files.f TESSERA_RTL_MAIN=tests/rtl/mutate_record.cpp \
         sh tests/rtl/build.sh "$out/tessera-rtl-ports" micro "$sv" "$build/libtessera.a" \

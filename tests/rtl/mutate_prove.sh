@@ -2,35 +2,54 @@
 # SPDX-License-Identifier: Apache-2.0
 # mutate_prove.sh OUT PART [NUMBER...]: which of the survivors that mutate.sh left in OUT/PART (or
 # of those mutants) are the unit itself: yosys' sat proves that outputs and next states, of memories
-# too, are the same for all inputs and all states, reachable or not. What it cannot prove within
-# TESSERA_SECONDS (20) may still be equivalent. A line for each mutant.
+# too, are the same for all inputs and all states, reachable or not; a part that mutate_where.sv
+# knows stands in what is always around it. What it cannot prove within TESSERA_SECONDS (20) may
+# still be equivalent. A line for each mutant.
 set -eu
-here=$1/$2
+here=$1/$2 part=$2
 shift 2
 [ $# -gt 0 ] || set -- $(awk '$2 == "survived" { print $1 }' "$here/survivors")
 work=$here/prove
 mkdir -p "$work"
 root=$(cd "$(dirname "$0")/../.." && pwd)
+where='' top=tsr_top
+[ ! -e "$here/where.ys" ] || where="script $here/where.ys;" top=tsr_where_$part
 whole="flatten; async2sync; dffunmap; delete t:\$meminit*; setundef -undriven -zero; opt_clean"
-# The unit, or the module in it, with the mutant that the line makes, or none, as a module NAME with
-# its state outside.
-cut() { # NAME LINE MODULE
-    yosys -q -p "read_rtlil $here/top.il; hierarchy -top $3; $2; $whole; rename -top $1;
-        write_rtlil $work/$1.il"
-    awk -f "$root/tests/rtl/mutate_cut.awk" "$work/$1.il" >"$work/$1.cut.il"
+# The unit, or the module in it, with all its mutants and its state outside.
+cut() { # MODULE
+    yosys -q -p "$where read_rtlil $here/top.il; script $here/mutants.txt; hierarchy -top $1;
+        proc -norom; $whole; rename -top tsr_cut; write_rtlil $work/flat.il"
+    awk -f "$root/tests/rtl/mutate_cut.awk" "$work/flat.il" >"$work/cut.il"
+}
+# That with the mutant, 0 for none, as a module NAME.
+choose() { # NAME NUMBER
+    awk -v name="$1" -v n="$2" '
+        $1 == "module" { $2 = "\\" name }
+        / input / && $NF == "\\mutsel" {
+            for (i = 0; i < 16; i++) {
+                bits = n % 2 bits
+                n = int(n / 2)
+            }
+            $0 = "  wire width 16 \\mutsel\n  connect \\mutsel 16\047" bits
+        }
+        { print }' "$work/cut.il" >"$work/$1.il"
 }
 last=''
 for number; do
-    line=$(sed -n "${number}p" "$here/mutants.txt" | sed 's/-ctrl mutsel [0-9]* [0-9]* //')
     # a module that is the same by itself is so in its place
-    module=$(echo "$line" | sed -n 's/.* -module \(tsr_[a-z0-9_]*\) .*/\1/p')
-    [ "$module" ] || module=tsr_top
-    [ "$last" = "$module" ] || cut gold '' "$module"
+    module=$(sed -n "${number}s/.* -module \(tsr_[a-z0-9_]*\) .*/\1/p" "$here/mutants.txt")
+    [ "$module" ] && [ "$module" != tsr_top ] || module=$top
+    [ "$last" = "$module" ] || {
+        cut "$module"
+        choose gold 0
+    }
     last=$module
-    cut gate "$line" "$module"
+    choose gate "$number"
     cat >"$work/prove.ys" <<END
-read_rtlil $work/gold.cut.il
-read_rtlil $work/gate.cut.il
+read_rtlil $work/gold.il
+read_rtlil $work/gate.il
+opt_expr
+opt_clean
 miter -equiv -flatten gold gate miter
 hierarchy -top miter
 opt_expr

@@ -13,8 +13,15 @@
 
 #include "svdpi.h"
 
-/* The unit whose ports are of interest in the program at hand; null: all. */
+/* The unit whose ports are of interest in the program at hand, and those of the accumulators where
+ * it uses them; null: all. */
 extern const char *tap_only;
+
+inline bool tap_wants(const char *unit)
+{
+    return !tap_only || !strcmp(tap_only, unit) ||
+           (!strcmp(unit, "acc_pool") && (!strcmp(tap_only, "acc") || !strcmp(tap_only, "ttu")));
+}
 
 /* Where for QUIET cycles all ports have repeated what they were eight cycles before (a turn of the
  * TSRAM's banks), a unit without mistakes has come to rest: whole turns are left out until
@@ -27,7 +34,7 @@ class tap
     void begin(const char *unit)
     {
         const uint32_t none = 0;
-        on_ = !tap_only || !strcmp(tap_only, unit);
+        on_ = tap_wants(unit);
         still_ = seen_ = 0;
         pending_.clear();
         if (!on_)
