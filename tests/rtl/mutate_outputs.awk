@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # awk -f mutate_outputs.awk UNIT.il UNIT.il: each output of each module is made elsewhere and taken
-# as a whole from there, so that `splitnets -driver` splits what makes it, too; it leaves ports alone.
+# as a whole from there, so that `splitnets -driver` splits what makes it, too: it leaves ports be.
 $1 == "module" { module = $2 }
 FNR == NR {
     if ($1 == "wire" && / output /)
