@@ -13,6 +13,7 @@ struct evaluation {
     uint32_t *tokens;
     size_t n;
     struct infer_quality quality;
+    struct infer_reference reference;
     struct infer_cost cost; /* cycles 0: no chip */
     struct model_progress progress;
     char name[64]; /* of the formats, for that */
@@ -52,31 +53,43 @@ static bool is_reference(const struct infer_options *o)
     return o->target == INFER_REF;
 }
 
-static enum tsr_status evaluate(struct evaluation *e, struct tsr_error *err)
+/* Loss of a session, against the float reference unless it is that. */
+static enum tsr_status measure(struct evaluation *e, struct infer *session, bool compare,
+                               struct tsr_error *err)
 {
+    struct infer_reference *r = &e->reference;
     struct infer_options plain = e->run.options;
-    struct infer *session = NULL, *reference = NULL;
+    enum tsr_status st = TSR_OK;
     plain.target = INFER_REF;
     plain.format = plain.activations = plain.kv = NULL;
     plain.verify = 0;
+    if (compare && !r->full)
+        st = infer_create(&plain, &r->session, err);
+    if (st != TSR_OK)
+        return st;
+    name_of(&e->run.options, e->name, sizeof e->name);
+    model_progress_start(&e->progress, e->name, (uint32_t)e->n - 1);
+    st = infer_evaluate(session, compare ? r : NULL, e->tokens, (uint32_t)e->n, model_progress_show,
+                        &e->progress, &e->quality, err);
+    model_progress_end(&e->progress);
+    infer_destroy(r->session);
+    r->session = NULL;
+    return st;
+}
+
+static enum tsr_status evaluate(struct evaluation *e, struct tsr_error *err)
+{
+    struct infer *session = NULL;
     e->run.options.cycles = true;
     memset(&e->cost, 0, sizeof e->cost);
     enum tsr_status st = infer_create(&e->run.options, &session, err);
-    if (st == TSR_OK && !is_reference(&e->run.options))
-        st = infer_create(&plain, &reference, err);
-    if (st == TSR_OK) {
-        name_of(&e->run.options, e->name, sizeof e->name);
-        model_progress_start(&e->progress, e->name, (uint32_t)e->n - 1);
-        st = infer_evaluate(session, reference, e->tokens, (uint32_t)e->n, model_progress_show,
-                            &e->progress, &e->quality, err);
-        model_progress_end(&e->progress);
-    }
+    if (st == TSR_OK)
+        st = measure(e, session, !is_reference(&e->run.options), err);
     if (st == TSR_OK)
         model_run_verified(&e->run, session);
     if (st == TSR_OK && infer_cost(session) != NULL)
         e->cost = *infer_cost(session);
     infer_destroy(session);
-    infer_destroy(reference);
     return st;
 }
 
@@ -228,11 +241,23 @@ static enum tsr_status listed_lines(struct table *t, const char *list, struct ts
     return st;
 }
 
+enum {
+    KEPT_BYTES = 256 << 20 /* of the reference's logits at most; beyond it runs for every line */
+};
+
+static void keep_reference(struct evaluation *e)
+{
+    const size_t row = e->run.model.vocab * sizeof(float);
+    if (e->n - 1 <= KEPT_BYTES / row)
+        e->reference.kept = malloc((e->n - 1) * row); /* null: as above */
+}
+
 static enum tsr_status print_table(struct cli *c, struct evaluation *e, struct tsr_error *err)
 {
     struct table t = {.e = e, .results = cli_has(c, "json") ? json_array() : NULL};
     const struct infer_options *o = &e->run.options;
     const char *list = cli_text(c, "formats");
+    keep_reference(e);
     if (t.results == NULL)
         printf("%s on %s%s%s, %zu tokens of %s\n\n%-26s %9s %9s %7s %10s%s\n", e->run.model.name,
                infer_target_name[o->target], o->chip ? " " : "", o->chip ? o->chip->name : "",
@@ -284,6 +309,7 @@ static enum tsr_status run(struct cli *c, struct tsr_error *err)
     else if (st == TSR_OK)
         st = one_result(c, &e, err);
     model_run_free(&e.run);
+    free(e.reference.kept);
     free(e.tokens);
     return st;
 }

@@ -73,8 +73,23 @@ static void finish(const struct sums *s, uint32_t n, bool reference, struct infe
     out->kl = reference ? shown(s->kl / n > 0 ? s->kl / n : 0) : 0;
 }
 
-enum tsr_status infer_evaluate(struct infer *s, struct infer *reference, const uint32_t *tokens,
-                               uint32_t n, void (*progress)(void *self, uint32_t done), void *self,
+/* Logits of the reference after tokens first .. first + m - 1: where they are kept, or in `room`.
+ */
+static enum tsr_status compare_with(struct infer_reference *r, const uint32_t *tokens,
+                                    uint32_t first, uint32_t m, uint32_t vocab, float *room,
+                                    const float **out, struct tsr_error *err)
+{
+    *out = NULL;
+    if (r == NULL)
+        return TSR_OK;
+    float *rows = r->kept != NULL ? r->kept + (size_t)first * vocab : room;
+    *out = rows;
+    return r->full ? TSR_OK : infer_step(r->session, tokens + first, m, true, rows, err);
+}
+
+enum tsr_status infer_evaluate(struct infer *s, struct infer_reference *reference,
+                               const uint32_t *tokens, uint32_t n,
+                               void (*progress)(void *self, uint32_t done), void *self,
                                struct infer_quality *out, struct tsr_error *err)
 {
     const uint32_t vocab = infer_vocab(s);
@@ -87,22 +102,26 @@ enum tsr_status infer_evaluate(struct infer *s, struct infer *reference, const u
     if (rows == NULL)
         return tsr_error_set(err, TSR_INTERNAL, "out of memory");
     infer_restart(s);
-    if (reference != NULL)
-        infer_restart(reference);
+    if (reference != NULL && !reference->full)
+        infer_restart(reference->session);
     for (uint32_t i = 0, m; i + 1 < n && st == TSR_OK; i += m) {
+        const float *compared = NULL;
         m = n - 1 - i < CHUNK ? n - 1 - i : CHUNK;
         st = infer_step(s, tokens + i, m, true, rows, err);
-        if (st == TSR_OK && reference != NULL)
-            st = infer_step(reference, tokens + i, m, true, other, err);
         if (st == TSR_OK)
-            add_rows(&sums, vocab, m, tokens + i, rows, reference != NULL ? other : NULL);
+            st = compare_with(reference, tokens, i, m, vocab, other, &compared, err);
+        if (st == TSR_OK)
+            add_rows(&sums, vocab, m, tokens + i, rows, compared);
         if (st == TSR_OK && progress != NULL)
             progress(self, i + m);
     }
     free(rows);
-    if (st == TSR_OK)
-        finish(&sums, n - 1, reference != NULL, out);
-    return st;
+    if (st != TSR_OK)
+        return st;
+    if (reference != NULL)
+        reference->full = reference->kept != NULL;
+    finish(&sums, n - 1, reference != NULL, out);
+    return TSR_OK;
 }
 
 /* splitmix64: a counter and its finalizer. */

@@ -14,12 +14,20 @@ struct infer_quality {
     double kl;             /* mean of sum p_ref ln(p_ref / p), nats */
 };
 
-/* Runs the tokens through `s` and, unless it is null, `reference`; both start anew.
+/* What a format is compared with. Logits that are kept serve further formats on the same tokens. */
+struct infer_reference {
+    struct infer *session; /* null where `kept` is full, or there is no reference */
+    float *kept;           /* n - 1 rows of logits, the caller's; null: they are not kept */
+    bool full;             /* set by infer_evaluate */
+};
+
+/* Runs the tokens through `s` and, unless it is null, the reference; both start anew.
  * Sums are in double, results rounded to f32, so that the last bits of a host's exp and log do not
  * show. progress: called with the tokens done; may be null.
  * Errors: TSR_BAD_INPUT fewer than two tokens; as infer_step. */
-enum tsr_status infer_evaluate(struct infer *s, struct infer *reference, const uint32_t *tokens,
-                               uint32_t n, void (*progress)(void *self, uint32_t done), void *self,
+enum tsr_status infer_evaluate(struct infer *s, struct infer_reference *reference,
+                               const uint32_t *tokens, uint32_t n,
+                               void (*progress)(void *self, uint32_t done), void *self,
                                struct infer_quality *out, struct tsr_error *err);
 
 /* The next token. temperature 0: the largest logit, of equal ones the first. Else drawn from
