@@ -13,7 +13,8 @@
  *
  * A unit is a sequence and key head: its items meet the same inner rows. A team of tiles shares it,
  * back and forth so that causal costs balance. Where a unit's inner rows fit TSRAM they are loaded
- * as they are first met and stay; else they stream through a ring of slots. */
+ * as they are first met and stay; else those of a head do, or a chunk of them, in as many passes of
+ * the items (attention_backward_where.c); beside a mask they stream through a ring of slots. */
 #include "kernels/npu/attention_backward_emit.h"
 
 #include <inttypes.h>
@@ -85,10 +86,20 @@ static void operands(struct gradient *g)
                                                   : dense(op->d_v, op->kv_len, op->kv_heads, v * 4);
 }
 
+/* Passes pay where a tile has several items for what it loads: how many blocks of a head fit beside
+ * the stages of `each` items. */
+static uint64_t pass_slots(const struct gradient *g, uint64_t each, uint64_t size)
+{
+    const uint64_t at = g->stage + each * g->stage_bytes;
+    const uint64_t n = each > 1 && at < size ? (size - at) / g->slot_bytes : 0;
+    return n < g->inner_blocks ? n : g->inner_blocks;
+}
+
 static enum tsr_status place(struct gradient *g, struct tsr_error *err)
 {
     const uint64_t line = g->line, lanes = g->lanes, size = g->chip->tile.tsram_bytes;
     const uint64_t all = g->inner_blocks * (g->by_query ? 1 : g->group);
+    const uint64_t each = (g->items + g->team - 1) / g->team;
     uint64_t at = line;
     g->slopes = at;
     at += g->op->has_slopes ? (g->op->heads * 4 + line - 1) / line * line : 0;
@@ -103,7 +114,8 @@ static enum tsr_status place(struct gradient *g, struct tsr_error *err)
     at += 2 * g->w_bytes;
     g->stage_row = ((g->result.slabs * g->result.cols * 4 + line - 1) / line | 1) * line;
     g->stage = at;
-    at += lanes * g->stage_row;
+    g->stage_bytes = lanes * g->stage_row;
+    at += g->stage_bytes;
     g->slots = at;
     g->slot_bytes = gradient_mask_offset(g) + (g->op->has_mask ? g->side * line : 0);
     g->n_slots = at < size ? (size - at) / g->slot_bytes : 0;
@@ -113,6 +125,14 @@ static enum tsr_status place(struct gradient *g, struct tsr_error *err)
                              " need more TSRAM or accumulators than %s has",
                              g->op->head_dim, g->op->v_dim, g->chip->name);
     g->retain = all <= g->n_slots && !g->op->has_mask; /* rows of a mask are each item's own */
+    if (!g->retain && !g->op->has_mask && g->part != TSR_GRADIENT_DELTA &&
+        pass_slots(g, each, size) >= (g->inner_blocks < 8 ? g->inner_blocks : 8)) {
+        g->retain = g->passes = true;
+        g->slots = g->stage + each * g->stage_bytes;
+        g->n_slots = pass_slots(g, each, size);
+        g->chunk = g->n_slots * g->side;
+        return TSR_OK;
+    }
     g->n_slots = g->retain ? all : g->n_slots < 8 ? g->n_slots : 8;
     return TSR_OK;
 }
@@ -163,6 +183,7 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
     g.prefix = op->prefix && (op->causal || op->window);
     g.records = g.prefix || op->q_lens || op->kv_lens;
     g.turn = op->has_slopes || op->softcap != 0 ? 4 : 8;
+    deal(&g);
     st = gradient_check_sequences(&g, err);
     if (st == TSR_OK)
         st = place(&g, err);
@@ -170,7 +191,6 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
         return st;
     if ((g.items * g.group | g.units * op->kv_heads) >> 40) /* it divides by products */
         return bad(err, "sequences and heads times their number are below 2^40");
-    deal(&g);
     for (uint32_t i = 0; i < tsr_chip_tiles(chip); i++) {
         args[i][0] = i / g.team < g.stride ? i / g.team : (int64_t)g.units;
         args[i][1] = i % g.team;

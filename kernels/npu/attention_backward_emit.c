@@ -79,6 +79,27 @@ static void buffer(struct gradient *g, int d, int which, uint64_t base, uint64_t
     L("  muli x%d, x%d, %" PRIu64 "\n  addi x%d, x%d, %" PRIu64, d, which, step, d, d, base);
 }
 
+/* What earlier passes left, to the accumulators. */
+static void load_sums(struct gradient *g)
+{
+    const struct gradient_operand *r = &g->result;
+    char sems[40];
+    L("  li x%d, 1\n  beq x%d, x%d, nothing_yet", T0, X_FIRST, T0);
+    gradient_li(g, T1, (int64_t)g->stage_row);
+    gradient_li(g, T2, r->cols);
+    for (uint32_t s = 0; s < r->slabs; s++) {
+        int n = s == 0 ? snprintf(sems, sizeof sems, " wait(s%d)", S_STAGE_FREE) : 0;
+        sems[n] = '\0';
+        if (s + 1 == r->slabs)
+            snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d, s%d)", S_LOADED, S_STAGE_FREE);
+        gradient_stage(g, T0, T4, g->stage + s * r->cols * 4);
+        gradient_li(g, T3, (4 + s * r->banks) << 8);
+        L("  fill src=x%d, ss=x%d, m=x%d, n=x%d, c=x%d, fmt=f32, across=%d%s", T0, T1, X_ON, T2, T3,
+          r->banks == 2, sems);
+    }
+    L("nothing_yet:");
+}
+
 static void begin_item(struct gradient *g)
 {
     char sems[2][24];
@@ -94,6 +115,11 @@ static void begin_item(struct gradient *g)
     if (g->records) /* a shorter sequence has fewer */
         L("  bge x%d, x%d, item", X_O0, X_ON);
     L("  sub x%d, x%d, x%d\n  mini x%d, x%d, %u", X_ON, X_ON, X_O0, X_ON, X_ON, g->lanes);
+    if (g->passes) {
+        gradient_inner_range(g);
+        gradient_pass_range(g);
+        load_sums(g);
+    }
     L("  xori x%d, x%d, 1", X_XP, X_XP);
     snprintf(sems[0], sizeof sems[0], " wait(s%d)", S_OUTER_FREE);
     snprintf(sems[1], sizeof sems[1], " post(s%d)", S_OUTER);
@@ -171,8 +197,12 @@ static void inner_rows(struct gradient *g)
     /* a block at the end of a range is loaded whole: the next item may see more of it */
     gradient_length(g, X_IN, !g->by_query);
     L("  sub x%d, x%d, x%d\n  mini x%d, x%d, %u", X_IN, X_IN, X_I0, X_IN, X_IN, g->side);
-    divide(g, T1, T2, X_I0, g->side);
-    if (!g->by_query) {
+    if (g->passes) {
+        gradient_pass_row(g, T3);
+        L("  sub x%d, x%d, x%d", T3, X_I0, T3);
+    }
+    divide(g, T1, T2, g->passes ? T3 : X_I0, g->side);
+    if (!g->by_query && !g->passes) {
         L("  muli x%d, x%d, %u\n  sub x%d, x%d, x%d", T2, X_HEAD, g->group, T2, X_IH, T2);
         add_product(g, T1, T2, g->inner_blocks, T3);
     }
@@ -229,7 +259,12 @@ static void result_sums(struct gradient *g, bool first)
 /* The deferred sum. */
 static void sum(struct gradient *g, const char *where)
 {
-    L("  beq x%d, x0, again_%s\n  tsync wait(s%d)", X_DFIRST, where, S_ACC_FREE);
+    L("  beq x%d, x0, again_%s", X_DFIRST, where);
+    if (g->passes) {
+        L("  li x%d, 1\n  beq x%d, x%d, fresh_%s", T0, X_DFIRST, T0, where);
+        L("  tsync wait(s%d, s%d)\n  jmp again_%s\nfresh_%s:", S_ACC_FREE, S_LOADED, where, where);
+    }
+    L("  tsync wait(s%d)", S_ACC_FREE);
     result_sums(g, true);
     L("  jmp summed_%s\nagain_%s:", where, where);
     result_sums(g, false);
@@ -297,26 +332,39 @@ static void step(struct gradient *g)
           T0, T0, g->side, X_HW, X_HW, T0);
 }
 
-/* To the stage and out. */
-static void end_item(struct gradient *g)
+/* The result to its stage, whose rows are x[T1] apart; x[T2] elements of a slab. */
+static void drain(struct gradient *g, int complete)
 {
     const struct gradient_operand *r = &g->result;
     char sems[40];
-    L("  tsync post(s%d, s%d)", S_DONE, S_OUTER_FREE);
-    gradient_li(g, T1, (int64_t)g->stage_row);
-    gradient_li(g, T2, r->cols);
     for (uint32_t s = 0; s < r->slabs; s++) {
         int n = s == 0 ? snprintf(sems, sizeof sems, " wait(s%d, s%d)", S_DONE, S_STAGE_FREE) : 0;
         sems[n] = '\0';
         if (s + 1 == r->slabs)
-            snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d, s%d)", S_DRAINED, S_ACC_FREE);
-        gradient_li(g, T0, (int64_t)(g->stage + s * r->cols * 4));
+            snprintf(sems + n, sizeof sems - (size_t)n, " post(s%d, s%d)", complete, S_ACC_FREE);
+        gradient_stage(g, T0, T3, g->stage + s * r->cols * 4);
         gradient_li(g, T3, (4 + s * r->banks) << 8);
         L("  drain dst=x%d, ds=x%d, m=x%d, n=x%d, c=x%d, fmt=f32, across=%d%s", T0, T1, X_ON, T2,
           T3, r->banks == 2, sems);
     }
+}
+
+/* To the stage and out. */
+static void end_item(struct gradient *g)
+{
+    const struct gradient_operand *r = &g->result;
+    L("  tsync post(s%d, s%d)", S_DONE, S_OUTER_FREE);
+    gradient_li(g, T1, (int64_t)g->stage_row);
+    gradient_li(g, T2, r->cols);
+    if (g->passes) { /* the stage keeps them */
+        gradient_is_last(g, T5);
+        L("  bne x%d, x0, last_pass", T5);
+        drain(g, S_STAGE_FREE);
+        L("  jmp item\nlast_pass:");
+    }
+    drain(g, S_DRAINED);
     row_address(g, T2, &r->rows, X_O0, X_HEAD, T3);
-    gradient_li(g, T0, (int64_t)g->stage);
+    gradient_stage(g, T0, T3, g->stage);
     gradient_li(g, T3, (int64_t)r->slabs * r->cols * 4);
     gradient_li(g, T4, (int64_t)r->rows.token_stride);
     L("  copy ch=3, src=x%d, dst=x%d, len=x%d, n1=x%d, ss1=x%d, ds1=x%d wait(s%d) post(s%d)", T0,
@@ -349,7 +397,7 @@ static void begin(struct gradient *g)
     const bool delta = g->part == TSR_GRADIENT_DELTA;
     const char *const consumer[SEMS] = {
         delta ? "tvp" : "ttu", "ttu", "tvp", "ttu", "dma1", "dma0", "acc", "dma3", "ttu",
-        delta ? "tvp" : "acc", "tvp"};
+        delta ? "tvp" : "acc", "tvp", "ttu"};
     for (int s = 0; s < SEMS; s++)
         L(".sem s%d %s", s, consumer[s]);
     L("  addi x%d, x2, 0", X_MEMBER);
@@ -379,6 +427,8 @@ void gradient_program(struct gradient *g)
     begin(g);
     L("unit:");
     divide(g, X_B, X_KVH, X_UNIT, g->op->kv_heads);
+    if (g->passes)
+        gradient_first_pass(g);
     gradient_li(g, X_N, 0);
     gradient_li(g, X_HW, 0);
     gradient_li(g, X_NEW, 1);
@@ -386,14 +436,18 @@ void gradient_program(struct gradient *g)
     if (g->part == TSR_GRADIENT_DELTA) {
         delta_item(g);
     } else {
-        gradient_inner_range(g);
-        gradient_li(g, X_FIRST, 1);
+        if (!g->passes) {
+            gradient_inner_range(g);
+            gradient_li(g, X_FIRST, 1);
+        }
         L("head:\n  addi x%d, x%d, 0", X_I0, X_LO);
         step(g);
         end_item(g);
     }
     L("  jmp item\nunit_end:");
-    if (g->retain && g->part != TSR_GRADIENT_DELTA)
+    if (g->passes)
+        gradient_next_pass(g);
+    else if (g->retain && g->part != TSR_GRADIENT_DELTA)
         L("  tsync post(s%d)", S_SLOT);
     L("  addi x%d, x%d, %u", X_UNIT, X_UNIT, g->stride);
     gradient_li(g, T0, (int64_t)g->units);

@@ -19,6 +19,7 @@ enum sem {
     S_ACC_FREE,   /* TTU */
     S_STAGE_FREE, /* ACC, for delta TVP */
     S_STATS,      /* lse and delta of the outer queries, at first the slopes, are here: TVP */
+    S_LOADED,     /* passes: the accumulators hold the sum so far: TTU */
     SEMS
 };
 
@@ -34,7 +35,7 @@ enum reg {
     X_IN,
     X_IH,
     X_IHEND,
-    X_FIRST, /* 1 in the item's first step */
+    X_FIRST, /* in the item's first step 1, or 2 where sums go on from an earlier pass */
     X_SLOT,
     T0,
     T1,
@@ -80,6 +81,7 @@ struct gradient {
     uint32_t element, side, lanes, line, turn; /* rows of a turn of `weights` */
     bool always, edges;                        /* whether all steps go by `weights`; some do */
     bool retain;                               /* a unit's inner rows stay */
+    bool passes;                               /* some of them at a time */
     bool records, prefix;                      /* sequences differ; prefixes are seen */
     uint32_t group;
     uint64_t blocks, inner_blocks; /* of outer rows; of inner rows, of one head */
@@ -88,6 +90,7 @@ struct gradient {
     /* TSRAM; X, stats and W in two copies */
     uint64_t x_at[2], x_bytes, stats, w, w_bytes, slots, slot_bytes, n_slots, stage, stage_row;
     uint64_t slopes;
+    uint64_t chunk, stage_bytes; /* passes: inner rows of one; bytes of an item's sums */
 };
 
 enum {
@@ -110,6 +113,17 @@ void gradient_next_item(struct gradient *g);
 void gradient_inner_range(struct gradient *g);
 /* To `partly` if some row of the step is hidden from some lane; T0, T7. */
 void gradient_look(struct gradient *g);
+/* Passes: what is kept in control memory, and the code around the items. */
+void gradient_first_pass(struct gradient *g);
+void gradient_next_pass(struct gradient *g);
+/* The part of the item's range that the pass has, X_FIRST; to `item` if there is none. */
+void gradient_pass_range(struct gradient *g);
+/* Stage of the item, from `base` on, to x[d]; t is free. */
+void gradient_stage(struct gradient *g, int d, int t, uint64_t base);
+/* The word that says whether this is the item's last pass, to x[d]. */
+void gradient_is_last(struct gradient *g, int d);
+/* The first row of the pass, to x[d]. */
+void gradient_pass_row(struct gradient *g, int d);
 /* Lengths and records; into the program's control memory (frees it on failure). */
 enum tsr_status gradient_check_sequences(const struct gradient *g, struct tsr_error *err);
 enum tsr_status gradient_records(const struct gradient *g, struct tsr_program *out,

@@ -107,6 +107,89 @@ void gradient_add_before(struct gradient *g, int d, int x, int t, int sign, int6
         L("  addi x%d, x%d, %" PRId64, d, d, more);
 }
 
+/* ---- passes ----------------------------------------------------------------------------------
+ * Inner rows that do not all fit TSRAM come in chunks of a head: a pass of the unit's items for
+ * each, the sums of an item staying in its stage from one to the next. */
+
+enum {
+    SAVED_HEAD, /* of the group */
+    SAVED_ROW,
+    SAVED_LAST
+};
+
+static void saved(struct gradient *g, const char *op, int x, int word)
+{
+    const uint64_t at = g->records ? g->op->batch << RECORD_SHIFT : 0;
+    L("  %s x%d, x0, %" PRIu64, op, x, at + 8 * (uint64_t)word);
+}
+
+static uint32_t pass_heads(const struct gradient *g)
+{
+    return g->by_query ? 1 : g->group;
+}
+
+void gradient_first_pass(struct gradient *g)
+{
+    saved(g, "sd", 0, SAVED_HEAD);
+    saved(g, "sd", 0, SAVED_ROW);
+    L("pass:");
+}
+
+void gradient_next_pass(struct gradient *g)
+{
+    L("  bne x%d, x0, none_loaded\n  tsync post(s%d)\nnone_loaded:", X_NEW, S_SLOT);
+    saved(g, "ld", T0, SAVED_ROW);
+    L("  addi x%d, x%d, %" PRIu64, T0, T0, g->chunk);
+    saved(g, "sd", T0, SAVED_ROW);
+    gradient_li(g, T1, (int64_t)(g->by_query ? g->op->kv_len : g->op->q_len));
+    L("  blt x%d, x%d, pass", T0, T1);
+    saved(g, "sd", 0, SAVED_ROW);
+    saved(g, "ld", T0, SAVED_HEAD);
+    L("  addi x%d, x%d, 1", T0, T0);
+    saved(g, "sd", T0, SAVED_HEAD);
+    gradient_li(g, T1, pass_heads(g));
+    L("  blt x%d, x%d, pass", T0, T1);
+}
+
+void gradient_pass_range(struct gradient *g)
+{
+    saved(g, "ld", T0, SAVED_HEAD);
+    saved(g, "ld", T1, SAVED_ROW);
+    L("  add x%d, x%d, x%d\n  addi x%d, x%d, 1", X_IH, X_IH, T0, X_IHEND, X_IH);
+    L("  addi x%d, x%d, %" PRIu64, T2, T1, g->chunk);
+    L("  bge x%d, x%d, item\n  bge x%d, x%d, item", T1, X_IEND, X_LO, T2);
+    /* the last: of the last head what ends here */
+    gradient_li(g, T3, 0);
+    L("  addi x%d, x%d, %d\n  bne x%d, x0, not_last", T4, T0, 1 - (int)pass_heads(g), T4);
+    L("  blt x%d, x%d, not_last", T2, X_IEND);
+    gradient_li(g, T3, 1);
+    L("not_last:");
+    saved(g, "sd", T3, SAVED_LAST);
+    gradient_li(g, X_FIRST, 2);
+    L("  bne x%d, x0, goes_on\n  blt x%d, x%d, goes_on", T0, X_LO, T1);
+    gradient_li(g, X_FIRST, 1);
+    L("goes_on:\n  max x%d, x%d, x%d\n  min x%d, x%d, x%d", X_LO, X_LO, T1, X_IEND, X_IEND, T2);
+}
+
+void gradient_stage(struct gradient *g, int d, int t, uint64_t base)
+{
+    gradient_li(g, d, (int64_t)base);
+    if (!g->passes)
+        return;
+    L("  addi x%d, x%d, -1\n  muli x%d, x%d, %" PRIu64 "\n  add x%d, x%d, x%d", t, X_N, t, t,
+      g->stage_bytes, d, d, t);
+}
+
+void gradient_is_last(struct gradient *g, int d)
+{
+    saved(g, "ld", d, SAVED_LAST);
+}
+
+void gradient_pass_row(struct gradient *g, int d)
+{
+    saved(g, "ld", d, SAVED_ROW);
+}
+
 /* ---- items and steps ------------------------------------------------------------------------ */
 
 /* The tile's next item of the unit: T5; to `unit_end` if there is none. */
