@@ -86,6 +86,10 @@ static void operands(struct gradient *g)
                                                   : dense(op->d_v, op->kv_len, op->kv_heads, v * 4);
 }
 
+enum {
+    LEAST = 4 /* blocks of a pass: less is more of drains than of products */
+};
+
 /* Passes pay where a tile has several items for what it loads: how many blocks of a head fit beside
  * the stages of `each` items. */
 static uint64_t pass_slots(const struct gradient *g, uint64_t each, uint64_t size)
@@ -126,7 +130,7 @@ static enum tsr_status place(struct gradient *g, struct tsr_error *err)
                              g->op->head_dim, g->op->v_dim, g->chip->name);
     g->retain = all <= g->n_slots && !g->op->has_mask; /* rows of a mask are each item's own */
     if (!g->retain && !g->op->has_mask && g->part != TSR_GRADIENT_DELTA &&
-        pass_slots(g, each, size) >= (g->inner_blocks < 8 ? g->inner_blocks : 8)) {
+        pass_slots(g, each, size) >= (g->inner_blocks < LEAST ? g->inner_blocks : LEAST)) {
         g->retain = g->passes = true;
         g->slots = g->stage + each * g->stage_bytes;
         g->n_slots = pass_slots(g, each, size);
@@ -180,6 +184,8 @@ enum tsr_status tsr_npu_attention_backward(const struct tsr_isa *isa, const stru
     g.items = g.blocks * (g.by_query ? g.group : 1);
     g.always = op->has_mask || op->has_slopes || op->softcap != 0;
     g.edges = g.always || op->causal || op->window;
+    /* the last keys meet the fewest queries: what the first item waits for is little */
+    g.falling = !g.by_query && op->causal && !op->window;
     g.prefix = op->prefix && (op->causal || op->window);
     g.records = g.prefix || op->q_lens || op->kv_lens;
     g.turn = op->has_slopes || op->softcap != 0 ? 4 : 8;

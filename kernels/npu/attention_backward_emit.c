@@ -207,7 +207,7 @@ static void inner_rows(struct gradient *g)
         add_product(g, T1, T2, g->inner_blocks, T3);
     }
     buffer(g, X_SLOT, T1, g->slots, g->slot_bytes);
-    L("  blt x%d, x%d, loaded", X_I0, X_HW);
+    L(g->falling ? "  bge x%d, x%d, loaded" : "  blt x%d, x%d, loaded", X_I0, X_HW);
     load_inner(g);
     L("loaded:");
     gradient_li(g, X_IN, g->side);
@@ -327,7 +327,9 @@ static void step(struct gradient *g)
     L("  addi x%d, x%d, 1\n  blt x%d, x%d, head", X_IH, X_IH, X_IH, X_IHEND);
     sum(g, "item");
     gradient_li(g, X_DSLOT, 0);
-    if (g->retain) /* all heads up to the end of the last block */
+    if (g->falling)
+        L("  min x%d, x%d, x%d", X_HW, X_HW, X_LO);
+    else if (g->retain) /* all heads up to the end of the last block */
         L("  addi x%d, x%d, %u\n  andi x%d, x%d, -%u\n  max x%d, x%d, x%d", T0, X_IEND, g->side - 1,
           T0, T0, g->side, X_HW, X_HW, T0);
 }
@@ -430,7 +432,7 @@ void gradient_program(struct gradient *g)
     if (g->passes)
         gradient_first_pass(g);
     gradient_li(g, X_N, 0);
-    gradient_li(g, X_HW, 0);
+    gradient_li(g, X_HW, g->falling ? INT64_MAX : 0);
     gradient_li(g, X_NEW, 1);
     begin_item(g);
     if (g->part == TSR_GRADIENT_DELTA) {

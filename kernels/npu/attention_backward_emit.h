@@ -47,7 +47,7 @@ enum reg {
     T7,
     X_LO,     /* first inner token of a head */
     X_KVH,    /* the unit's key head */
-    X_HW,     /* where rows stay: those of all heads from here on are not loaded yet */
+    X_HW,     /* where rows stay: those from here on are not loaded yet; falling: before here */
     X_XP,     /* 0, 1: which X */
     X_SP,     /* 0, 1: which S, T, W */
     X_DSLOT,  /* the deferred sum: its slot, 0: none */
@@ -81,6 +81,7 @@ struct gradient {
     uint32_t element, side, lanes, line, turn; /* rows of a turn of `weights` */
     bool always, edges;                        /* whether all steps go by `weights`; some do */
     bool retain;                               /* a unit's inner rows stay */
+    bool falling;                              /* items from the last on */
     bool passes;                               /* some of them at a time */
     bool records, prefix;                      /* sequences differ; prefixes are seen */
     uint32_t group;

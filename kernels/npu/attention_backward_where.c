@@ -203,6 +203,8 @@ void gradient_next_item(struct gradient *g)
     L("  muli x%d, x%d, %u\n  add x%d, x%d, x%d", T5, X_N, g->team, T5, T5, T0);
     gradient_li(g, T0, (int64_t)g->items);
     L("  bge x%d, x%d, unit_end\n  addi x%d, x%d, 1", T5, T0, X_N, X_N);
+    if (g->falling)
+        L("  sub x%d, x%d, x%d\n  addi x%d, x%d, -1", T5, T0, T5, T5, T5);
 }
 
 /* Keys of an item: to the diagonal, from the window on; a prefix is seen by all. */

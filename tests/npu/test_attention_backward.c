@@ -36,6 +36,7 @@ struct rig {
     struct attention_problem p;
     struct tsr_npu_attention_backward op;
     uint64_t next; /* free HBM */
+    bool small;    /* TSRAM of a quarter: long contexts come in passes, or stream */
     size_t n_q, n_o, n_k, n_v, n_lse;
     float *o, *lse, *d_o;
     double *want[3], *bound[3];
@@ -141,10 +142,11 @@ static void make(struct rig *r, unsigned features, uint64_t *seed)
     struct tsr_npu_attention_backward *op = &r->op;
     a->batch = pick(seed, 1, 2);
     a->kv_heads = pick(seed, 1, 2);
-    a->heads = a->kv_heads * pick(seed, 1, pick(seed, 0, 4) ? 3 : 9); /* 9: rows do not stay */
-    a->dim = 8 * pick(seed, 1, 5);
-    a->value_dim = pick(seed, 0, 1) ? a->dim : 8 * pick(seed, 1, 5);
-    uint32_t q = (uint32_t)pick(seed, 1, 40), kv = q + (uint32_t)pick(seed, 0, 40);
+    a->heads = a->kv_heads * pick(seed, 1, pick(seed, 0, 4) ? 3 : 9);
+    a->dim = 8 * pick(seed, 1, r->small ? 2 : 5);
+    a->value_dim = pick(seed, 0, 1) ? a->dim : 8 * pick(seed, 1, r->small ? 2 : 5);
+    uint32_t q = (uint32_t)pick(seed, r->small ? 60 : 1, r->small ? 180 : 40),
+             kv = q + (uint32_t)pick(seed, 0, r->small ? 120 : 40);
     size_t queries = 0, keys = 0;
     const bool ragged = pick(seed, 0, 2) == 0;
     for (size_t b = 0; b < a->batch; b++) {
@@ -298,13 +300,32 @@ static double differences(struct rig *r, int part, float *x, const float *got, s
 
 static double tightest = 1; /* bound of differences() as a part of what they are */
 
-static void run(const char *chip, unsigned features, uint64_t *seed)
+/* Whether sums left the accumulators and came back: more than a drain of each item and slab. Lines
+ * of `micro` hold 16 elements and 8 rows. */
+static bool in_passes(const struct rig *r, int part, const struct tsr_stats *stats)
 {
-    struct rig r = {0};
+    const struct tsr_npu_attention_backward *op = &r->op;
+    const uint64_t dim = part == TSR_GRADIENT_DV ? op->v_dim : op->head_dim;
+    const uint64_t rows =
+        part == TSR_GRADIENT_DQ ? op->q_len * op->heads : op->kv_len * op->kv_heads;
+    uint64_t slabs = (dim + 15) / 16;
+    while (dim % slabs)
+        slabs++;
+    return part != TSR_GRADIENT_DELTA &&
+           stats->instructions[TSR_Q_ACC] > op->batch * (rows / 8 + op->heads) * slabs;
+}
+
+static int passes;
+
+static void run(const char *chip, unsigned features, bool small, uint64_t *seed)
+{
+    struct rig r = {.small = small};
     struct tsr_error err = {0};
     struct tsr_run_options o = {
         .mode = TSR_MODE_FULL, .check_races = true, .limit_cycles = 100000000};
     assert_int_equal(tsr_chip_load(chip, &r.chip, &err), TSR_OK);
+    if (small)
+        r.chip.tile.tsram_bytes /= 4;
     assert_int_equal(tsr_sim_create(&r.chip, isa, &r.sim, &err), TSR_OK);
     make(&r, features, seed);
     place(&r, seed);
@@ -316,6 +337,7 @@ static void run(const char *chip, unsigned features, uint64_t *seed)
             tsr_sim_run(r.sim, &program, &o, &stats, NULL, &err) != TSR_OK)
             fail_msg("%s: part %d: %s", r.what, part, err.message);
         tsr_program_free(&program);
+        passes += small && in_passes(&r, part, &stats);
     }
     const size_t d = r.op.head_dim, v = r.op.v_dim, h = r.op.heads, kv_h = r.op.kv_heads;
     float *dq = compare(&r, 0, r.op.d_q.address, h * d, r.p.q_len, r.op.q_len),
@@ -354,8 +376,26 @@ static void test_attention_backward_is_the_references(void **state)
     int rounds = tsr_test_nightly() ? 300 : 40;
     (void)state;
     for (int n = 0; n < rounds; n++)
-        run(chips[n % 14 == 12 ? 2 : n % 3 == 0], features[n % 13], &seed);
+        run(chips[n % 14 == 12 ? 2 : n % 3 == 0], features[n % 13], false, &seed);
     assert_true(tightest < 0.05);
+}
+
+static void test_attention_backward_of_rows_that_do_not_fit(void **state)
+{
+    static const unsigned features[] = {PROBLEM_CAUSAL,
+                                        0,
+                                        PROBLEM_CAUSAL | PROBLEM_WINDOW,
+                                        PROBLEM_CAUSAL | PROBLEM_PREFIX,
+                                        PROBLEM_WINDOW,
+                                        PROBLEM_ALL & ~PROBLEM_MASK};
+    uint64_t seed = tsr_test_seed("attention_backward_passes", 6);
+    int rounds = tsr_test_nightly() ? 200 : 12;
+    (void)state;
+    passes = 0;
+    for (int n = 0; n < rounds; n++)
+        run("micro4", features[n % 6], true, &seed);
+    print_message("%d programs of %d in passes\n", passes, 3 * rounds);
+    assert_true(passes >= rounds / 2);
 }
 
 static void test_attention_backward_refuses_with_reason(void **state)
@@ -394,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention_backward_is_the_references),
+        cmocka_unit_test(test_attention_backward_of_rows_that_do_not_fit),
         cmocka_unit_test(test_attention_backward_refuses_with_reason),
     };
     return cmocka_run_group_tests(tests, load_isa, free_isa);
