@@ -31,6 +31,27 @@
 
 #include "sim/suite/suite.h"
 
+struct tsr_attention attention_of(const struct attention_feature_case *c, const uint32_t *q_len,
+                                  const uint32_t *kv_len, const uint32_t *prefix,
+                                  const uint8_t *mask, const float *sinks, const float *slopes)
+{
+    return (struct tsr_attention){.batch = c->batch,
+                                  .q_len = q_len,
+                                  .kv_len = kv_len,
+                                  .heads = c->heads,
+                                  .kv_heads = c->kv_heads,
+                                  .dim = c->d,
+                                  .value_dim = c->v_d,
+                                  .scale = 1 / sqrt(c->d),
+                                  .softcap = c->softcap,
+                                  .causal = (c->features & CAUSAL) != 0,
+                                  .window = c->window,
+                                  .prefix = c->features & PREFIX ? prefix : NULL,
+                                  .mask = c->features & MASK ? mask : NULL,
+                                  .sinks = c->features & SINKS ? sinks : NULL,
+                                  .slopes = c->features & SLOPES ? slopes : NULL};
+}
+
 static const double log2_e = 1.4426950408889634;
 
 /* A query and head: what it sees. */

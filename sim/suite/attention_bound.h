@@ -1,11 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How far the NPU's attention may be from the exact one. */
+/* Cases of attention, and how far the NPU's may be from the exact one. */
 #ifndef SIM_SUITE_ATTENTION_BOUND_H
 #define SIM_SUITE_ATTENTION_BOUND_H
 
 #include "tessera/attention.h"
 #include "tessera/chip.h"
 #include "tessera/isa.h"
+
+enum attention_feature {
+    CAUSAL = 1,
+    MASK = 2,
+    SLOPES = 4,
+    PREFIX = 8,
+    SINKS = 16,
+    RAGGED = 32,
+    PAGES = 64,
+    LATENT = 128, /* V is the first of K's elements */
+    SPLIT = 256   /* over all tiles, to be merged */
+};
+
+struct attention_feature_case {
+    const char *name;
+    uint32_t batch, heads, kv_heads, d, v_d, q, kv, features, window;
+    double softcap;
+    enum tsr_dtype format, cache;
+};
+
+/* What a case asks for, of the tensors at hand; those that its features leave out may be null. */
+struct tsr_attention attention_of(const struct attention_feature_case *c, const uint32_t *q_len,
+                                  const uint32_t *kv_len, const uint32_t *prefix,
+                                  const uint8_t *mask, const float *sinks, const float *slopes);
 
 struct attention_bound {
     const struct tsr_chip *chip;

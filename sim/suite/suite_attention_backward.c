@@ -14,27 +14,17 @@
 
 #include "isa/num/num.h"
 #include "kernels/npu/attention_backward.h"
+#include "sim/suite/attention_bound.h"
 #include "sim/suite/suite.h"
 #include "tessera/attention.h"
 
 enum {
-    CAUSAL = 1,
-    MASK = 2,
-    SLOPES = 4,
-    SINKS = 8,
     BATCH = 2 /* at most */
-};
-
-struct gradient_case {
-    const char *name;
-    uint32_t batch, heads, kv_heads, d, v_d, q, kv, features, window;
-    double softcap;
-    enum tsr_dtype format;
 };
 
 struct problem {
     struct suite *s;
-    const struct gradient_case *c;
+    const struct attention_feature_case *c;
     const struct tsr_format *f;
     struct tsr_attention what;
     struct tsr_npu_attention_backward op;
@@ -76,7 +66,7 @@ static void add(double *to, double by, const float *x, size_t n)
 /* What a pair adds to the bounds; row, key: their numbers in the tensors. */
 static void bound_pair(struct problem *p, size_t row, size_t key, size_t h, long distance)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const float *q = p->q + row * c->d, *k = p->k + key * c->d, *v = p->v + key * c->v_d,
                 *d_o = p->d_o + row * c->v_d;
     const double half = ldexp(1, -(int)p->f->mbits - 1), sums = (c->q + c->kv) * c->heads * 0x1p-23;
@@ -97,7 +87,7 @@ static void bound_pair(struct problem *p, size_t row, size_t key, size_t h, long
 
 static void bounds(struct problem *p)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const size_t group = c->heads / c->kv_heads;
     for (size_t b = 0; b < c->batch; b++)
         for (size_t i = 0; i < c->q; i++)
@@ -112,7 +102,7 @@ static void bounds(struct problem *p)
 
 static enum tsr_status allocate(struct problem *p, struct tsr_error *err)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const size_t rows = (size_t)c->batch * c->q * c->heads,
                  keys = (size_t)c->batch * c->kv * c->kv_heads;
     p->n[0] = rows * c->d;
@@ -137,7 +127,7 @@ static enum tsr_status allocate(struct problem *p, struct tsr_error *err)
 
 static void draw(struct problem *p)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     for (size_t b = 0; b < c->batch; b++) {
         p->q_len[b] = c->q;
         p->kv_len[b] = c->kv;
@@ -151,27 +141,14 @@ static void draw(struct problem *p)
         p->slopes[h] = ldexpf(1, -(int)(h % 8) - 2);
     for (size_t i = 0; i < (size_t)c->batch * c->q * c->kv; i++)
         p->mask[i] = suite_random_below(p->s, 3) != 0;
-    p->what = (struct tsr_attention){.batch = c->batch,
-                                     .q_len = p->q_len,
-                                     .kv_len = p->kv_len,
-                                     .heads = c->heads,
-                                     .kv_heads = c->kv_heads,
-                                     .dim = c->d,
-                                     .value_dim = c->v_d,
-                                     .scale = 1 / sqrt(c->d),
-                                     .softcap = c->softcap,
-                                     .causal = (c->features & CAUSAL) != 0,
-                                     .window = c->window,
-                                     .mask = c->features & MASK ? p->mask : NULL,
-                                     .sinks = c->features & SINKS ? p->sinks : NULL,
-                                     .slopes = c->features & SLOPES ? p->slopes : NULL};
+    p->what = attention_of(c, p->q_len, p->kv_len, NULL, p->mask, p->sinks, p->slopes);
     tsr_attention_plain(&p->what, p->q, p->k, p->v, p->o, p->lse);
 }
 
 /* [batch][query][head] to [batch][head][query]. */
 static enum tsr_status place_lse(struct problem *p, struct tsr_error *err)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const size_t n = (size_t)c->batch * c->q * c->heads;
     float *x = suite_alloc(p->s, n * 4, err);
     if (!x)
@@ -184,7 +161,7 @@ static enum tsr_status place_lse(struct problem *p, struct tsr_error *err)
 /* Both ways round; heads share it. */
 static enum tsr_status place_mask(struct problem *p, struct tsr_error *err)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const size_t pairs = (size_t)c->q * c->kv, n = c->batch * pairs;
     uint8_t *turned = suite_alloc(p->s, n, err);
     if (!turned)
@@ -201,7 +178,7 @@ static enum tsr_status place_mask(struct problem *p, struct tsr_error *err)
 
 static enum tsr_status place(struct problem *p, struct tsr_error *err)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const struct tsr_format *f32 = suite_format(p->s, TSR_F32);
     struct tsr_npu_attention_backward *op = &p->op;
     const size_t rows = (size_t)c->batch * c->q * c->heads;
@@ -235,7 +212,7 @@ static enum tsr_status place(struct problem *p, struct tsr_error *err)
 
 static void describe(struct problem *p)
 {
-    const struct gradient_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     p->op.batch = c->batch;
     p->op.heads = c->heads;
     p->op.kv_heads = c->kv_heads;
@@ -270,7 +247,8 @@ static enum tsr_status compare(struct problem *p, struct tsr_error *err)
     return TSR_OK;
 }
 
-static enum tsr_status one(struct suite *s, const struct gradient_case *c, struct tsr_error *err)
+static enum tsr_status one(struct suite *s, const struct attention_feature_case *c,
+                           struct tsr_error *err)
 {
     struct problem p = {.s = s, .c = c, .f = suite_format(s, c->format)};
     char variant[64];
@@ -295,27 +273,28 @@ static enum tsr_status one(struct suite *s, const struct gradient_case *c, struc
     return st == TSR_OK ? compare(&p, err) : st;
 }
 
-/* name, batch heads:kv_heads, d, v's, q, kv, features, window, soft cap, format */
-static const struct gradient_case small_cases[] = {
-    {"plain", 1, 2, 1, 16, 16, 9, 20, 0, 0, 0, TSR_BF16},
-    {"causal", 1, 2, 2, 24, 16, 37, 37, CAUSAL, 0, 0, TSR_BF16},
-    {"sinks", 1, 2, 1, 16, 16, 12, 30, CAUSAL | SINKS, 0, 0, TSR_F16},
-    {"window", 1, 1, 1, 16, 16, 30, 41, CAUSAL, 9, 0, TSR_BF16},
-    {"softcap", 1, 2, 1, 16, 8, 18, 25, CAUSAL, 0, 2.5, TSR_BF16},
-    {"alibi", 1, 2, 2, 16, 16, 18, 25, CAUSAL | SLOPES, 0, 0, TSR_BF16},
-    {"mask", 2, 2, 1, 16, 16, 11, 19, MASK, 0, 0, TSR_BF16},
-    {"all", 1, 2, 1, 16, 16, 14, 30, CAUSAL | MASK | SLOPES | SINKS, 12, 4, TSR_BF16},
+/* name, batch heads:kv_heads, d, v's, q, kv, features, window, soft cap, format; the cache's is
+ * that */
+static const struct attention_feature_case small_cases[] = {
+    {"plain", 1, 2, 1, 16, 16, 9, 20, 0, 0, 0, TSR_BF16, 0},
+    {"causal", 1, 2, 2, 24, 16, 37, 37, CAUSAL, 0, 0, TSR_BF16, 0},
+    {"sinks", 1, 2, 1, 16, 16, 12, 30, CAUSAL | SINKS, 0, 0, TSR_F16, 0},
+    {"window", 1, 1, 1, 16, 16, 30, 41, CAUSAL, 9, 0, TSR_BF16, 0},
+    {"softcap", 1, 2, 1, 16, 8, 18, 25, CAUSAL, 0, 2.5, TSR_BF16, 0},
+    {"alibi", 1, 2, 2, 16, 16, 18, 25, CAUSAL | SLOPES, 0, 0, TSR_BF16, 0},
+    {"mask", 2, 2, 1, 16, 16, 11, 19, MASK, 0, 0, TSR_BF16, 0},
+    {"all", 1, 2, 1, 16, 16, 14, 30, CAUSAL | MASK | SLOPES | SINKS, 12, 4, TSR_BF16, 0},
 };
-static const struct gradient_case large_cases[] = {
-    {"causal", 1, 2, 1, 128, 128, 150, 150, CAUSAL, 0, 0, TSR_BF16},
-    {"all", 1, 2, 2, 64, 64, 70, 140, CAUSAL | MASK | SLOPES | SINKS, 40, 4, TSR_BF16},
+static const struct attention_feature_case large_cases[] = {
+    {"causal", 1, 2, 1, 128, 128, 150, 150, CAUSAL, 0, 0, TSR_BF16, 0},
+    {"all", 1, 2, 2, 64, 64, 70, 140, CAUSAL | MASK | SLOPES | SINKS, 40, 4, TSR_BF16, 0},
 };
 
 enum tsr_status suite_attention_backward(struct suite *s, struct tsr_error *err)
 {
     const bool large = tsr_chip_tiles(s->chip) > 16;
-    const struct gradient_case *own = large ? large_cases : small_cases;
-    struct gradient_case user = {"user", 1, 4, 2, 0, 0, 0, 0, 0, 0, 0, TSR_BF16};
+    const struct attention_feature_case *own = large ? large_cases : small_cases;
+    struct attention_feature_case user = {"user", 1, 4, 2, 0, 0, 0, 0, 0, 0, 0, TSR_BF16, 0};
     size_t n = large ? sizeof large_cases / sizeof *own : sizeof small_cases / sizeof *own;
     enum tsr_status st = TSR_OK;
     if (s->shape.m != 0) {

@@ -11,25 +11,6 @@
 #include "sim/suite/attention_bound.h"
 #include "sim/suite/suite.h"
 
-enum feature {
-    CAUSAL = 1,
-    MASK = 2,
-    SLOPES = 4,
-    PREFIX = 8,
-    SINKS = 16,
-    RAGGED = 32,
-    PAGES = 64,
-    LATENT = 128, /* V is the first of K's elements */
-    SPLIT = 256   /* over all tiles, to be merged */
-};
-
-struct feature_case {
-    const char *name;
-    uint32_t batch, heads, kv_heads, d, v_d, q, kv, features, window;
-    double softcap;
-    enum tsr_dtype format, cache;
-};
-
 enum {
     BATCH = 3, /* at most */
     PAGE = 12  /* tokens */
@@ -37,7 +18,7 @@ enum {
 
 struct problem {
     struct suite *s;
-    const struct feature_case *c;
+    const struct attention_feature_case *c;
     const struct tsr_format *f, *kv, *out;
     struct tsr_npu_slab cache;
     uint32_t q_len[BATCH], kv_len[BATCH], prefix[BATCH], *pages;
@@ -49,7 +30,7 @@ struct problem {
     double *bound;
 };
 
-static bool has(const struct problem *p, enum feature f)
+static bool has(const struct problem *p, enum attention_feature f)
 {
     return (p->c->features & f) != 0;
 }
@@ -58,7 +39,7 @@ static bool has(const struct problem *p, enum feature f)
 
 static void draw_lengths(struct problem *p)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     for (uint32_t b = 0; b < c->batch; b++) {
         p->q_len[b] = c->q;
         p->kv_len[b] = c->kv;
@@ -81,7 +62,7 @@ static float *floats(struct problem *p, size_t n, struct tsr_error *err)
 
 static enum tsr_status draw(struct problem *p, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     struct suite *s = p->s;
     draw_lengths(p);
     size_t rows = p->queries * c->heads, cache = p->keys * c->kv_heads;
@@ -105,21 +86,7 @@ static enum tsr_status draw(struct problem *p, struct tsr_error *err)
         p->slopes[h] = ldexpf(1, -(int)(h % 8) - 2);
     for (size_t i = 0; i < p->pairs; i++) /* of some queries all keys are hidden */
         p->mask[i] = suite_random_below(s, 3) != 0 && i / c->kv % 5 != 2;
-    p->what = (struct tsr_attention){.batch = c->batch,
-                                     .q_len = p->q_len,
-                                     .kv_len = p->kv_len,
-                                     .heads = c->heads,
-                                     .kv_heads = c->kv_heads,
-                                     .dim = c->d,
-                                     .value_dim = c->v_d,
-                                     .scale = 1 / sqrt(c->d),
-                                     .softcap = c->softcap,
-                                     .causal = has(p, CAUSAL),
-                                     .window = c->window,
-                                     .prefix = has(p, PREFIX) ? p->prefix : NULL,
-                                     .mask = has(p, MASK) ? p->mask : NULL,
-                                     .sinks = has(p, SINKS) ? p->sinks : NULL,
-                                     .slopes = has(p, SLOPES) ? p->slopes : NULL};
+    p->what = attention_of(c, p->q_len, p->kv_len, p->prefix, p->mask, p->sinks, p->slopes);
     return TSR_OK;
 }
 
@@ -142,7 +109,7 @@ static uint8_t *noise(struct problem *p, size_t bytes, struct tsr_error *err)
 
 static enum tsr_status place_queries(struct problem *p, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     size_t row = c->d * p->f->bits / 8, all = c->heads * row, first = 0;
     uint8_t *image = noise(p, c->batch * c->q * all, err);
     if (!image)
@@ -193,7 +160,7 @@ static void put_row(const struct problem *p, float *x, size_t d, uint8_t *to, ui
 static enum tsr_status place_cache(struct problem *p, float *x, size_t d, struct tsr_npu_rows *out,
                                    struct tsr_npu_rows *out_scales, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     size_t row = d * p->kv->bits / 8, heads = c->kv_heads, first = 0;
     size_t rows = heads * (has(p, PAGES) ? c->batch * p->op.page_row * PAGE : c->batch * c->kv);
     uint8_t *image = noise(p, rows * row, err), *scales = noise(p, rows * 2, err);
@@ -216,7 +183,7 @@ static enum tsr_status place_cache(struct problem *p, float *x, size_t d, struct
 /* A byte for each sequence, key, query and head of a group; the key heads share it. */
 static enum tsr_status place_mask(struct problem *p, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     size_t group = c->heads / c->kv_heads, row = c->q * group, pair = 0;
     uint8_t *image = suite_alloc(p->s, c->batch * c->kv * row, err);
     if (!image)
@@ -233,7 +200,7 @@ static enum tsr_status place_mask(struct problem *p, struct tsr_error *err)
 /* Any order of pages. */
 static enum tsr_status draw_pages(struct problem *p, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     p->op.page_tokens = PAGE;
     p->op.page_row = (c->kv + PAGE - 1) / PAGE;
     size_t n = c->batch * p->op.page_row;
@@ -263,7 +230,7 @@ static void round_values(struct problem *p)
 
 static enum tsr_status place(struct problem *p, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     struct tsr_npu_attention *op = &p->op;
     enum tsr_status st = has(p, PAGES) ? draw_pages(p, err) : TSR_OK;
     if (st == TSR_OK)
@@ -292,7 +259,7 @@ static enum tsr_status place(struct problem *p, struct tsr_error *err)
 
 static void describe(struct problem *p)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     struct tsr_npu_attention *op = &p->op;
     op->batch = c->batch;
     op->heads = c->heads;
@@ -319,7 +286,7 @@ static void describe(struct problem *p)
 
 static enum tsr_status compare(struct problem *p, struct tsr_error *err)
 {
-    const struct feature_case *c = p->c;
+    const struct attention_feature_case *c = p->c;
     const struct attention_bound b = {.chip = p->s->chip,
                                       .f = p->f,
                                       .kv = p->kv,
@@ -341,7 +308,8 @@ static enum tsr_status compare(struct problem *p, struct tsr_error *err)
     return TSR_OK;
 }
 
-static enum tsr_status one(struct suite *s, const struct feature_case *c, struct tsr_error *err)
+static enum tsr_status one(struct suite *s, const struct attention_feature_case *c,
+                           struct tsr_error *err)
 {
     struct problem p = {
         .s = s, .c = c, .f = suite_format(s, c->format), .kv = suite_format(s, c->cache)};
@@ -366,7 +334,7 @@ static enum tsr_status one(struct suite *s, const struct feature_case *c, struct
 }
 
 /* name, batch heads:kv_heads, d, v's, q, kv, features, window, soft cap, formats */
-static const struct feature_case small_cases[] = {
+static const struct attention_feature_case small_cases[] = {
     {"mask", 2, 4, 2, 16, 16, 11, 41, MASK, 0, 0, TSR_BF16, TSR_BF16},
     {"mask causal sinks", 1, 6, 1, 24, 8, 9, 50, MASK | CAUSAL | SINKS, 0, 0, TSR_BF16, TSR_BF16},
     {"alibi", 1, 8, 4, 16, 16, 19, 40, CAUSAL | SLOPES, 0, 0, TSR_BF16, TSR_BF16},
@@ -388,7 +356,7 @@ static const struct feature_case small_cases[] = {
     {"all", 2, 4, 2, 24, 16, 13, 50, CAUSAL | MASK | SLOPES | PREFIX | SINKS | RAGGED | PAGES, 11,
      4, TSR_BF16, TSR_BF16},
 };
-static const struct feature_case large_cases[] = {
+static const struct attention_feature_case large_cases[] = {
     {"mask alibi", 1, 8, 4, 64, 64, 40, 200, CAUSAL | MASK | SLOPES, 0, 0, TSR_BF16, TSR_BF16},
     {"ragged pages", 3, 8, 2, 128, 128, 3, 300, CAUSAL | RAGGED | PAGES, 0, 0, TSR_BF16, TSR_I8},
     {"latent", 1, 16, 1, 576, 512, 1, 400, LATENT, 0, 0, TSR_BF16, TSR_BF16},
@@ -401,7 +369,7 @@ static const struct feature_case large_cases[] = {
 enum tsr_status suite_attention_features(struct suite *s, struct tsr_error *err)
 {
     bool large = tsr_chip_tiles(s->chip) > 16;
-    const struct feature_case *own = large ? large_cases : small_cases;
+    const struct attention_feature_case *own = large ? large_cases : small_cases;
     size_t n = large ? sizeof large_cases / sizeof *own : sizeof small_cases / sizeof *own;
     enum tsr_status st = TSR_OK;
     for (size_t i = 0; i < n && st == TSR_OK; i++)

@@ -4,6 +4,7 @@
  * ctest -R npu.attention_backward */
 #include "tests/support/attention_gradient.h"
 #include "tests/support/harness.h"
+#include "tests/support/isa_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,22 +14,6 @@
 #include "isa/num/num.h"
 #include "kernels/npu/attention_backward.h"
 #include "tessera/sim.h"
-
-static struct tsr_isa *isa;
-
-static int load_isa(void **state)
-{
-    struct tsr_error err = {0};
-    (void)state;
-    return tsr_isa_load(NULL, 0, &isa, &err);
-}
-
-static int free_isa(void **state)
-{
-    (void)state;
-    tsr_isa_free(isa);
-    return 0;
-}
 
 struct rig {
     struct tsr_chip chip;

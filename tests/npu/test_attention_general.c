@@ -4,6 +4,7 @@
  * that are part of the keys; random problems in the full simulator with the race check. */
 #include "tests/support/attention_problem.h"
 #include "tests/support/harness.h"
+#include "tests/support/isa_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,22 +32,6 @@ struct rig {
     float *want, *got;
     char what[256];
 };
-
-static struct tsr_isa *isa;
-
-static int load_isa(void **state)
-{
-    struct tsr_error err = {0};
-    (void)state;
-    return tsr_isa_load(NULL, 0, &isa, &err);
-}
-
-static int free_isa(void **state)
-{
-    (void)state;
-    tsr_isa_free(isa);
-    return 0;
-}
 
 static uint64_t pick(uint64_t *seed, uint64_t low, uint64_t high)
 {

@@ -4,6 +4,7 @@
  * anywhere, a constant added to all logits. Full simulator; bounds of sim/suite/attention_bound.c.
  */
 #include "tests/support/harness.h"
+#include "tests/support/isa_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,22 +15,6 @@
 #include "kernels/npu/attention.h"
 #include "sim/suite/attention_bound.h"
 #include "tessera/sim.h"
-
-static struct tsr_isa *isa;
-
-static int load_isa(void **state)
-{
-    struct tsr_error err = {0};
-    (void)state;
-    return tsr_isa_load(NULL, 0, &isa, &err);
-}
-
-static int free_isa(void **state)
-{
-    (void)state;
-    tsr_isa_free(isa);
-    return 0;
-}
 
 /* ---- a problem of one sequence -------------------------------------------------------------- */
 
