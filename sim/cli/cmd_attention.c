@@ -161,20 +161,8 @@ static enum tsr_status encode(const char *file, const struct npy *a, const struc
 {
     size_t saturated = 0;
     enum tsr_status st = npy_encode(file, a, f, codes, bytes, &saturated, err);
-    if (st == TSR_OK && saturated)
-        fprintf(stderr, "tessera attention: %s: %zu values lie beyond %s and became its largest\n",
-                file, saturated, f->name);
-    return st;
-}
-
-/* A block format's values, all finite. The caller frees *bits. */
-static enum tsr_status finite(const char *file, const struct npy *a, uint32_t **bits,
-                              struct tsr_error *err)
-{
-    enum tsr_status st = npy_to_f32(file, a, bits, err);
-    for (size_t i = 0; st == TSR_OK && i < a->n; i++)
-        if (((*bits)[i] & TSR_NUM_INF) == TSR_NUM_INF)
-            st = tsr_error_set(err, TSR_BAD_INPUT, "%s: element %zu is not finite", file, i);
+    if (st == TSR_OK)
+        npy_note_saturated("attention", file, f, saturated);
     return st;
 }
 
@@ -251,7 +239,7 @@ static enum tsr_status place_integers(struct job *j, enum input i, const struct 
     enum tsr_status st =
         image && scales ? TSR_OK : tsr_error_set(err, TSR_INTERNAL, "out of memory");
     if (st == TSR_OK)
-        st = finite(j->file[i], &j->in[i], &bits, err);
+        st = npy_to_finite(j->file[i], &j->in[i], &bits, err);
     if (st == TSR_OK)
         st = integers(j, i, to, (const float *)(const void *)bits, image, scales, err);
     if (st == TSR_OK)
@@ -273,7 +261,7 @@ static enum tsr_status place_cache(struct job *j, enum input i, const struct tsr
     uint32_t *bits = NULL;
     enum tsr_status st = image ? TSR_OK : tsr_error_set(err, TSR_INTERNAL, "out of memory");
     if (st == TSR_OK && j->a.cache.blocked)
-        st = finite(j->file[i], &j->in[i], &bits, err);
+        st = npy_to_finite(j->file[i], &j->in[i], &bits, err);
     else if (st == TSR_OK)
         st = encode(j->file[i], &j->in[i], j->a.kv, &codes, &ignored, err);
     if (st == TSR_OK)

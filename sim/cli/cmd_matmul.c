@@ -57,19 +57,11 @@ static enum tsr_status read_values(const char *file, const struct npy *a,
 {
     uint8_t *codes = NULL;
     size_t bytes = 0, saturated = 0;
-    if (f->block > 1) {
-        enum tsr_status st = npy_to_f32(file, a, bits, err);
-        for (size_t i = 0; st == TSR_OK && i < a->n; i++)
-            if (((*bits)[i] & TSR_NUM_INF) == TSR_NUM_INF)
-                st = tsr_error_set(err, TSR_BAD_INPUT,
-                                   "%s: element [%" PRIu64 ", %" PRIu64 "] is not finite", file,
-                                   i / a->dim[1], i % a->dim[1]);
-        return st;
-    }
+    if (f->block > 1)
+        return npy_to_finite(file, a, bits, err);
     enum tsr_status st = npy_encode(file, a, f, &codes, &bytes, &saturated, err);
-    if (st == TSR_OK && saturated)
-        fprintf(stderr, "tessera matmul: %s: %zu values lie beyond %s and became its largest\n",
-                file, saturated, f->name);
+    if (st == TSR_OK)
+        npy_note_saturated("matmul", file, f, saturated);
     if (st == TSR_OK && !(*bits = malloc(4 * a->n)))
         st = tsr_error_set(err, TSR_INTERNAL, "out of memory");
     if (st == TSR_OK)

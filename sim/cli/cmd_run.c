@@ -70,9 +70,8 @@ static enum tsr_status load_input(struct job *j, const struct tsr_binding *b, co
         st = npy_encode(file, &a, &j->isa->formats[b->format], &codes, &bytes, &saturated, err);
     if (st == TSR_OK)
         st = tsr_sim_write(j->sim, b->address, codes, bytes, err);
-    if (st == TSR_OK && saturated)
-        fprintf(stderr, "tessera run: %s: %zu values lie beyond %s and became its largest\n", file,
-                saturated, j->isa->formats[b->format].name);
+    if (st == TSR_OK)
+        npy_note_saturated("run", file, &j->isa->formats[b->format], saturated);
     free(codes);
     npy_free(&a);
     return st;

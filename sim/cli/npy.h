@@ -63,6 +63,15 @@ enum tsr_status npy_encode(const char *file, const struct npy *a, const struct t
                            uint8_t **codes, size_t *bytes, size_t *saturated,
                            struct tsr_error *err);
 
+/* npy_to_f32 of values that are all finite, for block formats. Errors: as there; TSR_BAD_INPUT
+ * naming file and element, *bits being the caller's to free then too. */
+enum tsr_status npy_to_finite(const char *file, const struct npy *a, uint32_t **bits,
+                              struct tsr_error *err);
+
+/* Says on stderr that values of a file were cut, where there are such. */
+void npy_note_saturated(const char *command, const char *file, const struct tsr_format *f,
+                        size_t saturated);
+
 /* The reverse: codes of a format as the array that holds them exactly (f16 as f2, other floats as
  * f4, i32 as i4, smaller integers as i1); dims and dim are set by the caller. */
 enum tsr_status npy_decode(const struct tsr_format *f, const uint8_t *codes, struct npy *a,

@@ -177,6 +177,26 @@ enum tsr_status npy_encode(const char *file, const struct npy *a, const struct t
     return st;
 }
 
+enum tsr_status npy_to_finite(const char *file, const struct npy *a, uint32_t **bits,
+                              struct tsr_error *err)
+{
+    char where[600];
+    enum tsr_status st = npy_to_f32(file, a, bits, err);
+    for (size_t i = 0; st == TSR_OK && i < a->n; i++)
+        if (((*bits)[i] & TSR_NUM_INF) == TSR_NUM_INF)
+            st = tsr_error_set(err, TSR_BAD_INPUT, "%s is not finite",
+                               place(file, a, i, where, sizeof where));
+    return st;
+}
+
+void npy_note_saturated(const char *command, const char *file, const struct tsr_format *f,
+                        size_t saturated)
+{
+    if (saturated != 0)
+        fprintf(stderr, "tessera %s: %s: %zu values lie beyond %s and became its largest\n",
+                command, file, saturated, f->name);
+}
+
 enum tsr_status npy_decode(const struct tsr_format *f, const uint8_t *codes, struct npy *a,
                            struct tsr_error *err)
 {
