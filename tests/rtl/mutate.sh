@@ -152,6 +152,7 @@ bench_part() { # PART MODULE BENCH
         sources="$sources rtl/tsr_tvp_load_element.sv rtl/tsr_tvp_store_element.sv"
         sources="$sources rtl/tsr_tvp_load.sv rtl/tsr_tvp_store.sv rtl/tsr_tvp_tree.sv"
         sources="$sources tests/rtl/tvp_bench.sv"
+        steps=$part # the others are as they are
         ;;
     ttu)
         sources="$sv/tsr_format_pkg.sv $sv/micro/tsr_chip_pkg.sv rtl/tsr_ttu_pair.sv"

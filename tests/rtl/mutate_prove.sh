@@ -36,9 +36,9 @@ choose() { # NAME NUMBER
 }
 last=''
 for number; do
-    # a module that is the same by itself is so in its place
+    # a module that is the same by itself is so in its place, where nothing is known of that
     module=$(sed -n "${number}s/.* -module \(tsr_[a-z0-9_]*\) .*/\1/p" "$here/mutants.txt")
-    [ "$module" ] && [ "$module" != tsr_top ] || module=$top
+    [ "$module" ] && [ "$module" != tsr_top ] && [ ! "$where" ] || module=$top
     [ "$last" = "$module" ] || {
         cut "$module"
         choose gold 0
@@ -55,7 +55,7 @@ hierarchy -top miter
 opt_expr
 opt_merge
 opt_clean
-sat -verify -prove trigger 0 -timeout ${TESSERA_SECONDS:-20} miter
+sat -verify -prove trigger 0 -timeout ${TESSERA_SECONDS:-20} -show-inputs -show-outputs miter
 END
     if yosys "$work/prove.ys" >"$work/$number.log" 2>&1; then
         echo "$number equivalent"

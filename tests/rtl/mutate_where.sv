@@ -3,7 +3,9 @@
 // cannot be and outputs at which nobody looks make no difference.
 
 // A row: the figures are those of its format, which there is, and no step has more products than
-// the format's rate allows.
+// the format's rate allows. The dot takes of an element's significand as many bits as the lane's
+// formats have, which have no infinities where those are 6; of a NaN nothing else, of an infinity
+// the sign, of a zero nothing else.
 module tsr_where_row (
     input logic [4:0] format_i,
     input logic [95:0] codes_i,
@@ -31,7 +33,23 @@ module tsr_where_row (
       .elements_o(elements),
       .scales_o(scales)
   );
-  assign elements_o = figures.known ? elements : '0;
+  localparam int unsigned M = tsr_format_pkg::M_BITS;
+  localparam int unsigned E = tsr_format_pkg::E_BITS;
+  for (genvar j = 0; j < 16; j++) begin : g_lane
+    localparam int unsigned Mj =
+        j < 4 ? M : j < 8 ? tsr_format_pkg::M_BITS_9 : tsr_format_pkg::M_BITS_6;
+    logic [E+M+2:0] x;
+    logic [Mj-1:0] m;
+    logic nan, inf, zero;
+    assign x = elements[24*j+:24];
+    assign m = x[E+M-1-:Mj];
+    assign nan = !figures.known || x[E+M+2];
+    assign inf = !nan && x[E+M+1];
+    assign zero = j < 8 && !nan && !inf && x[E+:M] == '0;
+    assign elements_o[24*j+:24] = nan ? {1'b1, 23'd0} :
+        inf ? {2'b01, x[E+M], 21'd0} : {2'b00, m != '0 && x[E+M], m, {(M - Mj) {zero}},
+        m != '0 ? x[E-1:0] : {E{1'b0}}};
+  end
   assign scales_o = figures.known ? scales : '0;
 endmodule
 
@@ -104,4 +122,62 @@ module tsr_where_dot (
       .mutsel(mutsel),
       .c_o(c_o)
   );
+endmodule
+
+// A vector load: the figures of an element or of a scale, at most 8 lanes, one where it goes into
+// all; only groups of pairs fill a second register.
+module tsr_where_load (
+    input logic [5:0] which_i,
+    input logic splat_i,
+    input logic [8:0] active_i,
+    input logic [255:0] bytes_i,
+    input logic [15:0] mutsel,
+    output logic [511:0] values_o
+);
+  tsr_isa_pkg::tvp_format_t format;
+  logic [511:0] values;
+  logic splat;
+  assign format = tsr_isa_pkg::tvp_format(which_i);
+  assign splat = splat_i && !which_i[5];
+  tsr_top u_part (
+      .format_i(format),
+      .scales_i(which_i[5]),
+      .splat_i(splat),
+      .active_i(splat ? 9'd1 : active_i > 9'd8 ? 9'd8 : active_i),
+      .bytes_i(bytes_i),
+      .mutsel(mutsel),
+      .values_o(values)
+  );
+  assign values_o = format.bits == 6'd0 ? '0 : format.pairs ? values : {256'd0, values[255:0]};
+endmodule
+
+// A vector store: likewise, and of the bytes only those of groups that have begun are written.
+module tsr_where_store (
+    input logic [5:0] which_i,
+    input logic [8:0] active_i,
+    input logic [511:0] values_i,
+    input logic [15:0] mutsel,
+    output logic [255:0] bytes_o
+);
+  tsr_isa_pkg::tvp_format_t format;
+  logic [255:0] bytes;
+  logic [8:0] active;
+  logic [9:0] elements, groups;
+  logic [14:0] count;
+  assign format = tsr_isa_pkg::tvp_format(which_i);
+  assign active = active_i > 9'd8 ? 9'd8 : active_i;
+  assign elements = format.pairs ? {active, 1'b0} : {1'b0, active};
+  assign groups = (elements + (10'd1 << format.group) - 10'd1) >> format.group;
+  assign count = format.bits == 6'd0 ? 15'd0 : {5'd0, groups} * {10'd0, format.bytes};
+  tsr_top u_part (
+      .format_i(format),
+      .scales_i(which_i[5]),
+      .active_i(active),
+      .values_i(values_i),
+      .mutsel(mutsel),
+      .bytes_o(bytes)
+  );
+  for (genvar i = 0; i < 32; i++) begin : g_byte
+    assign bytes_o[8*i+:8] = count > 15'(i) ? bytes[8*i+:8] : 8'd0;
+  end
 endmodule

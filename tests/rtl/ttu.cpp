@@ -58,7 +58,16 @@ static uint32_t get(const uint8_t *at, uint32_t bit)
     return bit / 8 < ROOM ? at[bit / 8] >> bit % 8 & 1u : 0;
 }
 
-// Elements at random; of few magnitudes; from the ends; mostly zero; each the last one's negative.
+// An infinity, or the code that is all ones, or what differs from one of them in a bit.
+static uint32_t near_special(const struct tsr_format *f)
+{
+    uint32_t sign = 1u << (f->bits - 1), field = ((1u << f->ebits) - 1) << f->mbits;
+    uint32_t c = (below(2) ? field : sign - 1) | (below(2) ? sign : 0), bit = below(f->bits);
+    return below(f->bits) ? c ^ 1u << bit : c;
+}
+
+// Elements at random; of few magnitudes; from the ends; mostly zero, with a special one here and
+// there that alone decides; each the last one's negative.
 static uint32_t draw_code(const struct tsr_format *f, int how, uint32_t before)
 {
     uint32_t all = (1u << f->bits) - 1, sign = 1u << (f->bits - 1), c = draw() & all;
@@ -69,6 +78,8 @@ static uint32_t draw_code(const struct tsr_format *f, int how, uint32_t before)
     case 2:
         return (c & sign) | (below(2) ? below(4) : (sign - 1 - below(1u << f->mbits % 5)) & all);
     case 3:
+        if (field && !below(6))
+            return near_special(f);
         return below(3)
                    ? (f->bias && !f->ebits && f->family == TSR_FAMILY_GGUF ? f->bias : c & sign)
                    : c;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What vector loads and stores make of elements and scales, in every format, and the reductions,
 // against isa/num. Loads see every code of 16 bits or fewer, stores COUNT vectors of values.
-// usage: Vtvp_bench COUNT SEED
+// usage: Vtvp_bench COUNT SEED [load|store|tree: that alone]
 #include "tests/rtl/unit_bench.h"
 
 #include <algorithm>
@@ -223,6 +223,7 @@ int main(int argc, char **argv)
     auto v = std::make_unique<Vtvp_bench>();
     tsr_isa *isa = begin_bench("rtl.tvp_units", argument(argc, argv, 2, 1));
     int formats = 0;
+    auto wanted = [&](const char *part) { return argc < 4 || !strcmp(argv[3], part); };
     for (int c = 0; c < TSR_DTYPE_MAX; c++) {
         const tsr_format *f = &isa->formats[c];
         if (!isa->has_format[c])
@@ -231,12 +232,15 @@ int main(int argc, char **argv)
             if (scale ? !tsr_num_has_scale(f) : f->bits < 32 && !tsr_num_element_group(f).elems)
                 continue;
             shape s = shape_of(f, scale);
-            loads(*v, s, count / 4);
-            stores(*v, s, count);
+            if (wanted("load"))
+                loads(*v, s, count / 4);
+            if (wanted("store"))
+                stores(*v, s, count);
             formats++;
         }
     }
-    reductions(*v, isa, count);
+    if (wanted("tree"))
+        reductions(*v, isa, count);
     printf("%d formats of elements and scales x %" PRIu64 " vectors of %d, and reductions: %d "
            "differences\n",
            formats, count, LANES, bad);
