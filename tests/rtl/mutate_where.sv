@@ -3,15 +3,15 @@
 // cannot be and outputs at which nobody looks make no difference.
 
 // A row: the figures are those of its format, which there is, and no step has more products than
-// the format's rate allows. The dot takes of an element's significand as many bits as the lane's
-// formats have, which have no infinities where those are 6; of a NaN nothing else, of an infinity
-// the sign, of a zero nothing else.
+// the format's rate allows, from lane 0 on. One NaN is all that counts. Else the dot takes of an
+// element's significand as many bits as the lane's formats have, which have no infinities where
+// those are 6; of an infinity the sign, of a zero nothing else.
 module tsr_where_row (
     input logic [4:0] format_i,
     input logic [95:0] codes_i,
     input logic [95:0] shifts_i,
     input logic [15:0] scales_i,
-    input logic [15:0] live_i,
+    input logic [3:0] last_i,  // product that counts
     input logic [15:0] mutsel,
     output logic [383:0] elements_o,
     output logic [20:0] scales_o
@@ -28,25 +28,26 @@ module tsr_where_row (
       .codes_i(codes_i),
       .shifts_i(shifts_i),
       .scales_i(scales_i),
-      .live_i(live_i & room),
+      .live_i(16'hffff >> (4'd15 - last_i) & room),
       .mutsel(mutsel),
       .elements_o(elements),
       .scales_o(scales)
   );
   localparam int unsigned M = tsr_format_pkg::M_BITS;
   localparam int unsigned E = tsr_format_pkg::E_BITS;
+  logic [15:0] nan;
   for (genvar j = 0; j < 16; j++) begin : g_lane
     localparam int unsigned Mj =
         j < 4 ? M : j < 8 ? tsr_format_pkg::M_BITS_9 : tsr_format_pkg::M_BITS_6;
     logic [E+M+2:0] x;
     logic [Mj-1:0] m;
-    logic nan, inf, zero;
+    logic inf, zero;
+    assign nan[j] = elements[24*j+23];
     assign x = elements[24*j+:24];
     assign m = x[E+M-1-:Mj];
-    assign nan = !figures.known || x[E+M+2];
-    assign inf = !nan && x[E+M+1];
-    assign zero = j < 8 && !nan && !inf && x[E+:M] == '0;
-    assign elements_o[24*j+:24] = nan ? {1'b1, 23'd0} :
+    assign inf = x[E+M+1];
+    assign zero = j < 8 && !inf && x[E+:M] == '0;
+    assign elements_o[24*j+:24] = !figures.known || nan != '0 ? {1'b1, 23'd0} :
         inf ? {2'b01, x[E+M], 21'd0} : {2'b00, m != '0 && x[E+M], m, {(M - Mj) {zero}},
         m != '0 ? x[E-1:0] : {E{1'b0}}};
   end

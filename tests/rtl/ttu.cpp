@@ -105,8 +105,8 @@ static uint32_t draw_scale(const struct tsr_format *f, int how, uint32_t base)
         return bits == 16                    ? (any & 0x83FF) | (11 + below(9)) << 10
                : f->family == TSR_FAMILY_NVF ? any & 0xB7
                                              : one - 12 + below(24);
-    case 2:
-        return edges[below(10)] & ((1u << bits) - 1);
+    case 2: // of those often 0, which makes of an infinity on the other side a NaN
+        return below(2) ? 0 : edges[below(10)] & ((1u << bits) - 1);
     default:
         return any;
     }
@@ -150,6 +150,8 @@ static uint32_t draw_c(bool plain)
         return (x & 0x807FFFFF) | (117 + below(24)) << 23;
     case 4:
         return (x & 0x80000000) | (127 + below(16)) << 23;
+    case 5: // one bit off a zero or an infinity
+        return ((x & 0x80000000) | (below(2) ? 0x7F800000 : 0)) ^ 1u << below(31);
     default:
         return x;
     }
