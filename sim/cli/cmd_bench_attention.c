@@ -17,6 +17,7 @@ struct bench {
     uint32_t *pages, *lengths;
     struct tsr_stats stats;
     double macs;
+    uint64_t part_cycles[TSR_GRADIENTS];
     const char *phase;
     bool decode, backward;
 };
@@ -203,8 +204,10 @@ static enum tsr_status simulate_gradients(struct bench *b, struct tsr_sim *sim,
         struct tsr_program program = {0};
         st = tsr_npu_attention_backward(b->a.isa, &b->a.chip, &g, (enum tsr_npu_gradient)part,
                                         &program, err);
+        const uint64_t before = b->stats.cycles;
         if (st == TSR_OK)
             st = run_program(b, sim, &program, err);
+        b->part_cycles[part] = b->stats.cycles - before;
     }
     return st;
 }
@@ -224,6 +227,8 @@ static enum tsr_status simulate(struct bench *b, struct tsr_error *err)
     tsr_sim_destroy(sim);
     return st;
 }
+
+static const char *const part_name[TSR_GRADIENTS] = {"delta", "dq", "dk", "dv"};
 
 static double tvp_utilisation(const struct bench *b)
 {
@@ -245,6 +250,12 @@ static enum tsr_status print_json(const struct bench *b, struct tsr_error *err)
     json_object_set_new(o, "hbm_utilisation", json_real(figures_hbm_utilisation(&b->a.chip, st)));
     json_object_set_new(o, "hbm_bytes",
                         json_integer((json_int_t)(st->hbm_read_bytes + st->hbm_write_bytes)));
+    if (b->backward) {
+        json_t *parts = json_object();
+        for (int i = 0; i < TSR_GRADIENTS; i++)
+            json_object_set_new(parts, part_name[i], json_integer((json_int_t)b->part_cycles[i]));
+        json_object_set_new(o, "part_cycles", parts);
+    }
     json_object_set_new(waits, "ttu", figures_waits(st, TSR_Q_TTU));
     json_object_set_new(waits, "tvp", figures_waits(st, TSR_Q_TVP));
     json_object_set_new(o, "waits", waits);
@@ -269,6 +280,9 @@ static void print_text(const struct bench *b)
            100.0 * figures_ttu_utilisation(&b->a.chip, b->a.format, b->macs, st),
            100.0 * figures_ttu_busy(&b->a.chip, st), 100.0 * tvp_utilisation(b),
            100.0 * figures_hbm_utilisation(&b->a.chip, st));
+    for (int i = 0; i < TSR_GRADIENTS && b->backward; i++)
+        printf("%s%s %" PRIu64 "%s", i ? ", " : "cycles of ", part_name[i], b->part_cycles[i],
+               i + 1 == TSR_GRADIENTS ? "\n" : "");
     print_waits(b, "tensor units", TSR_Q_TTU);
     print_waits(b, "vector units", TSR_Q_TVP);
 }

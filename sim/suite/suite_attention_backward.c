@@ -28,7 +28,7 @@ struct problem {
     const struct tsr_format *f;
     struct tsr_attention what;
     struct tsr_npu_attention_backward op;
-    uint32_t q_len[BATCH], kv_len[BATCH];
+    uint32_t q_len[BATCH], kv_len[BATCH], prefix[BATCH];
     float *q, *k, *v, *o, *lse, *d_o, *sinks, *slopes;
     uint8_t *mask;
     size_t n[3];    /* of dQ, dK, dV */
@@ -53,7 +53,9 @@ static bool sees(const struct problem *p, size_t b, size_t i, size_t j)
 {
     const struct tsr_attention *a = &p->what;
     const long ahead = (long)j - (long)(p->c->kv - p->c->q + i);
-    return (!a->causal || ahead <= 0) && (a->window == 0 || -ahead < (long)a->window) &&
+    const bool inside = a->prefix && j < a->prefix[b];
+    return (inside || !a->causal || ahead <= 0) &&
+           (inside || a->window == 0 || -ahead < (long)a->window) &&
            (!a->mask || a->mask[(b * p->c->q + i) * p->c->kv + j]);
 }
 
@@ -131,6 +133,7 @@ static void draw(struct problem *p)
     for (size_t b = 0; b < c->batch; b++) {
         p->q_len[b] = c->q;
         p->kv_len[b] = c->kv;
+        p->prefix[b] = 1 + (uint32_t)suite_random_below(p->s, c->kv);
     }
     suite_fill(p->s, p->f, SUITE_UNIT, p->q, p->n[0]);
     suite_fill(p->s, p->f, SUITE_UNIT, p->k, p->n[1]);
@@ -141,7 +144,7 @@ static void draw(struct problem *p)
         p->slopes[h] = ldexpf(1, -(int)(h % 8) - 2);
     for (size_t i = 0; i < (size_t)c->batch * c->q * c->kv; i++)
         p->mask[i] = suite_random_below(p->s, 3) != 0;
-    p->what = attention_of(c, p->q_len, p->kv_len, NULL, p->mask, p->sinks, p->slopes);
+    p->what = attention_of(c, p->q_len, p->kv_len, p->prefix, p->mask, p->sinks, p->slopes);
     tsr_attention_plain(&p->what, p->q, p->k, p->v, p->o, p->lse);
 }
 
@@ -222,6 +225,7 @@ static void describe(struct problem *p)
     p->op.kv_len = c->kv;
     p->op.causal = p->what.causal;
     p->op.window = c->window;
+    p->op.prefix = p->what.prefix;
     p->op.has_slopes = p->what.slopes != NULL;
     p->op.scale = p->what.scale;
     p->op.softcap = c->softcap;
@@ -284,6 +288,8 @@ static const struct attention_feature_case small_cases[] = {
     {"alibi", 1, 2, 2, 16, 16, 18, 25, CAUSAL | SLOPES, 0, 0, TSR_BF16, 0},
     {"mask", 2, 2, 1, 16, 16, 11, 19, MASK, 0, 0, TSR_BF16, 0},
     {"all", 1, 2, 1, 16, 16, 14, 30, CAUSAL | MASK | SLOPES | SINKS, 12, 4, TSR_BF16, 0},
+    {"prefix", 2, 2, 1, 16, 16, 20, 25, CAUSAL | PREFIX, 7, 0, TSR_BF16, 0},
+    {"passes", 1, 9, 1, 8, 8, 92, 20, SINKS, 0, 0, TSR_BF16, 0}, /* its rows do not all fit */
 };
 static const struct attention_feature_case large_cases[] = {
     {"causal", 1, 2, 1, 128, 128, 150, 150, CAUSAL, 0, 0, TSR_BF16, 0},

@@ -253,6 +253,10 @@ static void test_bench_attention_draws_pages_and_lengths_by_seed(void **state)
                             "2", "--kv-heads", "1", "--dim", "8", "--seq", "64", "--batch", "3",
                             "--min-seq", "1", "--json");
     assert_true(number(back, "cycles") > 0 && number(back, "ttu_utilisation") > 0);
+    const json_t *parts = json_object_get(back, "part_cycles");
+    assert_true(number(parts, "delta") + number(parts, "dq") + number(parts, "dk") +
+                    number(parts, "dv") ==
+                number(back, "cycles"));
     json_decref(back);
     free(tsr_test_expect(3, "--min-seq 10: at most --seq 9",
                          (const char *const[]){RAGGED("--min-seq", "10"), NULL}));
