@@ -201,25 +201,41 @@ static void weights(struct gradient *g)
 
 /* ---- delta ---------------------------------------------------------------------------------- */
 
-/* a0 O, a1 dO, a2 where the sums of their products go, a lane for each row. */
+/* a0 O, a1 dO, a2 where the sums of their products go, a lane for each row. Eight rows a turn,
+ * whose sums and loads do not wait for each other: v0..v7 the sums, v28 the result, v29 the row,
+ * v30 lanes.
+ */
 static void delta(struct gradient *g)
 {
+    enum {
+        TURN = 8
+    };
     const struct gradient_operand *x = &g->x[0];
-    L(".routine delta\n  vimm v20, 0\n  vimm v21, 0\n  vidx v22\n  ali a12, %u\n  vloop a12, "
-      "delta_end",
-      g->lanes);
-    L("  vimm v0, 0");
+    L(".routine delta\n  vimm v28, 0\n  vimm v29, 0\n  vidx v30");
+    L("  ali a12, %u\n  vloop a12, delta_end", g->lanes / TURN);
+    for (int i = 0; i < TURN; i++)
+        L("  vimm v%d, 0", i);
     for (uint32_t s = 0; s < x->slabs; s++)
         for (uint32_t c = 0; c < x->cols; c += g->lanes) {
             const uint32_t left = x->cols - c, at = s * g->lanes * g->line + c * g->element;
             L("  ali a10, %u\n  vlen a10", left < g->lanes ? left : g->lanes);
             L("  aaddi a8, a0, %u\n  aaddi a9, a1, %u", at, at);
-            L("  vld v1, a8, %s\n  vld v2, a9, %s\n  vfma v0, v1, v2, v0", g->format, g->format);
+            for (int i = 0; i < TURN; i++)
+                L("  vld v%d, a8, %s, %u", 8 + i, g->format, g->line);
+            for (int i = 0; i < TURN; i++)
+                L("  vld v%d, a9, %s, %u", 16 + i, g->format, g->line);
+            for (int i = 0; i < TURN; i++)
+                L("  vfma v%d, v%d, v%d, v%d", i, 8 + i, 16 + i, i);
         }
-    L("  ali a10, %u\n  vlen a10\n  vsum v1, v0\n  vxor v2, v21, v22", g->lanes);
-    L("  vsel v20, v2, v20, v1\n  viadd v21, v21, v27");
-    L("  aaddi a0, a0, %u\n  aaddi a1, a1, %u", g->line, g->line);
-    L("delta_end:\n  vst v20, a2, f32\n  vret\n.end");
+    L("  ali a10, %u\n  vlen a10", g->lanes);
+    for (int i = 0; i < TURN; i++)
+        L("  vsum v%d, v%d", 8 + i, i);
+    for (int i = 0; i < TURN; i++)
+        L("  vxor v%d, v29, v30\n  viadd v29, v29, v27", 16 + i);
+    for (int i = 0; i < TURN; i++)
+        L("  vsel v28, v%d, v28, v%d", 16 + i, 8 + i);
+    L("  aaddi a0, a0, %u\n  aaddi a1, a1, %u", TURN * g->line, TURN * g->line);
+    L("delta_end:\n  vst v28, a2, f32\n  vret\n.end");
 }
 
 void gradient_routines(struct gradient *g)
