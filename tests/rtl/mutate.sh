@@ -141,7 +141,8 @@ bench_part() { # PART MODULE BENCH
     lane="$lane rtl/prim/tsr_elementary_pkg.sv rtl/prim/tsr_prim_pkg.sv"
     case $name in
     prims)
-        top=bench sources="$lane $sv/tsr_prims.sv $sv/tsr_lane.sv $here/bench.sv"
+        top=bench steps=lane
+        sources="$lane $sv/tsr_prims.sv $sv/tsr_lane.sv $here/bench.sv"
         latencies=$(sed -n 's/^  output logic \[31:0\] d\([0-9]*\)_o,*$/\1/p' "$sv/tsr_lane.sv" |
             tr '\n' ' ')
         (cd "$here" && awk -v latencies="$latencies" -f "$root/tests/rtl/prims.awk" \

@@ -14,11 +14,11 @@ mkdir -p "$work"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 where='' top=tsr_top
 [ ! -e "$here/where.ys" ] || where="script $here/where.ys;" top=tsr_where_$part
-whole="flatten; async2sync; dffunmap; delete t:\$meminit*; setundef -undriven -zero; opt_clean"
+flat="flatten; async2sync; dffunmap; delete t:\$meminit*; setundef -undriven -zero; opt_clean"
 # The unit, or the module in it, with all its mutants and its state outside.
 cut() { # MODULE
     yosys -q -p "$where read_rtlil $here/top.il; script $here/mutants.txt; hierarchy -top $1;
-        proc -norom; $whole; rename -top tsr_cut; write_rtlil $work/flat.il"
+        proc -norom; $flat; rename -top tsr_cut; write_rtlil $work/flat.il"
     awk -f "$root/tests/rtl/mutate_cut.awk" "$work/flat.il" >"$work/cut.il"
 }
 # That with the mutant, 0 for none, as a module NAME.
@@ -34,17 +34,14 @@ choose() { # NAME NUMBER
         }
         { print }' "$work/cut.il" >"$work/$1.il"
 }
-last=''
-for number; do
-    # a module that is the same by itself is so in its place, where nothing is known of that
-    module=$(sed -n "${number}s/.* -module \(tsr_[a-z0-9_]*\) .*/\1/p" "$here/mutants.txt")
-    [ "$module" ] && [ "$module" != tsr_top ] && [ ! "$where" ] || module=$top
-    [ "$last" = "$module" ] || {
-        cut "$module"
+# A line that says what sat finds of the mutant in the module.
+prove() { # MODULE NUMBER
+    [ "$last" = "$1" ] || {
+        cut "$1"
         choose gold 0
     }
-    last=$module
-    choose gate "$number"
+    last=$1
+    choose gate "$2"
     cat >"$work/prove.ys" <<END
 read_rtlil $work/gold.il
 read_rtlil $work/gate.il
@@ -57,11 +54,27 @@ opt_merge
 opt_clean
 sat -verify -prove trigger 0 -timeout ${TESSERA_SECONDS:-20} -show-inputs -show-outputs miter
 END
-    if yosys "$work/prove.ys" >"$work/$number.log" 2>&1; then
-        echo "$number equivalent"
-    elif grep -q 'Assertion.*failed\|proof did fail\|model found' "$work/$number.log"; then
-        echo "$number differs"
+    if yosys "$work/prove.ys" >"$work/$2.log" 2>&1; then
+        verdict="$2 equivalent"
+    elif grep -q 'Assertion.*failed\|proof did fail\|model found' "$work/$2.log"; then
+        verdict="$2 differs"
     else
-        echo "$number unknown: $(grep -m 1 -i 'error\|timeout' "$work/$number.log")"
+        verdict="$2 unknown: $(grep -m 1 -i 'error\|timeout' "$work/$2.log")"
     fi
+}
+last='' whole_unit=''
+for number; do
+    # a module that is the same by itself is so in its place
+    module=$(sed -n "${number}s/.* -module \(tsr_[a-z0-9_]*\) .*/\1/p" "$here/mutants.txt")
+    verdict=''
+    [ "${module:-tsr_top}" = tsr_top ] || prove "$module" "$number"
+    case $verdict in
+    '') whole_unit="$whole_unit $number" ;;
+    *equivalent) echo "$verdict" ;;
+    *) [ "$where" ] && whole_unit="$whole_unit $number" || echo "$verdict" ;;
+    esac
+done
+for number in $whole_unit; do
+    prove $top "$number"
+    echo "$verdict"
 done

@@ -181,6 +181,12 @@ void stores(Vtvp_bench &v, const shape &s, uint64_t count)
     }
 }
 
+uint32_t relative(uint32_t of)
+{
+    uint64_t r = draw();
+    return of ^ (static_cast<uint32_t>(r) & 0x80000000) ^ 1u << (r & 0xFFFF) % 31;
+}
+
 void reductions(Vtvp_bench &v, const tsr_isa *isa, uint64_t count)
 {
     for (int k = 0; k < isa->n_ops; k++) {
@@ -192,8 +198,13 @@ void reductions(Vtvp_bench &v, const tsr_isa *isa, uint64_t count)
         shape s = shape_of(tsr_isa_format(isa, r == TSR_NUM_REDUCE_IADD ? "i32" : "f32"), false);
         for (uint64_t n = 0; n < count; n++) {
             uint32_t x[ELEMS], want[LANES], got[LANES];
-            for (uint32_t &e : x)
-                e = n % 2 ? value(s) : static_cast<uint32_t>(draw() >> 20);
+            for (unsigned i = 0; i < ELEMS; i++) {
+                x[i] = n % 2 ? value(s) : static_cast<uint32_t>(draw() >> 20);
+                if (n % 5 > 2 && i % 2) // a bit off its neighbour, of either sign
+                    x[i] = relative(x[i - 1]);
+                else if (n % 5 == 4) // a bit off a zero or an infinity
+                    x[i] = relative(draw() & 1 << 20 ? 0x7F800000 : 0);
+            }
             unsigned active = n % 3 ? LANES : static_cast<unsigned>(draw() % (LANES + 1));
             unsigned level = whole ? 15 : static_cast<unsigned>(draw() % 9);
             v.op_i = op->opcode;
