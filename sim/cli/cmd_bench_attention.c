@@ -6,6 +6,7 @@
 #include "kernels/npu/attention_backward.h"
 #include "sim/cli/attention.h"
 #include "sim/cli/figures.h"
+#include "sim/cli/samples.h"
 #include "tessera/sim.h"
 
 enum {
@@ -22,15 +23,6 @@ struct bench {
     bool decode, backward;
 };
 
-/* splitmix64 */
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 /* A cache whose pages lie anywhere: all orders alike likely. */
 static enum tsr_status shuffle_pages(struct bench *b, uint64_t *seed, struct tsr_error *err)
 {
@@ -43,7 +35,7 @@ static enum tsr_status shuffle_pages(struct bench *b, uint64_t *seed, struct tsr
     if (!b->pages)
         return tsr_error_set(err, TSR_INTERNAL, "out of memory");
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t j = draw(seed) % (i + 1);
+        uint64_t j = samples_random(seed) % (i + 1);
         b->pages[i] = b->pages[j];
         b->pages[j] = (uint32_t)i;
     }
@@ -63,7 +55,7 @@ static enum tsr_status draw_lengths(struct bench *b, uint64_t least, uint64_t *s
     if (!b->lengths)
         return tsr_error_set(err, TSR_INTERNAL, "out of memory");
     for (uint64_t i = 0; i < op->batch; i++)
-        b->lengths[i] = (uint32_t)(least + draw(seed) % (op->kv_len - least + 1));
+        b->lengths[i] = (uint32_t)(least + samples_random(seed) % (op->kv_len - least + 1));
     op->kv_lens = b->lengths;
     op->q_lens = b->decode ? NULL : b->lengths;
     return TSR_OK;

@@ -20,10 +20,9 @@ float samples_value(uint32_t f32_bits)
     return v;
 }
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *s)
+uint64_t samples_random(uint64_t *state)
 {
-    uint64_t z = (*s += UINT64_C(0x9E3779B97F4A7C15));
+    uint64_t z = (*state += UINT64_C(0x9E3779B97F4A7C15));
     z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
     return z ^ z >> 31;
@@ -35,7 +34,7 @@ static float normal(uint64_t *s)
 {
     int64_t sum = 0;
     for (int i = 0; i < 4; i++) {
-        uint64_t r = next_random(s);
+        uint64_t r = samples_random(s);
         sum += (int64_t)(r & 0xFFFFF) + (int64_t)(r >> 20 & 0xFFFFF) + (int64_t)(r >> 40 & 0xFFFFF);
     }
     return (float)(sum - 6 * (1 << 20) + 6) * 0x1p-20f;

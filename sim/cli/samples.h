@@ -14,6 +14,9 @@ enum {
     SAMPLES_OUTLIER_GAIN = 32,
 };
 
+/* The next of splitmix64: 64 bits, the same on every host. */
+uint64_t samples_random(uint64_t *state);
+
 /* rows x cols values, f32 bits, mean 0, deviation 1; columns 7, 135 ... times `gain`. The same on
  * every host. Ownership: the caller frees *x. Errors: TSR_INTERNAL out of memory. */
 enum tsr_status samples_normal(uint64_t seed, size_t rows, size_t cols, float gain, uint32_t **x,
