@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "kernels/npu/attention_backward_emit.h"
+#include "kernels/npu/attention_plan.h"
 
 #define L(...) tsr_text_line(&g->t, __VA_ARGS__)
 
@@ -27,16 +28,11 @@ static uint64_t length(const uint32_t *own, uint64_t b, uint64_t most)
 enum tsr_status gradient_check_sequences(const struct gradient *g, struct tsr_error *err)
 {
     const struct tsr_npu_attention_backward *op = g->op;
-    for (uint64_t b = 0; b < op->batch; b++) {
-        const uint64_t q = length(op->q_lens, b, op->q_len),
-                       kv = length(op->kv_lens, b, op->kv_len);
-        if (q == 0 || q > op->q_len || kv == 0 || kv > op->kv_len || (op->causal && q > kv))
-            return tsr_error_set(err, TSR_BAD_INPUT,
-                                 "attention backward: sequence %" PRIu64 " has %" PRIu64
-                                 " queries and %" PRIu64 " keys, allowed are 1 to q_len and to "
-                                 "kv_len, causal: no more queries than keys",
-                                 b, q, kv);
-    }
+    const struct attention_lengths lengths = {op->batch,  op->q_len,   op->kv_len,
+                                              op->q_lens, op->kv_lens, op->causal};
+    enum tsr_status st = attention_check_lengths("attention backward", &lengths, err);
+    if (st != TSR_OK)
+        return st;
     if (g->records && op->batch << RECORD_SHIFT > g->chip->tile.control_bytes)
         return tsr_error_set(err, TSR_BAD_INPUT,
                              "attention backward: %" PRIu64

@@ -18,18 +18,29 @@ static enum tsr_status bad(struct tsr_error *err, const char *what)
     return tsr_error_set(err, TSR_BAD_INPUT, "attention: %s", what);
 }
 
+enum tsr_status attention_check_lengths(const char *what, const struct attention_lengths *l,
+                                        struct tsr_error *err)
+{
+    for (uint64_t b = 0; b < l->batch; b++) {
+        const uint64_t q = l->q_lens ? l->q_lens[b] : l->q_len,
+                       kv = l->kv_lens ? l->kv_lens[b] : l->kv_len;
+        if (q == 0 || q > l->q_len || kv == 0 || kv > l->kv_len || (l->causal && q > kv))
+            return tsr_error_set(err, TSR_BAD_INPUT,
+                                 "%s: sequence %" PRIu64 " has %" PRIu64 " queries and %" PRIu64
+                                 " keys, allowed are 1 to q_len and to kv_len, causal: no more "
+                                 "queries than keys",
+                                 what, b, q, kv);
+    }
+    return TSR_OK;
+}
+
 static enum tsr_status check_sequences(const struct tsr_npu_attention *op, struct tsr_error *err)
 {
-    for (uint64_t b = 0; b < op->batch; b++) {
-        uint64_t q = op->q_lens ? op->q_lens[b] : op->q_len,
-                 kv = op->kv_lens ? op->kv_lens[b] : op->kv_len;
-        if (q == 0 || q > op->q_len || kv == 0 || kv > op->kv_len || (op->causal && q > kv))
-            return tsr_error_set(err, TSR_BAD_INPUT,
-                                 "attention: sequence %" PRIu64 " has %" PRIu64
-                                 " queries and %" PRIu64 " keys, allowed are 1 to q_len and to "
-                                 "kv_len, causal: no more queries than keys",
-                                 b, q, kv);
-    }
+    const struct attention_lengths lengths = {op->batch,  op->q_len,   op->kv_len,
+                                              op->q_lens, op->kv_lens, op->causal};
+    enum tsr_status st = attention_check_lengths("attention", &lengths, err);
+    if (st != TSR_OK)
+        return st;
     if (op->pages && (op->page_tokens == 0 || op->page_tokens > (uint64_t)1 << 20 ||
                       op->page_row * op->page_tokens < op->kv_len))
         return bad(err, "pages: page_tokens is 1 to 2^20, page_row pages hold kv_len");

@@ -20,6 +20,18 @@
 
 #include "kernels/npu/attention.h"
 
+/* Sequences, of their own lengths where q_lens or kv_lens is not null. */
+struct attention_lengths {
+    uint64_t batch, q_len, kv_len;
+    const uint32_t *q_lens, *kv_lens;
+    bool causal;
+};
+
+/* `what` names the operation in the message. Errors: TSR_BAD_INPUT naming the first sequence whose
+ * queries or keys are none, too many, or causal more queries than keys. */
+enum tsr_status attention_check_lengths(const char *what, const struct attention_lengths *l,
+                                        struct tsr_error *err);
+
 struct attention_work {
     uint32_t first_unit; /* >= units: none */
     uint32_t even;
