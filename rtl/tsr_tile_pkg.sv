@@ -229,7 +229,8 @@ package tsr_tile_pkg;
   } desc_kind_e;
 
   // Among the numbers of requests on their way through the TSRAM's sides: the one single.
-  localparam logic [NUMBER_W-1:0] SINGLE = '1;
+  // ('1 would be 1 to yosys 0.23.)
+  localparam logic [NUMBER_W-1:0] SINGLE = {NUMBER_W{1'b1}};
 
   localparam int unsigned SINGLE_BITS = 4 * TSRAM_W + CONTROL_W + 18;
   typedef struct packed {

@@ -60,8 +60,12 @@ END {
         a = argument[p]
         amount = r == "EACH" || r == "IF" ? size[a] : a + 0
         other = r == "EACH" || r == "IF" ? lsb[a] : each[p] + 0
-        if (r == "ASKED")
+        if (r == "ASKED" || r == "WITH")
             other = lsb[a] + size[a] - 1
+        if (r == "WITH") { # the one bit on top of a struct
+            r = "IF"
+            amount = 1
+        }
         printf "    {\"%s\", %d, %d, %s, %d, %d},\n", p, lsb[p], size[p], r, amount, other >file
     }
     print "};" >file

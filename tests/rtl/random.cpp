@@ -37,6 +37,7 @@ class writer : public plan
             }
     }
     std::string program(uint64_t length, bool faulty);
+    void only(tsr_unit unit) { only_ = unit; }
 
   private:
     using piece = void (writer::*)();
@@ -67,6 +68,7 @@ class writer : public plan
     std::vector<routine> routines_;
     std::vector<piece> mix_;
     unsigned depth_ = 0, nesting_ = 0;
+    tsr_unit only_ = TSR_UNITS; // of which pieces are drawn; TSR_UNITS: of all
 };
 
 // The ends of the range, small numbers, and all magnitudes alike.
@@ -221,16 +223,22 @@ void writer::weigh()
     struct {
         piece p;
         unsigned most;
-    } pieces[] = {{&writer::arithmetic, 16}, {&writer::memory, 4},  {&writer::branch, 4},
-                  {&writer::semaphores, 2},  {&writer::sync, 2},    {&writer::call, 8},
-                  {&writer::mma, 8},         {&writer::drain, 6},   {&writer::fill, 4},
-                  {&writer::copy, 8},        {&writer::indexed, 3}, {&writer::transpose, 2},
-                  {&writer::to_control, 2},  {&writer::rpost, 2},   {&writer::join, 4},
-                  {&writer::burst, 3}};
+        tsr_unit unit;
+    } pieces[] = {{&writer::arithmetic, 16, TSR_UNIT_TCP}, {&writer::memory, 4, TSR_UNIT_TCP},
+                  {&writer::branch, 4, TSR_UNIT_TCP},      {&writer::semaphores, 2, TSR_UNIT_TCP},
+                  {&writer::sync, 2, TSR_UNIT_TTU},        {&writer::call, 8, TSR_UNIT_TVP},
+                  {&writer::mma, 8, TSR_UNIT_TTU},         {&writer::drain, 6, TSR_UNIT_ACC},
+                  {&writer::fill, 4, TSR_UNIT_ACC},        {&writer::copy, 8, TSR_UNIT_TDMA},
+                  {&writer::indexed, 3, TSR_UNIT_TDMA},    {&writer::transpose, 2, TSR_UNIT_TDMA},
+                  {&writer::to_control, 2, TSR_UNIT_TDMA}, {&writer::rpost, 2, TSR_UNIT_TDMA},
+                  {&writer::join, 4, TSR_UNITS},           {&writer::burst, 3, TSR_UNIT_TDMA}};
     while (mix_.empty())
-        for (const auto &x : pieces)
+        for (const auto &x : pieces) {
+            if (only_ != TSR_UNITS && x.unit != TSR_UNITS && x.unit != only_)
+                continue;
             for (uint64_t n = below(2) ? below(x.most + 1) : x.most / 2; n > 0; n--)
                 mix_.push_back(x.p);
+        }
 }
 
 // `room`: instructions that it takes when it runs, more or less.
@@ -327,4 +335,12 @@ std::string random_program(const tsr_isa *isa, const tsr_chip *chip, uint64_t se
 {
     std::string text = writer(isa, chip, seed).program(length, kind == random_kind::faulty);
     return kind == random_kind::damaged ? random_damaged(isa, text, seed) : text;
+}
+
+std::string random_program_of(const tsr_isa *isa, const tsr_chip *chip, uint64_t seed,
+                              uint64_t length, tsr_unit unit)
+{
+    writer w(isa, chip, seed);
+    w.only(unit);
+    return w.program(length, false);
 }

@@ -36,6 +36,10 @@ random_kind random_kind_of(uint64_t seed);
 std::string random_program(const struct tsr_isa *isa, const struct tsr_chip *chip, uint64_t seed,
                            uint64_t length, random_kind kind);
 
+/* A legal one of one unit's instructions alone, and of what they need. */
+std::string random_program_of(const struct tsr_isa *isa, const struct tsr_chip *chip, uint64_t seed,
+                              uint64_t length, enum tsr_unit unit);
+
 /* Assembles; what follows "#!word" in a line replaces the word which the line gives. */
 enum tsr_status random_assemble(const struct tsr_isa *isa, const char *name,
                                 const std::string &text, struct tsr_program *p,

@@ -50,6 +50,14 @@ void edges::end()
     words = 0;
 }
 
+void edges::random(unsigned n, uint64_t length, tsr_unit unit)
+{
+    for (unsigned seed = 1; seed <= n; seed++) {
+        text = random_program_of(isa, chip, seed, length, unit);
+        end();
+    }
+}
+
 const tsr_op *edges::op(tsr_stream s, const char *mnemonic) const
 {
     return tsr_isa_find(isa, s, mnemonic);

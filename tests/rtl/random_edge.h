@@ -27,7 +27,8 @@ struct edges {
     void set(unsigned reg, uint64_t value); // a word that gives x<reg> the value
     void word(tsr_word w);                  // as it is, legal or not
     void word(const tsr_insn &in);
-    void end(); // of the program at hand
+    void end();                                              // of the program at hand
+    void random(unsigned n, uint64_t length, tsr_unit unit); // so many random ones of a unit
 
     const tsr_op *op(tsr_stream s, const char *mnemonic) const;
     tsr_insn draw(const tsr_op *op); // any legal values, of semaphores none

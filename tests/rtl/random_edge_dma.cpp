@@ -424,4 +424,5 @@ void edge_tdma(edges *e)
     masks(e);
     transposes(e);
     to_control(e);
+    e->random(160, 60, TSR_UNIT_TDMA);
 }

@@ -301,4 +301,5 @@ void edge_tvp(edges *e)
     places(e);
     bounds(e);
     conflicts(e);
+    e->random(160, 160, TSR_UNIT_TVP);
 }

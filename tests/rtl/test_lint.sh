@@ -32,4 +32,9 @@ lint maia100 $(sed 's,rtl/tsr_ttu_dot,tests/rtl/ttu_dot_ports,' rtl/files.f)
 yosys -q -e '.*' -p "read_verilog -sv -defer -I$sv/micro $(packages micro) \
     $(tr '\n' ' ' <rtl/files.f) $parts;
     hierarchy -check -top tsr_tile; proc -noopt; check -assert" || bad=1
+# yosys 0.23 takes an unsized '1 for 1 where a localparam is given its value.
+if grep -n "localparam[^;]*= '1;" rtl/*.sv rtl/prim/*.sv "$sv"/*.sv "$sv"/*/*.sv; then
+    echo "a localparam that is '1: {WIDTH{1'b1}} is the same to verilator and yosys" >&2
+    bad=1
+fi
 exit $bad
