@@ -20,6 +20,7 @@ struct edges {
     std::string text = {};                  // of the program at hand
     unsigned words = 0;                     // of it, directives among them
     std::vector<std::string> programs = {}; // those before
+    unsigned turn = 0;                      // of the data mover's channels
 
     uint64_t any() { return random_next(&state); }
     uint64_t below(uint64_t n) { return any() % n; }
@@ -48,5 +49,6 @@ void edge_acc(edges *e);
 void edge_ttu(edges *e);
 void edge_tvp(edges *e);
 void edge_tdma(edges *e);
+void edge_flight(edges *e); // of the data mover, too
 
 #endif

@@ -15,6 +15,11 @@ constexpr uint64_t bit(unsigned i)
 
 constexpr uint64_t HBM = UINT64_C(2) << 56, CSRAM = UINT64_C(1) << 56;
 
+unsigned channel(edges *e)
+{
+    return static_cast<unsigned>(e->below(4) + e->turn) % 4;
+}
+
 struct dimension {
     uint64_t n, ss, ds;
     bool used;
@@ -51,8 +56,7 @@ void word(edges *e, const copy &c, const char *sems)
         e->set(13, c.mask);
         more += ", mask=x13, mc=1";
     }
-    e->line("copy ch=%u, dst=x1, src=x2, len=x3%s%s", static_cast<unsigned>(e->below(4)),
-            more.c_str(), sems);
+    e->line("copy ch=%u, dst=x1, src=x2, len=x3%s%s", channel(e), more.c_str(), sems);
 }
 
 void halt(edges *e)
@@ -259,11 +263,9 @@ void word(edges *e, const indexed &x)
     for (unsigned i = 0; i < 7; i++)
         e->set(1 + i, values[i]);
     if (x.gather)
-        e->line("gather ch=%u, dst=x1, src=x2, len=x3, idx=x4, n=x5, ss=x7, ds=x6",
-                static_cast<unsigned>(e->below(4)));
+        e->line("gather ch=%u, dst=x1, src=x2, len=x3, idx=x4, n=x5, ss=x7, ds=x6", channel(e));
     else
-        e->line("scatter ch=%u, src=x1, dst=x2, len=x3, idx=x4, n=x5, ss=x6, ds=x7",
-                static_cast<unsigned>(e->below(4)));
+        e->line("scatter ch=%u, src=x1, dst=x2, len=x3, idx=x4, n=x5, ss=x6, ds=x7", channel(e));
 }
 
 void alone(edges *e, const indexed &x, uint64_t first, uint64_t second)
@@ -337,7 +339,7 @@ void masks(edges *e)
             c.mask = b == 64 ? 0 : bit(b) | (b % 2);
             if (rpost) {
                 e->set(1, c.mask);
-                e->line("rpost ch=%u, mask=x1, sem=%u", b % 4, b % 64);
+                e->line("rpost ch=%u, mask=x1, sem=%u", (b + e->turn) % 4, b % 64);
                 halt(e);
             } else {
                 alone(e, c);
@@ -357,7 +359,7 @@ void transposes(edges *e)
         for (unsigned i = 0; i < 6; i++)
             e->set(1 + i, values[i]);
         e->line("transpose ch=%u, dst=x1, src=x2, rows=x3, cols=x4, ss=x5, ds=x6, size=%u",
-                static_cast<unsigned>(e->below(4)), size);
+                channel(e), size);
         halt(e);
     };
     uint64_t side = e->chip->tile.tvp.lanes < 64 ? e->chip->tile.tvp.lanes : 64;
@@ -394,7 +396,7 @@ void to_control(edges *e)
         e->set(1, dst);
         e->set(2, src);
         e->set(3, n);
-        e->line("to_control ch=%u, dst=x1, src=x2, n=x3, id=%u", static_cast<unsigned>(e->below(4)),
+        e->line("to_control ch=%u, dst=x1, src=x2, n=x3, id=%u", channel(e),
                 static_cast<unsigned>(e->below(256)));
         halt(e);
     };
@@ -414,15 +416,21 @@ void to_control(edges *e)
 
 } // namespace
 
+// Each channel is its own: the same again by the other three.
 void edge_tdma(edges *e)
 {
-    sizes(e);
-    totals(e);
-    ends(e);
-    far_places(e);
-    lists(e);
-    masks(e);
-    transposes(e);
-    to_control(e);
+    const uint64_t first = e->state;
+    for (e->turn = 0; e->turn < 4; e->turn++) {
+        e->state = first;
+        sizes(e);
+        totals(e);
+        ends(e);
+        far_places(e);
+        lists(e);
+        masks(e);
+        transposes(e);
+        to_control(e);
+    }
+    edge_flight(e);
     e->random(160, 60, TSR_UNIT_TDMA);
 }
