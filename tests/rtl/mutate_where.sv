@@ -54,18 +54,82 @@ module tsr_where_row (
   assign scales_o = figures.known ? scales : '0;
 endmodule
 
-// A dot: its elements come from two rows, whose formats multiply.
+// What of a lane's 24 bits a row can give: one of NaN, infinity and m, exponents of 9 bits; m of as
+// many bits as the lane's formats have, which have no infinities where those are 6. Proved of
+// tsr_ttu_row (tsr_lemma_dot), so that a dot need not stand behind two of them.
+module tsr_where_element #(
+    parameter int unsigned Bits = 11,
+    parameter bit Infinities = 1
+) (
+    input logic [23:0] x_i,
+    output logic [23:0] x_o
+);
+  localparam int unsigned M = tsr_format_pkg::M_BITS;
+  localparam int unsigned E = tsr_format_pkg::E_BITS;
+  logic inf;
+  assign inf = x_i[E+M+1] && !x_i[E+M+2] && Infinities;
+  assign x_o = {
+    x_i[E+M+2],
+    inf,
+    x_i[E+M],
+    inf || x_i[E+M+2] ? {M{1'b0}} : x_i[E+M-1:E] & ~({M{1'b1}} >> Bits),
+    {2{x_i[8]}},
+    x_i[7:0]
+  };
+endmodule
+
+module tsr_where_elements (
+    input logic [383:0] x_i,
+    output logic [383:0] x_o
+);
+  for (genvar j = 0; j < 16; j++) begin : g_lane
+    tsr_where_element #(
+        .Bits(j < 4 ? tsr_format_pkg::M_BITS :
+              j < 8 ? tsr_format_pkg::M_BITS_9 : tsr_format_pkg::M_BITS_6),
+        .Infinities(j < 8)
+    ) u_element (
+        .x_i(x_i[24*j+:24]),
+        .x_o(x_o[24*j+:24])
+    );
+  end
+endmodule
+
+// holds_o: a row with the figures of its format and no more products than the format's rate.
+module tsr_lemma_dot (
+    input logic [4:0] format_i,
+    input logic [95:0] codes_i,
+    input logic [95:0] shifts_i,
+    input logic [15:0] scales_i,
+    input logic [15:0] live_i,
+    output logic holds_o
+);
+  tsr_format_pkg::format_t figures;
+  logic [383:0] a, b;
+  logic [20:0] scales;
+  assign figures = tsr_format_pkg::figures(format_i);
+  tsr_ttu_row u_row (
+      .format_i(format_i),
+      .figures_i(figures),
+      .codes_i(codes_i),
+      .shifts_i(shifts_i),
+      .scales_i(scales_i),
+      .live_i(!figures.known ? 16'h0000 : figures.rate == 2'd2 ? live_i & 16'h000f :
+              figures.rate == 2'd1 ? live_i & 16'h00ff : live_i),
+      .elements_o(a),
+      .scales_o(scales)
+  );
+  tsr_where_elements u_elements (
+      .x_i(a),
+      .x_o(b)
+  );
+  assign holds_o = a == b;
+endmodule
+
+// A dot between two rows.
 module tsr_where_dot (
     input logic clk_i,
-    input logic [4:0] a_format_i,
-    input logic [4:0] b_format_i,
-    input logic [95:0] a_codes_i,
-    input logic [95:0] b_codes_i,
-    input logic [95:0] a_shifts_i,
-    input logic [95:0] b_shifts_i,
-    input logic [15:0] a_row_scales_i,
-    input logic [15:0] b_row_scales_i,
-    input logic [15:0] live_i,
+    input logic [383:0] a_i,
+    input logic [383:0] b_i,
     input logic wide_i,
     input logic [1:0] level_i,
     input logic [10:0] unit_i,
@@ -78,34 +142,14 @@ module tsr_where_dot (
     input logic [15:0] mutsel,
     output logic [31:0] c_o
 );
-  tsr_format_pkg::format_t fa, fb;
-  logic [15:0] live;
   logic [383:0] a, b;
-  logic [20:0] a_none, b_none;
-  assign fa = tsr_format_pkg::figures(a_format_i);
-  assign fb = tsr_format_pkg::figures(b_format_i);
-  assign live = !fa.known || !fb.known || fa.plain != fb.plain ? 16'h0000 :
-      fa.rate == 2'd2 || fb.rate == 2'd2 ? live_i & 16'h000f :
-      fa.rate == 2'd1 || fb.rate == 2'd1 ? live_i & 16'h00ff : live_i;
-  tsr_ttu_row u_a (
-      .format_i(a_format_i),
-      .figures_i(fa),
-      .codes_i(a_codes_i),
-      .shifts_i(a_shifts_i),
-      .scales_i(a_row_scales_i),
-      .live_i(live),
-      .elements_o(a),
-      .scales_o(a_none)
+  tsr_where_elements u_a (
+      .x_i(a_i),
+      .x_o(a)
   );
-  tsr_ttu_row u_b (
-      .format_i(b_format_i),
-      .figures_i(fb),
-      .codes_i(b_codes_i),
-      .shifts_i(b_shifts_i),
-      .scales_i(b_row_scales_i),
-      .live_i(live),
-      .elements_o(b),
-      .scales_o(b_none)
+  tsr_where_elements u_b (
+      .x_i(b_i),
+      .x_o(b)
   );
   tsr_top u_part (
       .clk_i(clk_i),
@@ -181,4 +225,51 @@ module tsr_where_store (
   for (genvar i = 0; i < 32; i++) begin : g_byte
     assign bytes_o[8*i+:8] = count > 15'(i) ? bytes[8*i+:8] : 8'd0;
   end
+endmodule
+
+// One element of a load: the figures as above; of its code tsr_tvp_unpack leaves zeros above the
+// format's bits, and a shift only where there are pairs.
+module tsr_where_tvp_load_element (
+    input logic [5:0] which_i,
+    input logic [31:0] code_i,
+    input logic shift_i,
+    input logic [15:0] mutsel,
+    output logic [31:0] value_o
+);
+  tsr_isa_pkg::tvp_format_t format;
+  logic [31:0] value;
+  assign format = tsr_isa_pkg::tvp_format(which_i);
+  tsr_tvp_load_element u_part (
+      .format_i(format),
+      .code_i(code_i & ~(32'hffff_ffff << format.bits)),
+      .shift_i(shift_i && format.pairs),
+      .mutsel(mutsel),
+      .value_o(value)
+  );
+  assign value_o = format.bits == 6'd0 ? 32'd0 : value;
+endmodule
+
+// One element of a store: of its code tsr_tvp_pack takes the format's bits, a shift of pairs.
+module tsr_where_tvp_store_element (
+    input logic [5:0] which_i,
+    input logic [31:0] value_i,
+    input logic [31:0] pair_i,
+    input logic [15:0] mutsel,
+    output logic [31:0] code_o,
+    output logic shift_o
+);
+  tsr_isa_pkg::tvp_format_t format;
+  logic [31:0] code;
+  logic shift;
+  assign format = tsr_isa_pkg::tvp_format(which_i);
+  tsr_tvp_store_element u_part (
+      .format_i(format),
+      .value_i(value_i),
+      .pair_i(pair_i),
+      .mutsel(mutsel),
+      .code_o(code),
+      .shift_o(shift)
+  );
+  assign code_o = code & ~(32'hffff_ffff << format.bits);
+  assign shift_o = shift && format.pairs;
 endmodule

@@ -129,8 +129,31 @@ void loads(Vtvp_bench &v, const shape &s, uint64_t count)
     }
 }
 
-// Near what the format can tell apart: codes' own values, halves between them, the ends; and bits
-// at random.
+// A mantissa whose run of ones or zeros ends anywhere, or that has a lone one: ties, carries, what
+// a shift just drops or just keeps.
+uint32_t shaped(uint64_t r)
+{
+    uint32_t bit = 1u << r % 24, low = bit - 1;
+    const uint32_t shapes[] = {bit, low, ~low, bit | 1, static_cast<uint32_t>(r >> 40)};
+    return shapes[(r >> 8) % (sizeof shapes / sizeof *shapes)] & 0x7FFFFF;
+}
+
+// An exponent field from where the format rounds to zero to where it saturates; of a scale from
+// 2^-30 to 2^20.
+uint32_t exponent_of(const shape &s, uint64_t r)
+{
+    const tsr_format *f = s.f;
+    if (s.scale)
+        return 97 + static_cast<uint32_t>(r % 51);
+    int least = f->ebits ? 1 - static_cast<int>(f->bias) : 0;
+    int from = 127 + least - static_cast<int>(f->mbits ? f->mbits : f->bits) - 3;
+    int to = 127 + (f->ebits ? least + (1 << f->ebits) : static_cast<int>(f->bits)) + 2;
+    return static_cast<uint32_t>(
+        std::clamp(from + static_cast<int>(r % static_cast<uint64_t>(to - from + 1)), 0, 255));
+}
+
+// Near what the format can tell apart: codes' own values, halves between them, the ends and what
+// differs from them in a bit; and bits at random.
 uint32_t value(const shape &s)
 {
     uint64_t r = draw();
@@ -139,25 +162,47 @@ uint32_t value(const shape &s)
                                     0x7F800000, 0x7F800001, 0x7FC00000, 0x3F800000, 0x3F7FFFFF,
                                     0x3F000000, 0x3F000001, 0x40E80000, 0x40F00000, 0x43E80000,
                                     0x477FEFFF, 0x477FF000, 0x7F7F7FFF, 0x7F7F8000, 0x00400000};
-    if (s.f->family == TSR_FAMILY_INT && s.f->bits >= 8)
-        return static_cast<uint32_t>(static_cast<int32_t>(x) >> (r & 31));
-    switch (r & 7) {
+    uint32_t end = ends[(r >> 8) % (sizeof ends / sizeof *ends)];
+    if (s.f->family == TSR_FAMILY_INT && s.f->bits >= 8) { // shifted, or next to a power of two
+        uint32_t near = (1u << (r & 31)) + x % 3 - 1;
+        return r & 32 ? static_cast<uint32_t>(static_cast<int32_t>(x) >> (r & 31))
+                      : (sign ? 0 - near : near);
+    }
+    switch (r & 15) {
     case 0:
-        return sign | ends[(r >> 8) % (sizeof ends / sizeof *ends)];
+        return sign | end;
     case 1:
         return x;
     case 2: // few bits: ties
+    case 3:
         return sign | (static_cast<uint32_t>(110 + (r >> 8 & 31)) << 23) |
                (x & (0x7FFFFF << (8 + (r >> 16) % 15) & 0x7FFFFF));
-    case 3:
+    case 4:
+    case 5:
         return (sign | (static_cast<uint32_t>(110 + (r >> 8 & 31)) << 23) |
                 (x & (0x7FFFFF << (8 + (r >> 16) % 15) & 0x7FFFFF))) +
                static_cast<uint32_t>(r >> 24 & 2) - 1;
-    case 4: // around the subnormals of small formats
+    case 6: // around the subnormals of small formats
         return sign | (static_cast<uint32_t>(96 + (r >> 8 & 31)) << 23) | (x & 0x7FFFFF);
+    case 7: // subnormals of any length
+        return sign | (x & 0x7FFFFF) >> (r >> 8) % 23;
+    case 8:
+    case 9:
+        return sign | (end ^ 1u << (r >> 16) % 31);
+    case 10:
+    case 11:
+    case 12:
+        return sign | exponent_of(s, r >> 8) << 23 | shaped(draw());
     default:
         return sign | (static_cast<uint32_t>(118 + (r >> 8 & 15)) << 23) | (x & 0x7FFFFF);
     }
+}
+
+// A bit off, of either sign.
+uint32_t relative(uint32_t of)
+{
+    uint64_t r = draw();
+    return of ^ (static_cast<uint32_t>(r) & 0x80000000) ^ 1u << (r & 0xFFFF) % 31;
 }
 
 void stores(Vtvp_bench &v, const shape &s, uint64_t count)
@@ -165,8 +210,11 @@ void stores(Vtvp_bench &v, const shape &s, uint64_t count)
     for (uint64_t n = 0; n < count; n++) {
         uint32_t x[ELEMS];
         uint8_t want[LINE + 8] = {}, got[LINE];
-        for (uint32_t &e : x)
-            e = value(s);
+        for (unsigned i = 0; i < ELEMS; i++) {
+            x[i] = value(s);
+            if (n % 5 == 4) // of a pair one a zero, the other one a bit off it
+                x[i] = (i ^ n / 5) % 2 ? relative(0) : x[i] & 0x80000000;
+        }
         unsigned active = n % 3 ? LANES : static_cast<unsigned>(draw() % (LANES + 1));
         v.format_i = static_cast<uint8_t>(s.f->code | s.scale << 5);
         v.active_i = static_cast<uint16_t>(active);
@@ -179,12 +227,6 @@ void stores(Vtvp_bench &v, const shape &s, uint64_t count)
                 say("store", s, active, i, got[i], want[i],
                     x[std::min<unsigned>(i * s.group / s.bytes, ELEMS - 1)]);
     }
-}
-
-uint32_t relative(uint32_t of)
-{
-    uint64_t r = draw();
-    return of ^ (static_cast<uint32_t>(r) & 0x80000000) ^ 1u << (r & 0xFFFF) % 31;
 }
 
 void reductions(Vtvp_bench &v, const tsr_isa *isa, uint64_t count)
