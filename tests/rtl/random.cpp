@@ -63,6 +63,7 @@ class writer : public plan
     void burst() { random_burst(this); }
     void block(uint64_t room);
     void weigh();
+    void feed_all();
 
     std::vector<const tsr_op *> alu_, branch_;
     std::vector<routine> routines_;
@@ -241,6 +242,19 @@ void writer::weigh()
         }
 }
 
+// So that nothing but products need follow.
+void writer::feed_all()
+{
+    window =
+        std::max<uint64_t>(window, std::min<uint64_t>(RANDOM_PATTERNS, chip->tile.tsram_bytes));
+    line("li x1, hbm:0");
+    set(2, 0);
+    set(3, std::min<uint64_t>(window, RANDOM_PATTERNS));
+    line("copy ch=0, src=x1, dst=x2, len=x3, p0=s1");
+    line("wait wait(s1)");
+    fed = true;
+}
+
 // `room`: instructions that it takes when it runs, more or less.
 void writer::block(uint64_t room)
 {
@@ -277,6 +291,8 @@ std::string writer::program(uint64_t length, bool faulty)
             random_routine(this, static_cast<unsigned>(i),
                            static_cast<unsigned>(4 + below(std::min<uint64_t>(40, length / 4)))));
     weigh();
+    if (only_ == TSR_UNIT_TTU)
+        feed_all();
     if (acc_tokens) {
         uint64_t line_bytes = chip->tile.line_bytes;
         set(27, static_cast<uint64_t>(banks) << 8);

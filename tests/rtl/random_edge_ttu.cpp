@@ -298,5 +298,5 @@ void edge_ttu(edges *e)
     places(e);
     conflicts(e);
     many(e);
-    e->random(160, 60, TSR_UNIT_TTU);
+    e->random(120, 150, TSR_UNIT_TTU);
 }

@@ -46,9 +46,10 @@ class plan
     uint64_t state;
     std::string text;
     unsigned words = 0, labels = 0;
-    uint64_t window; // bytes of the TSRAM that the program works in
-    unsigned banks;  // of accumulators, likewise
-    bool acc_tokens; // the ACC waits for semaphores; its last bank then serves only to use them up
+    uint64_t window;  // bytes of the TSRAM that the program works in
+    bool fed = false; // the window holds codes of all formats from the start
+    unsigned banks;   // of accumulators, likewise
+    bool acc_tokens;  // the ACC waits for semaphores; its last bank then serves only to use them up
 
     uint64_t below(uint64_t n) { return random_next(&state) % n; }
     bool one_in(uint64_t n) { return below(n) == 0; }

@@ -181,14 +181,17 @@ void random_mma(plan *p)
     while (!draw_product(p, &x))
         if (++tries == 300)
             return;
-    if (p->one_in(2)) {
+    if (!p->fed && p->one_in(2)) {
         feed(p, x.a, true);
         feed(p, x.a, false);
         feed(p, x.b, true);
         feed(p, x.b, false);
     }
     uint64_t exponents = 4 * (x.sc == 1 ? x.r.m : x.r.n);
-    if (x.sc && p->below(8)) { // small ones are where bytes are many
+    const uint64_t small = TSR_I32 * RANDOM_PATTERN;
+    if (p->fed && x.sc && p->below(4) && small + RANDOM_SCALES <= p->window) {
+        x.e = small + p->below((RANDOM_SCALES - exponents) / 4) * 4;
+    } else if (x.sc && p->below(8)) { // small ones are where bytes are many
         operand e = {};
         e.f = &p->isa->formats[TSR_I32];
         e.rows = 1, e.bytes = exponents, e.at = e.base = x.e, e.reach = exponents;
