@@ -32,6 +32,7 @@ parts() {
 tcp tsr_tcp - - -
 control tsr_control - - -
 sync tsr_sync - Lanes=38 -
+lanes tsr_sync sync Lanes=38 -
 tsram tsr_tsram - - -
 acc tsr_acc - - -
 acc_pool tsr_acc_pool - - -
@@ -154,6 +155,10 @@ bench_part() { # PART MODULE BENCH
         sources="$sources rtl/tsr_tvp_load.sv rtl/tsr_tvp_store.sv rtl/tsr_tvp_tree.sv"
         sources="$sources tests/rtl/tvp_bench.sv"
         steps=$part # the others are as they are
+        ;;
+    sync)
+        sources="-I$sv/micro $packages rtl/tsr_tile_pkg.sv rtl/tsr_semaphore.sv rtl/tsr_sync.sv"
+        sources="$sources tests/rtl/sync_bench.sv"
         ;;
     ttu)
         sources="$sv/tsr_format_pkg.sv $sv/micro/tsr_chip_pkg.sv rtl/tsr_ttu_pair.sv"

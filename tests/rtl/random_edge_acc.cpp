@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Edges of drain and fill: the largest rectangle from each corner and one that is larger, the last
-// bytes of the TSRAM and the first beyond, each bank that an mma owns, bits that are too high.
+// bytes of the TSRAM and the first beyond, each bank that an mma owns, bits that are too high, rows
+// of each width at each place, sums and values that just round up or down.
 #include "tests/rtl/random_edge.h"
 
 namespace
@@ -293,6 +294,144 @@ void large(edges *e)
     }
 }
 
+// Rows of each width from each column, from any byte on, close behind one another (they share
+// lines) or apart, so that every place in the ring and every shift of a row is met.
+void shapes(edges *e)
+{
+    static const unsigned widths[] = {1, 2, 3, 7, 8, 9, 15, 17, 24, 31, 33, 40, 48, 57, 63, 64};
+    const uint64_t d = e->chip->tile.ttu.dim;
+    unsigned in_program = 0;
+    begin(e);
+    for (unsigned i = 0; i < 16 * 4 * 8; i++) {
+        access a = whole(e, i % 2);
+        uint64_t col = i / 16 % 4, row = e->below(4), most = 16 * d - col * d;
+        a.n = widths[i / 64 % 2 * 8 + i / 2 % 8];
+        a.n = a.n > most ? most : a.n;
+        a.across = a.n + col * d > 8 * d ? 2 : a.n + col * d > 4 * d ? 1 : e->below(3);
+        a.c = e->below(e->chip->tile.ttu.acc_banks - 3) << 8 | row << 4 | col;
+        most = (16 >> a.across) * d - row * d;
+        a.m = most < 9 ? most : 5 + e->below(most < 16 ? most - 4 : 12);
+        uint64_t size = size_of(a), run = a.n * size;
+        const uint64_t strides[] = {run, run + size,
+                                    (run + 31) / 32 * 32 + size * (1 + 2 * e->below(3)),
+                                    a.fill ? size * e->below(3) : run};
+        a.stride = strides[e->below(4)];
+        a.at = (a.fill ? 0x2000 : 0x8000) + e->below(64) * size;
+        a.biased = !a.fill && e->below(2);
+        a.bias = 0x2000 + e->below(0x100) * 4;
+        word(e, a, "");
+        if (++in_program % 16 == 0) {
+            e->line("halt");
+            e->end();
+            begin(e);
+        }
+    }
+    e->line("halt");
+    e->end();
+}
+
+// A row of values: those of another, shifted, some bits kept, some flipped.
+struct change {
+    uint32_t shift, kept, flipped;
+};
+
+uint32_t some_bit(edges *e, unsigned from, unsigned n)
+{
+    return UINT32_C(1) << (from + e->below(n));
+}
+
+// Close to the other's negative: what is left of their sum.
+change near(edges *e)
+{
+    const uint32_t sign = e->below(4) ? UINT32_C(1) << 31 : 0;
+    const uint32_t bits = e->below(8) ? some_bit(e, 0, 31) : 0;
+    return {0, ~UINT32_C(0), sign ^ bits ^ (e->below(2) ? some_bit(e, 23, 5) : 0)};
+}
+
+// Integers of all magnitudes, half way between two floats or a bit off.
+change integer(edges *e)
+{
+    const uint32_t shift = static_cast<uint32_t>(e->below(32));
+    const uint32_t low = static_cast<uint32_t>(bit(1 + static_cast<unsigned>(e->below(22))));
+    const uint32_t flipped = e->below(4) ? low / 2 : low / 2 ^ (e->below(2) ? 1 : low / 2 - 1);
+    return {shift, ~(low - 1), flipped};
+}
+
+// Floats about the range of f16, likewise: to 10 bits of 23, fewer below it, or 7.
+change narrow(edges *e)
+{
+    const uint32_t exponent =
+        static_cast<uint32_t>(e->below(4) ? 98 + e->below(18) : 139 + e->below(8));
+    const unsigned cut = exponent < 113 ? 126 - exponent : e->below(4) ? 13 : 16;
+    const uint32_t low = static_cast<uint32_t>(bit(cut < 23 ? cut : 23));
+    const uint32_t off = e->below(3) ? 0 : e->below(2) ? 1 : low / 2 - 1;
+    return {0, UINT32_C(0x807FFFFF) & ~(low - 1), exponent << 23 | ((low / 2 ^ off) & 0x7FFFFF)};
+}
+
+// Sums with a bias, and what each format makes of values: 16 rows made from the bias row by a
+// routine, then drained in all formats and filled from as halves, too.
+void values(edges *e, change (*draw)(edges *), bool extremes, bool integers)
+{
+    std::string body = ".routine change\nvld v0, a0, i32, 32\nvld v1, a0, i32\n";
+    for (unsigned r = 0; r < 16; r++) {
+        const change c = draw(e);
+        body += "vimm v2, " + std::to_string(c.shift) + "\nvimm v3, " + std::to_string(c.kept) +
+                "\nvimm v4, " + std::to_string(c.flipped) + "\n";
+        for (unsigned h = 0; h < 2; h++) {
+            const std::string x = "v" + std::to_string(8 + h);
+            body += "vsra " + x + ", v" + std::to_string(h) + ", v2\nvand " + x + ", " + x +
+                    ", v3\nvxor " + x + ", " + x + ", v4\nvst " + x + ", a1, i32, 32\n";
+        }
+    }
+    e->line(".sem 1 tvp");
+    e->line(".sem 2 acc");
+    e->text += body + "vret\n.end\n";
+    e->line("li x1, hbm:0x%x",
+            static_cast<unsigned>(extremes ? TSR_F32 * RANDOM_PATTERN + 64 * e->below(8)
+                                           : RANDOM_PATTERNS + 64 * e->below(256)));
+    e->set(2, 0x2000);
+    e->set(3, 64);
+    e->set(4, 0x3000);
+    e->line("copy ch=0, src=x1, dst=x2, len=x3, p0=s1");
+    e->line("vcall change, x2, x4, w0=s1, p0=s2");
+    access a = {true, "i32", 0x3000, 64, 16, 16, 0, 0, false, 0};
+    word(e, a, ", w0=s2");
+    for (const char *format : {"bf16", "f16"}) {
+        a = {true, format, 0x3000, 32, 16, 16, 0x100, 0, false, 0};
+        word(e, a, "");
+    }
+    for (const char *format : {"f32", "i32", "bf16", "f16"})
+        for (bool biased : {true, false}) {
+            a = {false, format, 0x8000, 64, 16, 16, 0, 0, biased, 0x2000};
+            word(e, a, integers ? ", int=1" : "");
+        }
+    e->line("halt");
+    e->end();
+}
+
+// Every line of the accumulators by vlda, in any order, beside drains of the same banks.
+void lines(edges *e)
+{
+    const uint64_t d = e->chip->tile.ttu.dim, banks = e->chip->tile.ttu.acc_banks;
+    const uint64_t all = banks * 4 * d * (4 * d) / e->chip->tile.tvp.lanes;
+    const uint64_t step = 2 * e->below(all / 2) + 1; // to each line once
+    std::string body = ".routine lines\n";
+    for (uint64_t i = 0, at = e->below(all); i < all; i++, at = (at + step) % all)
+        body += "ali a8, " + std::to_string(at) + "\nvlda v" + std::to_string(i % 32) + ", a8\n";
+    e->text += body + "vret\n.end\n.sem 3 tvp\n";
+    begin(e);
+    access a = {false, "f32", 0x8000, 64, 1, 1, 0, 0, false, 0};
+    word(e, a, ", p0=s3");
+    e->line("vcall lines, w0=s3");
+    for (uint64_t i = 0; i < 2 * banks; i++) {
+        const uint64_t side = (4 - i % 4) * d; // from each row and column of tiles on
+        a = {false, "f32", 0x8000, 64, side, side, i / 2 << 8 | i % 4 << 4 | i % 4, 0, false, 0};
+        word(e, a, "");
+    }
+    e->line("halt");
+    e->end();
+}
+
 } // namespace
 
 void edge_acc(edges *e)
@@ -303,4 +442,12 @@ void edge_acc(edges *e)
     high_bits(e);
     conflicts(e);
     large(e);
+    shapes(e);
+    for (unsigned i = 0; i < 24; i++) {
+        values(e, near, i % 4 == 3, false);
+        values(e, integer, i % 8 == 7, true);
+        values(e, narrow, false, false);
+    }
+    for (unsigned i = 0; i < 4; i++)
+        lines(e);
 }
