@@ -1,8 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# awk -f mutate_cut.awk UNIT.il: the flat module with its state outside. Each flip-flop and each
-# port of a memory makes place for ports of the module: what it holds or reads comes in, what it
-# would take goes out; of a write only the bits that are enabled.
-/^  cell \$(dff|memrd|memrd_v2|memwr|memwr_v2) / {
+# awk -f mutate_cut.awk UNIT.il UNIT.il: the flat module tsr_cut with its state outside. Each
+# flip-flop, each port of a memory and each module that is a part of its own makes place for ports
+# of the module: what it holds, reads or gives comes in, what it would take goes out; of a write only
+# the bits that are enabled.
+$1 == "module" {
+    module = $2
+    other = module != "\\tsr_cut"
+}
+FNR == NR {
+    if (other && $1 == "wire" && / (input|output) [0-9]+ /) {
+        box[module] = 1
+        port_width[module, $NF] = $2 == "width" ? $3 : 1
+        given[module, $NF] = / output /
+    }
+    next
+}
+other || /^attribute/ { next }
+/^  cell \$(dff|memrd|memrd_v2|memwr|memwr_v2) / || ($1 == "cell" && $2 in box) {
     inside = 1
     type = $2
     name = $3
@@ -20,7 +34,16 @@ inside && $1 == "connect" {
 inside && /^  end/ {
     inside = 0
     width = value["\\WIDTH"]
-    if (type == "$dff") {
+    if (type in box) {
+        for (port in wire) {
+            what = port
+            gsub(/[^A-Za-z0-9]/, "_", what)
+            if (given[type, port])
+                into(port_width[type, port], what, wire[port])
+            else
+                out(port_width[type, port], what, wire[port])
+        }
+    } else if (type == "$dff") {
         into(width, "q", wire["\\Q"])
         out(width, "d", wire["\\D"])
     } else if (type ~ /memrd/) {

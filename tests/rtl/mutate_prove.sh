@@ -33,14 +33,15 @@ around() { # MODULE
     tsr_*) grep -q "^module $name " "$root/tests/rtl/mutate_where.sv" || name=$1 ;;
     *) name=$1 ;;
     esac
-    [ "$where" ] && echo "$name" || echo "$1"
+    [ "$where" ] || name=$1
+    printf '%s\n' "$name" # a name may hold a backslash
 }
 flat="flatten; async2sync; dffunmap; delete t:\$meminit*; setundef -undriven -zero; opt_clean"
 # The unit, or the module in it, with all its mutants and its state outside.
 cut() { # MODULE
     yosys -q -p "$where read_rtlil $here/top.il; script $here/mutants.txt; hierarchy -top $1;
         proc -norom; $flat; rename -top tsr_cut; write_rtlil $work/flat.il"
-    awk -f "$root/tests/rtl/mutate_cut.awk" "$work/flat.il" >"$work/cut.il"
+    awk -f "$root/tests/rtl/mutate_cut.awk" "$work/flat.il" "$work/flat.il" >"$work/cut.il"
 }
 # That with the mutant, 0 for none, as a module NAME.
 choose() { # NAME NUMBER

@@ -60,8 +60,10 @@ void crowd(edges *e, unsigned turn)
         bool out = (turn + ch) % 4 == 3;
         if (out)
             copy(e, ch, {far, half, len, n, 16, step});
+        else if (turn % 2 && ch == 1)
+            copy(e, ch, {half, CSRAM, len, n, 24 + len, 16});
         else
-            copy(e, ch, {half, turn % 2 && ch == 1 ? CSRAM : far, len, n, step, 16});
+            copy(e, ch, {half, far, len, n, step, 16});
     }
     e->line("halt");
     e->end();
