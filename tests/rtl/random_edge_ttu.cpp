@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Edges of the tensor unit: all pairs of formats, sizes and places at their ends and beyond, bits
-// that are too high, rows that end with their line and a byte behind it.
+// that are too high, rows that end with their line and a byte behind it, posts that wait.
 #include <cstring>
 
 #include "tests/rtl/random_edge.h"
@@ -289,6 +289,75 @@ void many(edges *e)
     }
 }
 
+// Of up to 8 D rows the last alone crosses its line, or its scale does, or lies a line further; and
+// neither does.
+void crossings(edges *e)
+{
+    const uint64_t line = e->chip->tile.line_bytes, rows = 8 * e->chip->tile.ttu.dim;
+    const tsr_format *mx = &e->isa->formats[TSR_MXF8E4M3];
+    for (uint64_t last = 0; last < rows; last++)
+        for (unsigned kind = 0; kind < 4; kind++)
+            for (unsigned side = 0; side < 2; side++) {
+                mma x = small(e);
+                uint64_t &at = side ? x.b : x.a, &scale = side ? x.bsc : x.asc;
+                (side ? x.n : x.m) = last + 1;
+                (side ? x.bs : x.as) = line + 1; // each row begins a byte further in its line
+                at = 0x400, x.k = line - last;
+                if (kind == 1)
+                    x.k++;
+                if (kind > 1) {
+                    x.af = x.bf = mx, x.k = 1;
+                    x.asc = x.a + 1, x.bsc = x.b + 1;
+                    at = 0x400 + (kind == 2 && last + 1 < rows ? line - 2 - last : 0);
+                    scale = 0x400 + line - 1 - last + (kind == 3);
+                    if (kind == 2)
+                        scale = at + 1;
+                }
+                x.across = 1;
+                alone(e, x);
+            }
+}
+
+// Nothing is wrong but one high bit of a stride or of where the scales are.
+void high_bits(edges *e)
+{
+    const tsr_format *mx = &e->isa->formats[TSR_MXF8E4M3];
+    for (unsigned b = 16; b < 64; b++)
+        for (unsigned which = 0; which < 4; which++) {
+            mma x = small(e);
+            if (which > 1)
+                x.af = x.bf = mx, x.asc = x.a + 16, x.bsc = x.b + 16;
+            uint64_t *what[] = {&x.as, &x.bs, &x.asc, &x.bsc};
+            *what[which] |= bit(b);
+            x.m = x.n = 2;
+            alone(e, x);
+        }
+}
+
+// Behind an mma as many tsyncs as may wait, each with posts of its own; then one after the other.
+void waiting(edges *e)
+{
+    for (unsigned n = 1; n < 20; n++) {
+        mma x = small(e);
+        std::string text;
+        x.k = 8 + 24 * (n % 2), x.m = x.n = 8 + 4 * (n % 3);
+        x.across = 1;
+        word(e, x, "");
+        if (n % 4 == 0)
+            word(e, x, " post(s1)");
+        for (unsigned i = 0; i < n; i++)
+            e->line("tsync post(s%u, s%u)", 2 + (i + n) % 19, 21 + (5 * i + n) % 19);
+        for (unsigned i = 0; i < n; i++)
+            e->line("wait wait(s%u*1)", 2 + (i + n) % 19);
+        for (unsigned i = 0; i < n; i++)
+            e->line("wait wait(s%u*1)", 21 + (5 * i + n) % 19);
+        for (unsigned s = 1; s < 40; s++)
+            text += ".sem " + std::to_string(s) + " tcp\n";
+        e->text = text + e->text;
+        end(e);
+    }
+}
+
 } // namespace
 
 void edge_ttu(edges *e)
@@ -298,5 +367,8 @@ void edge_ttu(edges *e)
     places(e);
     conflicts(e);
     many(e);
+    crossings(e);
+    high_bits(e);
+    waiting(e);
     e->random(120, 150, TSR_UNIT_TTU);
 }
