@@ -141,12 +141,14 @@ class routine_writer
         }
         inc = below(3) ? (below(9) - 2) * align : below(5) * 4 * chip_->tile.tvp.lanes;
         in.v[tsr_op_operand(in.op, "inc")] = static_cast<int64_t>(inc);
-        if (below(3000) == 0) // outside, or not aligned
+        bool outside = below(3000) == 0; // a fault, unless it has no bytes
+        if (outside)
             line("ali a" + number(a) + ", " +
-                 number(static_cast<int64_t>(chip_->tile.tsram_bytes - below(80))));
+                 number(static_cast<int64_t>(chip_->tile.tsram_bytes + below(80))));
         else if (!known_[a] || at_[a] % align || at_[a] > r_.bytes - reach() || below(12) == 0)
             walk(a, below(4) ? 4 * align : align);
         at_[a] += inc;
+        known_[a] = known_[a] && !outside;
         if (!strcmp(in.op->exec, "vst") && below(6) == 0) // the end of the format's range
             all_lanes(in.v[0], (random_greatest(isa_, code) + static_cast<uint32_t>(below(2))) |
                                    static_cast<uint32_t>(below(2) << 31));
