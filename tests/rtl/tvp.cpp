@@ -229,6 +229,15 @@ void stores(Vtvp_bench &v, const shape &s, uint64_t count)
     }
 }
 
+// Half the last place of a float, or a bit off it: what is lost of it decides a tie.
+uint32_t half_place(uint32_t of)
+{
+    uint64_t r = draw();
+    uint32_t e = of >> 23 & 0xFF, low = r & 1 ? 1u << (r >> 8) % 23 : 0;
+    return (static_cast<uint32_t>(r >> 32) & 0x80000000) |
+           (e > 26 ? e - 26 + static_cast<uint32_t>(r >> 16 & 3) : e) << 23 | low;
+}
+
 void reductions(Vtvp_bench &v, const tsr_isa *isa, uint64_t count)
 {
     for (int k = 0; k < isa->n_ops; k++) {
@@ -244,6 +253,8 @@ void reductions(Vtvp_bench &v, const tsr_isa *isa, uint64_t count)
                 x[i] = n % 2 ? value(s) : static_cast<uint32_t>(draw() >> 20);
                 if (n % 5 > 2 && i % 2) // a bit off its neighbour, of either sign
                     x[i] = relative(x[i - 1]);
+                else if (n % 5 == 1 && i % 2)
+                    x[i] = half_place(x[i - 1]);
                 else if (n % 5 == 4) // a bit off a zero or an infinity
                     x[i] = relative(draw() & 1 << 20 ? 0x7F800000 : 0);
             }
