@@ -13,8 +13,9 @@ extern "C" {
 }
 #include "bench.h" // prim_names, lane_latencies, lane_result()
 
-// Bits at random, bits near a power of two, the ends of every class, small integers; and often a
-// close relative of what stood before, for cancellation, ties and comparisons.
+// Bits at random, bits near a power of two, the ends of every class and what differs from them in a
+// bit, subnormals of any length, runs of ones or zeros, small integers; and often a close relative
+// of what stood before, for cancellation, ties and comparisons.
 static uint32_t operand(uint32_t before)
 {
     static const uint32_t ends[] = {0,          1,          2,          0x7FFFFF,   0x800000,
@@ -24,10 +25,12 @@ static uint32_t operand(uint32_t before)
                                     0x3F000000, 0x3F000001, 0x3FC00000, 0x33800000, 0x7FFFFFFF};
     uint64_t r = draw();
     uint32_t x = static_cast<uint32_t>(r), sign = x & 0x80000000;
+    uint32_t end = ends[(r >> 40) % (sizeof ends / sizeof *ends)];
+    unsigned n = static_cast<unsigned>(r >> 48 & 31);
     switch (r >> 32 & 15) {
     case 0:
     case 1:
-        return sign | ends[(r >> 40) % (sizeof ends / sizeof *ends)];
+        return sign | end;
     case 2:
         return sign | ((x & 0x7F800000) + static_cast<uint32_t>(r >> 40 & 3) - 1);
     case 3:
@@ -43,6 +46,12 @@ static uint32_t operand(uint32_t before)
         return sign | (x & 0x7FFFFF) | (static_cast<uint32_t>(111 + (r >> 40 & 31)) << 23);
     case 9: // few bits, halves and integers
         return sign | (static_cast<uint32_t>(120 + (r >> 40 & 31)) << 23) | (x & 0x7C0000);
+    case 10:
+        return sign | (end ^ 1u << n % 31);
+    case 11:
+        return sign | (x & 0x7FFFFF) >> n % 23;
+    case 12:
+        return (x & 0xFF800000) | ((1u << n % 24) - (x & 1)) % 0x800000;
     default:
         return x;
     }
@@ -105,6 +114,16 @@ static uint32_t expected(const struct tsr_op *op, const uint32_t *x)
     return stack[0];
 }
 
+// The n-th that puts one operand a bit off a zero or an infinity beside a zero, an infinity or a
+// NaN.
+static void beside_special(uint64_t n, uint32_t (&x)[3])
+{
+    static const uint32_t special[] = {0, 0x7F800000, 0x7FC00000};
+    for (uint32_t &o : x)
+        o = special[n / 186 % 3];
+    x[n % 3] = special[n / 3 % 2] ^ 1u << n / 6 % 31;
+}
+
 static int lane(Vbench &v, const struct tsr_isa *isa, uint64_t count)
 {
     struct issued {
@@ -123,6 +142,10 @@ static int lane(Vbench &v, const struct tsr_isa *isa, uint64_t count)
         now.op = draw() % 8 ? rows[draw() % rows.size()] : nullptr;
         for (uint32_t &o : now.x)
             o = x = operand(x);
+        if (t % 8 == 7) {
+            now.op = rows[t / 8 % rows.size()];
+            beside_special(t / 8 / rows.size(), now.x);
+        }
         v.op_i = now.op ? now.op->opcode : 0;
         v.a_i = now.x[0];
         v.b_i = now.x[1];

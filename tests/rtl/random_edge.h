@@ -20,7 +20,8 @@ struct edges {
     std::string text = {};                  // of the program at hand
     unsigned words = 0;                     // of it, directives among them
     std::vector<std::string> programs = {}; // those before
-    unsigned turn = 0;                      // of the data mover's channels
+    bool whole = true;                      // else one of the data mover's channels for each
+    unsigned turn = 0;                      // of them
 
     uint64_t any() { return random_next(&state); }
     uint64_t below(uint64_t n) { return any() % n; }

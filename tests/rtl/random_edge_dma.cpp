@@ -112,6 +112,13 @@ void sizes(edges *e)
                 (side & 1 ? c.d[i].ss : c.d[i].ds) = side & 2 ? 0 - s : s;
                 alone(e, c);
             }
+        for (unsigned b = 42; b < 64; b++)
+            for (unsigned side = 0; side < 2; side++) { // too far in all, by one high bit alone
+                copy c = plain(0x100, HBM, 0);
+                c.d[i] = {bit(b - 40) + 1, 0, 0, true};
+                (side ? c.d[i].ss : c.d[i].ds) = stride;
+                alone(e, c);
+            }
         for (unsigned b = 2; b < 24; b++)
             for (unsigned side = 0; side < 2; side++) { // too far in all, by a step of one
                 copy c = plain(0x100, HBM, 0);
@@ -420,7 +427,7 @@ void to_control(edges *e)
 void edge_tdma(edges *e)
 {
     const uint64_t first = e->state;
-    for (e->turn = 0; e->turn < 4; e->turn++) {
+    for (e->turn = 0; e->turn < (e->whole ? 4u : 1u); e->turn++) {
         e->state = first;
         sizes(e);
         totals(e);

@@ -20,13 +20,13 @@ void cut_off(edges *e, unsigned cycles)
     e->end();
 }
 
-// 2^b bytes and a few, b from 8 to 40, so that whoever loses the one high bit ends soon. All four
+// 2^b bytes and a few, b from 8 to 39, so that whoever loses the one high bit ends soon. All four
 // channels; in front of it so many that have no bytes.
 void giants(edges *e, unsigned place, unsigned b)
 {
     const unsigned most = 27; // so many bytes of far memory for each channel to write
     for (unsigned ch = 0; ch < 4; ch++) {
-        unsigned total = 8 + (b + 8 * ch) % 33, len = total < most ? total : most;
+        unsigned total = 8 + (b + 8 * ch) % 32, len = total < most ? total : most;
         for (unsigned k = 0; k < place; k++)
             e->line("copy ch=%u, dst=x0, src=x0, len=x0", ch);
         e->set(1, HBM + (static_cast<uint64_t>(ch) << most));
@@ -88,7 +88,7 @@ void turns(edges *e, unsigned turn)
 void edge_flight(edges *e)
 {
     for (unsigned place = 0; place < 16; place++)
-        for (unsigned b = 0; b < 33; b++)
+        for (unsigned b = 0; b < 32; b++)
             giants(e, place, b);
     for (unsigned turn = 0; turn < 12; turn++) {
         crowd(e, turn);

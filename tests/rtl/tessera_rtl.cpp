@@ -209,6 +209,7 @@ int run_edges(session *s, const std::string &unit)
             continue;
         known = true;
         edges e = {s->isa, &s->chip};
+        e.whole = s->every == 1;
         edge_programs(*u, &e);
         for (size_t i = 0; i < e.programs.size(); i += s->every)
             if (!campaign_edge(&s->programs, *u, i, e.programs[i]))
@@ -227,7 +228,7 @@ const char usage[] =
     "  --coverage F  bins of functional coverage, counted   --sim-only  without the RTL\n"
     "  --limit C   cycles                       --wave F    FST, in the -wave build\n"
     "  --only N    of a check's programs        --jobs N    processes of a check\n"
-    "  --every N   one in N of edges' programs\n"
+    "  --every N   one in N of edges' programs; of the data mover's by one channel each\n"
     "  --shape MxNxK --format F                 --json\n";
 
 uint64_t number(const char *text)

@@ -241,6 +241,11 @@ static void draw_step(const unit &u, step &s, uint64_t number)
             for (uint32_t bit = 0; bit < b->bits && below(16); bit++)
                 put(s.b.codes, code_at(b, i) + bit, 1, get(s.b.codes, code_at(b, i - 1) + bit));
     s.c = draw_c(a->family == TSR_FAMILY_INT);
+    if (number % 7 == 3) { // the step's own negative, or a bit off: what rounding left is the sum
+        uint32_t off = s.c & 1 ? 1u << (s.c >> 1) % 24 : 0;
+        s.c = 0;
+        s.c = expected(s) ^ 0x80000000 ^ off;
+    }
     s.want = expected(s);
 }
 
