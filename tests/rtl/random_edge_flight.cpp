@@ -20,8 +20,8 @@ void cut_off(edges *e, unsigned cycles)
     e->end();
 }
 
-// 2^b bytes and a few, b from 8 to 39, so that whoever loses the one high bit ends soon. All four
-// channels; in front of it so many that have no bytes.
+// 2^b bytes and a few requests, b from 8 to 39, so that whoever loses the one high bit ends soon.
+// All four channels; in front of it so many that have no bytes.
 void giants(edges *e, unsigned place, unsigned b)
 {
     const unsigned most = 27; // so many bytes of far memory for each channel to write
@@ -31,7 +31,8 @@ void giants(edges *e, unsigned place, unsigned b)
             e->line("copy ch=%u, dst=x0, src=x0, len=x0", ch);
         e->set(1, HBM + (static_cast<uint64_t>(ch) << most));
         e->set(2, HBM + (UINT64_C(1) << (most + 2)));
-        e->set(3, (UINT64_C(1) << len) + 1);
+        // what is beyond 2^total are some whole requests
+        e->set(3, (UINT64_C(1) << len) + (total - len < 8 ? 256u >> (total - len) : 1));
         e->set(4, UINT64_C(1) << (total - len));
         e->line("copy ch=%u, dst=x1, src=x2, len=x3%s", ch,
                 total > len ? ", n1=x4, ss1=x0, ds1=x0" : "");
@@ -83,6 +84,30 @@ void turns(edges *e, unsigned turn)
     e->end();
 }
 
+// All places of all rings at once: descriptors of a few rows behind one another, none waits for
+// any, so that requests of many end together.
+void rings(edges *e)
+{
+    const uint64_t shared = 0xC000; // only read
+    for (unsigned i = 0; i < 96; i++) {
+        unsigned ch = e->below(8) ? i % 4 : static_cast<unsigned>(e->below(4));
+        uint64_t n = 1 + e->below(12), len = 1 + e->below(400 / n), gap = e->below(3) * e->below(5);
+        uint64_t mine = 512 * i, far = HBM + 0x100000 * i + e->below(300);
+        uint64_t step = len + gap + (e->below(4) ? 0 : 0x1000);
+        unsigned kind = static_cast<unsigned>(e->below(8));
+        if (kind < 4)
+            copy(e, ch, {mine, far, len, n, step, len + gap});
+        else if (kind < 6)
+            copy(e, ch, {mine, shared + e->below(0x3000), len, n, len, len + gap});
+        else if (kind < 7)
+            copy(e, ch, {far, shared + e->below(0x3000), len, n, len, step});
+        else
+            copy(e, ch, {far, HBM + 0x20000000 + e->below(0x10000), len, n, len, step});
+    }
+    e->line("halt");
+    e->end();
+}
+
 } // namespace
 
 void edge_flight(edges *e)
@@ -94,4 +119,6 @@ void edge_flight(edges *e)
         crowd(e, turn);
         turns(e, turn);
     }
+    for (unsigned program = 0; program < 40; program++)
+        rings(e);
 }

@@ -123,7 +123,7 @@ void registers(edges *e)
 }
 
 // All vector registers in all places, results of all latencies on their way to all of them.
-void vectors(edges *e)
+void vectors(edges *e, unsigned programs)
 {
     std::vector<const tsr_op *> rows;
     for (int k = 0; k < e->isa->n_ops; k++) {
@@ -132,7 +132,7 @@ void vectors(edges *e)
             strcmp(op->exec, "vret") != 0 && op->exec[0] != 'a' && strcmp(op->exec, "vloop") != 0)
             rows.push_back(op);
     }
-    for (unsigned program = 0; program < 3; program++) {
+    for (unsigned program = 0; program < programs; program++) {
         std::string body;
         for (unsigned r = 0; r < 32; r++)
             body += "vimm v" + std::to_string(r) + ", " +
@@ -182,6 +182,35 @@ void loops(edges *e)
         e->set(1, b == 63 ? bit(63) : 0 - bit(b));
         call(e);
         routine(e, "vloop a0, out\nvidx v1\nout:\nvidx v2\n");
+        end(e);
+    }
+}
+
+// Loops up to four deep of one to three turns each, all of which come to their end: at one word or
+// apart, anywhere in the routine; and a fifth inside.
+void nests(edges *e)
+{
+    for (unsigned program = 0; program < 120; program++) {
+        unsigned depth = 1 + program % 5;
+        bool together = e->below(3) == 0;
+        std::string body, ends;
+        for (uint64_t n = e->below(program % 7 ? 40 : 500); n > 0; n--)
+            body += "vidx v" + std::to_string(n % 32) + "\n";
+        for (unsigned i = 1; i <= depth; i++) {
+            body +=
+                "vloop a" + std::to_string(i - 1) + ", e" + std::to_string(together ? 1 : i) + "\n";
+            for (uint64_t n = e->below(3) + (i == depth); n > 0; n--)
+                body += e->below(2) ? "aaddi a8, a8, 3\n" : "vsplat v3, a8\n";
+        }
+        for (unsigned i = together ? 1 : depth; i >= 1; i--) {
+            ends += "e" + std::to_string(i) + ":\n";
+            for (uint64_t n = 1 + e->below(3); n > 0; n--)
+                ends += e->below(2) ? "aaddi a8, a8, 5\n" : "vlen a8\n";
+        }
+        for (unsigned i = 1; i <= depth; i++)
+            e->set(i, 1 + e->below(3));
+        call(e);
+        routine(e, body + ends + "vsplat v5, a8\n");
         end(e);
     }
 }
@@ -296,10 +325,12 @@ void edge_tvp(edges *e)
 {
     illegal_words(e);
     registers(e);
-    vectors(e);
+    vectors(e, 3);
     loops(e);
     places(e);
     bounds(e);
     conflicts(e);
+    vectors(e, 12);
+    nests(e);
     e->random(160, 160, TSR_UNIT_TVP);
 }
