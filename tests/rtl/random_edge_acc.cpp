@@ -432,6 +432,37 @@ void lines(edges *e)
     e->end();
 }
 
+// No rows or no columns, from each row and column of tiles on.
+void empty(edges *e)
+{
+    for (unsigned at = 1; at < 4; at++)
+        for (bool tall : {true, false}) {
+            access a = whole(e, at % 2);
+            (tall ? a.n : a.m) = 0;
+            a.c = tall ? at : at << 4;
+            alone(e, a);
+        }
+}
+
+// Rows as wide as they may be from each word of a line on: of the last line in the ring the last
+// bytes count, in each of its four rows.
+void widest(edges *e)
+{
+    const uint64_t d = e->chip->tile.ttu.dim, line = e->chip->tile.line_bytes;
+    begin(e);
+    for (uint64_t at = 0; at < line; at += 4)
+        for (bool fill : {true, false}) {
+            access a = whole(e, fill);
+            a.format = fill ? "f32" : "i32";
+            a.at = (fill ? 0x2000 : 0x8000) + at;
+            a.m = 8, a.n = 16 * d, a.across = 2;
+            a.stride = 64 * d + line; // each row begins there
+            word(e, a, "");
+        }
+    e->line("halt");
+    e->end();
+}
+
 } // namespace
 
 void edge_acc(edges *e)
@@ -450,4 +481,6 @@ void edge_acc(edges *e)
     }
     for (unsigned i = 0; i < 4; i++)
         lines(e);
+    empty(e);
+    widest(e);
 }
