@@ -48,6 +48,7 @@ void edge_sync(edges *e);
 void edge_control(edges *e);
 void edge_acc(edges *e);
 void edge_ttu(edges *e);
+void edge_rows(edges *e); // of the tensor unit, too
 void edge_tvp(edges *e);
 void edge_tdma(edges *e);
 void edge_flight(edges *e); // of the data mover, too

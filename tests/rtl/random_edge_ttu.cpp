@@ -3,21 +3,10 @@
 // that are too high, rows that end with their line and a byte behind it, posts that wait.
 #include <cstring>
 
-#include "tests/rtl/random_edge.h"
+#include "tests/rtl/random_edge_ttu.h"
 
-namespace
+namespace edge_mma
 {
-
-constexpr uint64_t bit(unsigned i)
-{
-    return UINT64_C(1) << i;
-}
-
-struct mma {
-    uint64_t a, as, b, bs, m, n, k, c, e, asc, bsc;
-    const tsr_format *af, *bf;
-    unsigned at, bt, acc, across, sc;
-};
 
 mma small(edges *e)
 {
@@ -47,7 +36,6 @@ void alone(edges *e, const mma &x)
     end(e);
 }
 
-// Bytes for operands at 0x100 to 0x1100, of a format's own patterns.
 void begin(edges *e, unsigned code)
 {
     e->line(".sem 1 ttu");
@@ -69,6 +57,13 @@ std::vector<const tsr_format *> formats(const edges *e)
             all.push_back(&e->isa->formats[c]);
     return all;
 }
+
+} // namespace edge_mma
+
+using namespace edge_mma;
+
+namespace
+{
 
 // Every pair, both ways round and K-strided: what is illegal faults, the others compute.
 void pairs(edges *e)
@@ -370,5 +365,6 @@ void edge_ttu(edges *e)
     crossings(e);
     high_bits(e);
     waiting(e);
+    edge_rows(e);
     e->random(120, 150, TSR_UNIT_TTU);
 }
