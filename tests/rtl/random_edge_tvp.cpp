@@ -319,6 +319,143 @@ void conflicts(edges *e)
     }
 }
 
+// Bytes of noise from address `to` on; s1, which the unit waits for, says when they are there.
+void noise(edges *e, uint64_t to, unsigned bytes, const std::string &unit)
+{
+    e->text = ".sem 1 " + unit + "\n" + e->text;
+    e->line("li x11, hbm:0x%x", static_cast<unsigned>(RANDOM_PATTERNS + 64 * e->below(256)));
+    e->set(12, to);
+    e->set(13, bytes);
+    e->line("copy ch=0, src=x11, dst=x12, len=x13, p0=s1");
+}
+
+// Loops of no turns, before or behind a memory word: their end is any bit, or their own first word
+// could issue with them; counts in each address register.
+void skips(edges *e)
+{
+    const tsr_op *op = e->op(TSR_STREAM_TVP, "vloop");
+    for (unsigned b = 3; b < 16; b++)
+        for (const char *before : {"", "vld v1, a3, f32\n"}) {
+            tsr_insn in = e->draw(op);
+            tsr_word w = {};
+            tsr_error err = {};
+            edges::put(&in, "n", 0);
+            edges::put(&in, "end", static_cast<int64_t>(bit(b) | 5));
+            tsr_encode(&in, &w, &err);
+            call(e);
+            routine(e, before + raw(w.w[0]) + "vidx v1\n");
+            end(e);
+        }
+    for (const char *word : {"vld v2, a4, f32\n", "vst v2, a4, f32\n", "vlda v2, a4\n"})
+        for (const char *before : {"", "vidx v1\n", "vld v1, a3, f32\n"}) {
+            call(e);
+            routine(e, std::string(before) + "vloop a0, out\n" + word + "vidx v5\nout:\nvidx v3\n");
+            end(e);
+        }
+    std::string body;
+    for (unsigned r = 0; r < 16; r++) {
+        std::string n = std::to_string(r);
+        body += "ali a" + n + ", " + std::to_string(1 + r % 3) + "\n" +
+                (r % 4 < 2 ? "vidx v3\n" : "vld v3, a" + std::to_string((r + 1) % 16) + ", f32\n") +
+                "vloop a" + n + ", e" + n + "\nvidx v1\nali a" + n + ", 0\ne" + n + ":\n";
+    }
+    call(e);
+    routine(e, body);
+    end(e);
+}
+
+// Loads and stores of all formats within a few lines, so that ports keep what others change: each
+// byte of a line, whole or in part, and of two lines.
+void kept(edges *e)
+{
+    static const char *const words[] = {"f32", "i32"};
+    static const char *const bytes[] = {"i8", "f8e4m3", "mxf4", "mxf6e3m2", "mx9", "mx6", "mx4"};
+    const unsigned line = static_cast<unsigned>(e->chip->tile.line_bytes);
+    for (unsigned program = 0; program < 40; program++) {
+        std::string body;
+        for (unsigned i = 0; i < 4; i++)
+            body += "vld v" + std::to_string(2 * i) + ", a" + std::to_string(i) + ", f32\n";
+        for (unsigned i = 0; i < 60; i++) {
+            unsigned a = static_cast<unsigned>(e->below(8));
+            const char *f = a < 4 ? words[e->below(2)] : bytes[e->below(7)];
+            std::string n = e->below(3) ? "" : ", n=" + std::to_string(e->below(9));
+            std::string of = ", a" + std::to_string(a) + ", " + f;
+            body += (e->below(2) ? "vst v" : "vld v") + std::to_string(e->below(8)) + of + n + "\n";
+            if (e->below(4) == 0)
+                body += "aaddi a" + std::to_string(a) + ", a" + std::to_string(a) + ", " +
+                        std::to_string(a < 4         ? (e->below(2) ? 4 : -4)
+                                       : e->below(2) ? 1
+                                                     : -1) +
+                        "\n";
+        }
+        noise(e, 0x1000, 16 * line, "tvp");
+        for (unsigned i = 0; i < 8; i++)
+            e->set(1 + i,
+                   0x1000 + 4 * line + (i < 4 ? 4 * e->below(line / 2) : e->below(2 * line)));
+        e->line("vcall r, x1, x2, x3, x4, x5, x6, x7, x8 wait(s1)");
+        routine(e, body);
+        end(e);
+    }
+}
+
+// Of each shared exponent's format a register pair stored whose lanes are ties, or a bit off one.
+void ties(edges *e)
+{
+    static const struct {
+        const char *name;
+        unsigned mbits;
+    } formats[] = {{"mx9", 7}, {"mx6", 4}, {"mx4", 2}};
+    for (const auto &f : formats)
+        for (unsigned program = 0; program < 4; program++) {
+            std::string body = "vidx v1\nvimm v2, 1\n";
+            for (unsigned b = 0; b < 12; b++)
+                for (unsigned index = 0; index < 3; index++) {
+                    unsigned d = 4 + 2 * static_cast<unsigned>(e->below(14));
+                    // bit `index` of a lane's number is bit b of its value
+                    body += "vimm v3, " + std::to_string(index) +
+                            "\nvshr v3, v1, v3\nvand v3, v3, v2\n";
+                    body += "vimm v0, " + std::to_string(b) + "\nvshl v3, v3, v0\n";
+                    for (unsigned k = 0; k < 2; k++) {
+                        float v = (static_cast<float>(e->below(bit(f.mbits))) + 0.5F) /
+                                  static_cast<float>(bit(f.mbits));
+                        uint32_t code;
+                        memcpy(&code, &v, sizeof code);
+                        std::string r = std::to_string(d + k);
+                        body += "vimm v" + r + ", " +
+                                std::to_string(code | static_cast<uint32_t>(e->below(2) << 31)) +
+                                "\nvor v" + r + ", v" + r + ", v3\n";
+                    }
+                    body += "vst v" + std::to_string(d) + ", a0, " + f.name + ", inc=32\n";
+                }
+            e->set(1, 0x1000 + e->below(32));
+            call(e);
+            routine(e, body);
+            end(e);
+        }
+}
+
+// All lines of a bank of accumulators that hold noise.
+void accumulators(edges *e)
+{
+    const uint64_t side = 4 * e->chip->tile.ttu.dim, banks = e->chip->tile.ttu.acc_banks;
+    const uint64_t lines = side * side / e->chip->tile.tvp.lanes;
+    for (uint64_t bank = 0; bank < banks; bank++) {
+        std::string body;
+        for (uint64_t i = 0; i < lines; i++)
+            body += "vlda v" + std::to_string(i % 32) + ", a0, inc=1\n";
+        noise(e, 0x1000, static_cast<unsigned>(4 * side * side), "acc");
+        e->text = ".sem 2 tvp\n" + e->text;
+        e->set(14, 4 * side);
+        e->set(15, side);
+        e->set(16, bank << 8);
+        e->line("fill src=x12, ss=x14, m=x15, n=x15, c=x16, fmt=f32 wait(s1) post(s2)");
+        e->set(1, bank * lines);
+        e->line("vcall r, x1 wait(s2)");
+        routine(e, body);
+        end(e);
+    }
+}
+
 } // namespace
 
 void edge_tvp(edges *e)
@@ -332,5 +469,9 @@ void edge_tvp(edges *e)
     conflicts(e);
     vectors(e, 12);
     nests(e);
+    skips(e);
+    kept(e);
+    ties(e);
+    accumulators(e);
     e->random(160, 160, TSR_UNIT_TVP);
 }
