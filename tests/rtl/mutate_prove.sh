@@ -6,7 +6,9 @@
 # that mutate_where.sv knows stands in what is always around it. A module in a part of the vector
 # unit is proved one format after the other (which_i). What it cannot prove within TESSERA_SECONDS
 # (20), of a format, may still be equivalent. A line for each mutant.
-# What mutate_where.sv takes for granted of a dot's elements (tsr_lemma_dot) is proved first.
+# What mutate_where.sv takes for granted of a dot's elements (tsr_lemma_dot) is proved first; so is
+# what it says of a unit's registers (tsr_invariant_PART: holds_o): true after a reset, and after a
+# cycle in which it was, if inputs are as promised (given_o).
 set -eu
 here=$1/$2 part=$2
 shift 2
@@ -15,8 +17,12 @@ work=$here/prove
 mkdir -p "$work"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 where='' top=tsr_top formats=''
+invariant=''
+! grep -q "^module tsr_invariant_$part " "$root/tests/rtl/mutate_where.sv" ||
+    invariant=tsr_invariant_$part
 if [ -e "$here/where.ys" ]; then
-    where="script $here/where.ys;" top=tsr_where_$part
+    where="script $here/where.ys;"
+    [ "$invariant" ] || top=tsr_where_$part
     # the numbers of those whose figures differ, elements' and scales' apart
     formats=$(sed -n "s/.* 6'h\(..\): tvp_format = {\(.*\)};.*/\1 \2/p" \
         "$(tr ' ' '\n' <"$here/where.ys" | grep '/tsr_isa_pkg.sv$')" |
@@ -41,7 +47,41 @@ flat="flatten; async2sync; dffunmap; delete t:\$meminit*; setundef -undriven -ze
 cut() { # MODULE
     yosys -q -p "$where read_rtlil $here/top.il; script $here/mutants.txt; hierarchy -top $1;
         proc -norom; $flat; rename -top tsr_cut; write_rtlil $work/flat.il"
+    [ -z "$invariant" ] || [ "$1" != tsr_top ] || beside
     awk -f "$root/tests/rtl/mutate_cut.awk" "$work/flat.il" "$work/flat.il" >"$work/cut.il"
+}
+# Its invariant beside the unit, on wires of the same names as the invariant's ports; proved.
+beside() {
+    awk -v name="$invariant" '
+        FNR == NR {
+            if ($1 == "module")
+                inside = $2 == name
+            if (inside && ($1 == "input" || $1 == "output")) {
+                port = $NF
+                sub(/,$/, "", port)
+                way[port] = $1
+            }
+            next
+        }
+        $1 == "module" { top = $2 == "\\tsr_cut" }
+        top && /^end/ {
+            for (port in way)
+                if (way[port] == "output")
+                    print "  wire output " (900 + ++n) " \\" port
+            print "  cell \\" name " \\u_invariant"
+            for (port in way)
+                print "    connect \\" port " \\" port
+            print "  end"
+        }
+        { print }' "$root/tests/rtl/mutate_where.sv" "$work/flat.il" >"$work/cut.il"
+    yosys -q -p "$where read_rtlil $work/cut.il; hierarchy -top tsr_cut; proc -norom; flatten;
+        opt_clean; write_rtlil $work/flat.il"
+    cp "$work/flat.il" "$work/cut.il"
+    choose holds 0
+    yosys -q -p "read_rtlil $work/holds.il; cd holds;
+        delete -output o:* o:holds_o %d o:given_o %d; opt_expr; opt_clean;
+        sat -verify -seq 2 -set given_o 1 -set-at 1 holds_o 1 -prove-skip 1 -prove holds_o 1;
+        sat -verify -seq 2 -set given_o 1 -set-at 1 rst_ni 0 -prove-skip 1 -prove holds_o 1"
 }
 # That with the mutant, 0 for none, as a module NAME.
 choose() { # NAME NUMBER
@@ -65,23 +105,30 @@ prove() { # MODULE NUMBER
     last=$1
     choose gate "$2"
     sat="sat -verify -prove trigger 0 -timeout ${TESSERA_SECONDS:-20} -show-inputs -show-outputs"
+    others=''
+    if [ "$invariant" ] && [ "$1" = tsr_top ]; then
+        sat="$sat -set gold_given_o 1 -set gold_holds_o 1"
+        others='delete -output o:gold_* o:gate_* %u o:gold_given_o %d o:gold_holds_o %d'
+    fi
     cat >"$work/prove.ys" <<END
 read_rtlil $work/gold.il
 read_rtlil $work/gate.il
 opt_expr
 opt_clean
-miter -equiv -flatten gold gate miter
+miter -equiv -flatten ${others:+-make_outputs} gold gate miter
 hierarchy -top miter
+cd miter
+$others
 opt_expr
 opt_merge
 opt_clean
 END
     if [ "$1" != "$top" ] && grep -q ' input [0-9]* .which_i$' "$work/gold.il"; then
         for f in $formats; do
-            echo "$sat -set in_which_i $((0x$f)) miter"
+            echo "$sat -set in_which_i $((0x$f))"
         done
     else
-        echo "$sat miter"
+        echo "$sat"
     fi >>"$work/prove.ys"
     if yosys "$work/prove.ys" >"$work/$2.log" 2>&1; then
         verdict="$2 equivalent"

@@ -273,3 +273,59 @@ module tsr_where_tvp_store_element (
   assign code_o = code & ~(32'hffff_ffff << format.bits);
   assign shift_o = shift && format.pairs;
 endmodule
+
+// A rectangle: of one that is not legal nobody looks at the banks.
+module tsr_where_rectangle (
+    input logic [63:0] c_i,
+    input logic [63:0] m_i,
+    input logic [63:0] n_i,
+    input logic [1:0] across_i,
+    input logic [15:0] mutsel,
+    output logic legal_o,
+    output logic [tsr_tile_pkg::ACC_BANKS-1:0] banks_o
+);
+  logic [tsr_tile_pkg::ACC_BANKS-1:0] banks;
+  tsr_rectangle u_part (
+      .c_i(c_i),
+      .m_i(m_i),
+      .n_i(n_i),
+      .across_i(across_i),
+      .mutsel(mutsel),
+      .legal_o(legal_o),
+      .banks_o(banks)
+  );
+  assign banks_o = legal_o ? banks : '0;
+endmodule
+
+// Of drains and fills: while one is under way, its rows fit into a line of four banks and the port
+// is within its row or the bias. It is given that only legal words of the unit's queue start, and
+// only while it is idle.
+// An invariant's ports are the unit's wires and registers of these names.
+module tsr_invariant_acc (
+    input logic start_i,
+    input logic [64*tsr_tile_pkg::SLOTS+144:0] insn_i,
+    input logic [2:0] state_q,
+    input logic active_q,
+    input logic half_q,
+    input logic [tsr_tile_pkg::TSRAM_W-1:0] at_q,
+    input logic [tsr_tile_pkg::TSRAM_W-1:0] bias_at_q,
+    input logic [6:0] n_q,
+    input logic [7:0] line_q,
+    output logic given_o,
+    output logic holds_o
+);
+  localparam int unsigned S = tsr_tile_pkg::LINE_SHIFT;
+  tsr_isa_pkg::tcp_decoded_t decoded;
+  logic [127:0] word;  // of a tsr_tile_pkg::unit_insn_t
+  logic [2:0] queue;
+  logic [15:0] last;
+  assign word = insn_i[64*tsr_tile_pkg::SLOTS+:128];
+  assign decoded = tsr_isa_pkg::tcp_decode(word);
+  assign queue = tsr_isa_pkg::tcp_queue(word);
+  assign given_o = !start_i ||
+      (state_q == 3'd0 && decoded.legal && queue == 3'(tsr_tile_pkg::Q_ACC));
+  assign last = (state_q == 3'd1 ? 16'(bias_at_q[S-1:0]) + (16'(n_q) << 2) - 16'd1 :
+      16'(at_q[S-1:0]) + (16'(n_q) << (half_q ? 1 : 2)) - 16'd1) >> S;
+  assign holds_o = (!active_q || state_q == 3'd4) && (state_q == 3'd0 ||
+      (n_q != 7'd0 && n_q <= 7'(16 * tsr_tile_pkg::DIM) && 16'(line_q) <= last));
+endmodule
