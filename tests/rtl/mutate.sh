@@ -86,6 +86,10 @@ mutants() { # PART MODULE PARAMETERS KEPT...
         echo "read_verilog -sv -defer -nosynthesis -I$sv/micro $packages" \
             "$root/rtl/tsr_tile_pkg.sv $root/rtl/tsr_ttu_row.sv" \
             "$root/tests/rtl/mutate_where.sv" >"$here/where.ys"
+    rm -f "$here/lemma.ys"
+    [ ! -e "tests/rtl/mutate_$part.sv" ] ||
+        echo "read_verilog -sv -defer -nosynthesis -I$sv/micro $packages $whole" \
+            "tests/rtl/mutate_$part.sv" >"$here/lemma.ys"
     awk -v top="$module" -v parameters="${values#-}" -v own_names="tsr_m_${part}_" \
         -f tests/rtl/mutate.awk "$here/named.v" "$here/named.v" >"$here/part.sv"
 }

@@ -9,8 +9,9 @@
 # What mutate_where.sv takes for granted of a dot's elements (tsr_lemma_dot) is proved first; so is
 # what it says of a unit's registers (tsr_invariant_PART: holds_o): true after a reset, and after a
 # cycle in which it was, if inputs are as promised (given_o).
+# What mutate_PART.sv says is always so in a part is proved first, too.
 set -eu
-here=$1/$2 part=$2
+here=$(cd "$1/$2" && pwd) part=$2
 shift 2
 [ $# -gt 0 ] || set -- $(awk '$2 == "survived" { print $1 }' "$here/survivors")
 work=$here/prove
@@ -32,6 +33,23 @@ if grep -q "^module tsr_lemma_$part " "$root/tests/rtl/mutate_where.sv"; then
     yosys -q -p "$where hierarchy -top tsr_lemma_$part; proc -norom; flatten; opt -full;
         sat -verify -prove holds_o 1 tsr_lemma_$part"
 fi
+# What a module of mutate_PART.sv's says of itself behind a word: first, without.
+said() { # MODULE WORD
+    sed -n "s,^// $1: $2 ,,p" "$root/tests/rtl/mutate_$part.sv"
+}
+lemmas=''
+[ ! -e "$here/lemma.ys" ] ||
+    lemmas=$(sed -n 's/^module \(tsr_lemma_[a-z_]*\) .*/\1/p' "$root/tests/rtl/mutate_$part.sv")
+for name in $lemmas; do
+    free=$(said "$name" without)
+    first=$(said "$name" first | sed 's/\([^ ]* [01]\)/-set-init \1/g')
+    (cd "$root" && yosys -q -p "script $here/lemma.ys; hierarchy -top $name;
+        ${free:+setattr -mod -set keep_hierarchy 1 $free;} proc -norom; flatten;
+        ${free:+delete $name/t:$free; setundef -undriven -expose;} async2sync;
+        opt_clean -purge; memory; opt -full; clean -purge;
+        sat -verify -tempinduct -maxsteps 2 -prove holds_o 1 $first $name")
+    echo "$name holds"
+done
 # What the module is proved in.
 around() { # MODULE
     name=tsr_where_${1#tsr_}

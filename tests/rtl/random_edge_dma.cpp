@@ -212,6 +212,24 @@ void ends(edges *e)
             }
 }
 
+// A byte beyond a memory's end, or before its start, by rows of which one bit counts.
+void reaches(edges *e)
+{
+    const uint64_t hbm = e->chip->hbm.bytes, tsram = e->chip->tile.tsram_bytes;
+    for (unsigned i = 0; i < 3; i++)
+        for (unsigned b = 0; b < 40; b++) {
+            // by all bits of a step in HBM, by 16 in the TSRAM
+            bool written = (b + e->turn) % 2, down = e->below(2), near = b >= 24;
+            uint64_t size = near ? tsram : hbm, base = near ? 0 : HBM, n = bit(near ? b - 24 : b);
+            uint64_t s = 1 + e->below(size / n / 2), reach = n * s;
+            copy c = plain(near ? HBM : 0x100, near ? HBM : 0x100, 1);
+            (written ? c.dst : c.src) = down ? base + reach - 1 : base + size - reach;
+            c.d[i] = {n + 1, 0, 0, true};
+            (written ? c.d[i].ds : c.d[i].ss) = down ? 0 - s : s;
+            alone(e, c);
+        }
+}
+
 // Short transfers at any place of far memory, with strides of any size, both ways.
 void far_places(edges *e)
 {
@@ -325,6 +343,8 @@ void lists(edges *e)
                 uint64_t index = bit(b) | e->below(bit(b));
                 x.far_stride = b < 18 ? 1 + e->below(size[mem] / index > 1 ? size[mem] / index : 1)
                                       : e->below(2);
+                // bytes left of the memory that differ in any bit, odd ones too
+                x.len = x.near_stride = bit(b % 11) + e->below(bit(b % 11));
                 if (index * x.far_stride + x.len > size[mem])
                     x.far_stride = 0;
                 x.gather = x.gather || x.far_stride < x.len; // written rows lie apart
@@ -339,19 +359,19 @@ void lists(edges *e)
 
 void masks(edges *e)
 {
-    for (unsigned b = 0; b < 65; b++)
-        for (unsigned rpost = 0; rpost < 2; rpost++) {
-            copy c = plain(0x100, HBM, 8);
-            c.cast = true;
-            c.mask = b == 64 ? 0 : bit(b) | (b % 2);
-            if (rpost) {
-                e->set(1, c.mask);
-                e->line("rpost ch=%u, mask=x1, sem=%u", (b + e->turn) % 4, b % 64);
-                halt(e);
-            } else {
-                alone(e, c);
-            }
+    for (unsigned i = 0; i < 4 * 65; i++) {
+        unsigned b = i / 4, beside = i / 2 % 2; // a tile that there is
+        copy c = plain(0x100, HBM, 8);
+        c.cast = true;
+        c.mask = b == 64 ? 0 : bit(b) | beside;
+        if (i % 2) {
+            e->set(1, c.mask);
+            e->line("rpost ch=%u, mask=x1, sem=%u", (b + e->turn) % 4, b % 64);
+            halt(e);
+        } else {
+            alone(e, c);
         }
+    }
     copy c = plain(HBM, 0x100, 8); // a cast's destination is no far one
     c.cast = true;
     alone(e, c);
@@ -432,6 +452,7 @@ void edge_tdma(edges *e)
         sizes(e);
         totals(e);
         ends(e);
+        reaches(e);
         far_places(e);
         lists(e);
         masks(e);
