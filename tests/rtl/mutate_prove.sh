@@ -138,6 +138,7 @@ hierarchy -top miter
 cd miter
 $others
 opt_expr
+simplemap t:\$mux
 opt_merge
 opt_clean
 END

@@ -274,7 +274,8 @@ module tsr_where_tvp_store_element (
   assign shift_o = shift && format.pairs;
 endmodule
 
-// A rectangle: of one that is not legal nobody looks at the banks.
+// A rectangle: of one that is not legal nobody looks at the banks (of several faults in one cycle
+// that of the unit whose it is comes before those of the units that look).
 module tsr_where_rectangle (
     input logic [63:0] c_i,
     input logic [63:0] m_i,
@@ -328,4 +329,190 @@ module tsr_invariant_acc (
       16'(at_q[S-1:0]) + (16'(n_q) << (half_q ? 1 : 2)) - 16'd1) >> S;
   assign holds_o = (!active_q || state_q == 3'd4) && (state_q == 3'd0 ||
       (n_q != 7'd0 && n_q <= 7'(16 * tsr_tile_pkg::DIM) && 16'(line_q) <= last));
+endmodule
+
+// The tensor unit gets mma and tsync alone, of a program of at most 4,096 words.
+module tsr_where_ttu (
+    input logic [257:0] a_i,
+    input logic [7:0] acc_owns_i,
+    input logic [511:0] acc_rdata_i,
+    input logic [257:0] b_i,
+    input logic clk_i,
+    input logic en_i,
+    input logic rst_ni,
+    input logic start_i,
+    input logic [976:0] insn_i,
+    output logic [11:0] a_o,
+    output logic [8:0] acc_read_o,
+    output logic [511:0] acc_wdata_o,
+    output logic [8:0] acc_write_o,
+    output logic [11:0] b_o,
+    output logic [21:0] fault_o,
+    output logic [7:0] owns_o,
+    output logic [431:0] posts_o,
+    output logic ready_o,
+    output logic [4:0] retire_o,
+    input logic [15:0] mutsel
+);
+  tsr_top u_part (
+      .a_i(a_i),
+      .acc_owns_i(acc_owns_i),
+      .acc_rdata_i(acc_rdata_i),
+      .b_i(b_i),
+      .clk_i(clk_i),
+      .en_i(en_i),
+      .rst_ni(rst_ni),
+      .start_i(start_i),
+      .insn_i({5'd0, insn_i[971:840], 7'h20, insn_i[832:0]}),
+      .a_o(a_o),
+      .acc_read_o(acc_read_o),
+      .acc_wdata_o(acc_wdata_o),
+      .acc_write_o(acc_write_o),
+      .b_o(b_o),
+      .fault_o(fault_o),
+      .owns_o(owns_o),
+      .posts_o(posts_o),
+      .ready_o(ready_o),
+      .retire_o(retire_o),
+      .mutsel(mutsel)
+  );
+endmodule
+
+// What the tensor unit's feeds rely on. Of a lane beyond the format's rate, live or not: neither an
+// infinity nor, but with a rate of 16, anything else than a zero; a NaN as lane 0 is, by the scale.
+// Of 16 rows in a step, K-strided, of at most 32: where the first one's line is 13 modulo 16 none
+// is 15 lines on, nor are 8 rows ever.
+module tsr_lemma_ttu (
+    input logic [4:0] format_i,
+    input logic [95:0] codes_i,
+    input logic [95:0] shifts_i,
+    input logic [15:0] scales_i,
+    input logic [15:0] live_i,
+    input logic [4:0] at_i,
+    input logic [4:0] stride_i,
+    input logic dense_i,
+    input logic [4:0] first_i,
+    input logic [3:0] ahead_i,
+    output logic holds_o
+);
+  tsr_format_pkg::format_t figures;
+  logic [383:0] elements;
+  logic [20:0] scales;
+  logic [23:0] lane;
+  assign figures = tsr_format_pkg::figures(format_i);
+  tsr_ttu_row u_row (
+      .format_i(format_i),
+      .figures_i(figures),
+      .codes_i(codes_i),
+      .shifts_i(shifts_i),
+      .scales_i(scales_i),
+      .live_i(live_i | 16'h0001),
+      .elements_o(elements),
+      .scales_o(scales)
+  );
+  assign lane = elements[24*14+:24];
+
+  logic [4:0] first_row;
+  logic [9:0] first, here;
+  assign first_row = ahead_i[3] ? {first_i[4], 4'd0} : first_i;
+  assign first = dense_i ? {5'd0, at_i} + {5'd0, first_row} * {5'd0, stride_i} >> 5 :
+      {5'd0, first_row};
+  assign here = dense_i ?
+      {5'd0, at_i} + ({5'd0, first_row} + {6'd0, ahead_i}) * {5'd0, stride_i} >> 5 :
+      {5'd0, first_row} + {6'd0, ahead_i};
+  assign holds_o = (!figures.known || (!lane[22] && (!lane[23] || elements[23]) &&
+                                       (figures.rate == 2'd0 || lane[20:10] == 11'd0))) &&
+      !(here - first == 10'd15 && (first[3:0] == 4'd13 || !ahead_i[3]));
+endmodule
+
+// The vector processor gets vcall alone.
+module tsr_where_tvp (
+    input logic clk_i,
+    input logic en_i,
+    input logic [148:0] host_i,
+    input logic [976:0] insn_i,
+    input logic [2:0] phase_i,
+    input logic [257:0] read0_i,
+    input logic [257:0] read1_i,
+    input logic rst_ni,
+    input logic start_i,
+    input logic [7:0] ttu_owns_i,
+    input logic [255:0] vlda_i,
+    input logic write_gnt_i,
+    output logic [21:0] fault_o,
+    output logic [1:0] issue_o,
+    output logic [33:0] issue_pc_o,
+    output logic [53:0] posts_o,
+    output logic [11:0] read0_o,
+    output logic [11:0] read1_o,
+    output logic ready_o,
+    output logic [13:0] result_o,
+    output logic [69:0] result_reg_o,
+    output logic [3583:0] result_value_o,
+    output logic retire_o,
+    output logic [8:0] vlda_o,
+    output logic [299:0] write_o,
+    input logic [15:0] mutsel
+);
+  tsr_top u_part (
+      .clk_i(clk_i),
+      .en_i(en_i),
+      .host_i(host_i),
+      .insn_i({5'd0, insn_i[971:840], 8'h50, insn_i[831:0]}),
+      .phase_i(phase_i),
+      .read0_i(read0_i),
+      .read1_i(read1_i),
+      .rst_ni(rst_ni),
+      .start_i(start_i),
+      .ttu_owns_i(ttu_owns_i),
+      .vlda_i(vlda_i),
+      .write_gnt_i(write_gnt_i),
+      .fault_o(fault_o),
+      .issue_o(issue_o),
+      .issue_pc_o(issue_pc_o),
+      .posts_o(posts_o),
+      .read0_o(read0_o),
+      .read1_o(read1_o),
+      .ready_o(ready_o),
+      .result_o(result_o),
+      .result_reg_o(result_reg_o),
+      .result_value_o(result_value_o),
+      .retire_o(retire_o),
+      .vlda_o(vlda_o),
+      .write_o(write_o),
+      .mutsel(mutsel)
+  );
+endmodule
+
+// What a load or a store touches: at most 8 lanes are active.
+module tsr_where_tvp_access (
+    input logic [126:0] word_i,
+    input logic [63:0] address_i,
+    input logic [8:0] active_i,
+    input logic [15:0] mutsel,
+    output logic [43:0] format_o,
+    output logic store_o,
+    output logic acc_o,
+    output logic scales_o,
+    output logic splat_o,
+    output logic wide_o,
+    output logic [8:0] lanes_o,
+    output logic [5:0] bytes_o,
+    output logic bad_o
+);
+  tsr_tvp_access u_part (
+      .word_i(word_i),
+      .address_i(address_i),
+      .active_i(active_i > 9'd8 ? 9'd8 : active_i),
+      .mutsel(mutsel),
+      .format_o(format_o),
+      .store_o(store_o),
+      .acc_o(acc_o),
+      .scales_o(scales_o),
+      .splat_o(splat_o),
+      .wide_o(wide_o),
+      .lanes_o(lanes_o),
+      .bytes_o(bytes_o),
+      .bad_o(bad_o)
+  );
 endmodule
