@@ -6,12 +6,7 @@
 # bank's area scaled.
 set -eu
 lib=/usr/share/qflow/tech/osu018/osu018_stdcells.lib
-for tool in yosys sta "$lib"; do
-    if ! command -v "$tool" >which.txt 2>&1 && ! [ -e "$tool" ]; then
-        echo "SKIPPED: rtl.area: $tool is not installed (./run area installs it)"
-        exit 77
-    fi
-done
+sh "$TESSERA_SOURCE_DIR/tests/rtl/need.sh" yosys sta "$lib"
 area=$TESSERA_SOURCE_DIR/rtl/area/area.sh
 fail() {
     echo "$1" >&2

@@ -4,6 +4,7 @@
 # The RTL: verilator finds nothing to complain about on the smallest and the largest chip, nor does
 # yosys on the smallest, whose warnings are errors.
 set -u
+sh "$TESSERA_SOURCE_DIR/tests/rtl/need.sh" verilator yosys || exit $?
 cd "$TESSERA_SOURCE_DIR" || exit 1
 sv=$TESSERA_BINARY_DIR/generated/sv
 bad=0
@@ -11,12 +12,6 @@ packages() {
     echo "$sv/tsr_isa_pkg.sv $sv/tsr_format_pkg.sv $sv/tsr_table_pkg.sv $sv/$1/tsr_chip_pkg.sv"
 }
 parts="$sv/tsr_prims.sv $sv/tsr_lane.sv $sv/tsr_tvp_parts.sv"
-for tool in verilator yosys; do
-    if ! command -v "$tool" >/dev/null; then
-        echo "SKIPPED: rtl.lint: $tool is not installed"
-        exit 77
-    fi
-done
 lint() { # CHIP FILES
     chip=$1
     shift

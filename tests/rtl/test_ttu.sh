@@ -4,12 +4,7 @@
 # The tensor unit's arithmetic: elaboration by yosys, values of all pairs of formats with the steps
 # of the smallest and of the largest chip.
 set -eu
-for tool in verilator yosys; do
-    if ! command -v "$tool" >which.txt 2>&1; then
-        echo "SKIPPED: rtl.ttu: $tool is not installed"
-        exit 77
-    fi
-done
+sh "$TESSERA_SOURCE_DIR/tests/rtl/need.sh" verilator yosys
 rtl=$TESSERA_SOURCE_DIR/rtl
 sv=$TESSERA_BINARY_DIR/generated/sv
 units="$rtl/tsr_ttu_pair.sv $rtl/tsr_ttu_row.sv $rtl/tsr_ttu_accumulate.sv $rtl/tsr_ttu_dot.sv
@@ -27,14 +22,8 @@ for chip in micro maia100; do
     yosys -q -e '.*' -p "read_verilog -sv $(echo "$sources" | tr '\n' ' ');
         hierarchy -check -top ttu_bench; proc; check -assert"
     # shellcheck disable=SC2086
-    verilator --cc --exe --build -O3 --x-assign fast -Wall --top-module ttu_bench -Mdir "$chip" \
-        -MAKEFLAGS "OPT_FAST=$optimise OPT_SLOW=-O0" \
-        -CFLAGS "-std=c++17 -I$TESSERA_SOURCE_DIR -I$TESSERA_SOURCE_DIR/include" \
-        -LDFLAGS "$TESSERA_BINARY_DIR/libtessera.a -lyaml -ljansson -lm -lpthread" \
-        $sources "$TESSERA_SOURCE_DIR/tests/rtl/ttu.cpp" >build.log 2>&1 || {
-        tail -n 20 build.log >&2
-        exit 1
-    }
+    sh "$TESSERA_SOURCE_DIR/tests/rtl/bench.sh" "$chip" ttu_bench $optimise -Wall \
+        $sources "$TESSERA_SOURCE_DIR/tests/rtl/ttu.cpp"
     steps=$(sed -n 's/.*TILE_TTU_R\(16\|9\|6\) = \([0-9]*\);/\2/p' "$sv/$chip/tsr_chip_pkg.sv")
     # shellcheck disable=SC2086
     "$chip/Vttu_bench" "${TESSERA_COUNT:-$count}" "${TESSERA_SEED:-1}" $steps
