@@ -4,6 +4,8 @@
 // usage: Vbench COUNT SEED [lane: that alone]; the lane runs for COUNT / 5 cycles
 #include "tests/rtl/unit_bench.h"
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "Vbench.h"
@@ -114,14 +116,159 @@ static uint32_t expected(const struct tsr_op *op, const uint32_t *x)
     return stack[0];
 }
 
-// The n-th that puts one operand a bit off a zero or an infinity beside a zero, an infinity or a
-// NaN.
-static void beside_special(uint64_t n, uint32_t (&x)[3])
+// How many of a, b and c the row takes.
+static uint64_t operands(const struct tsr_op *op)
 {
-    static const uint32_t special[] = {0, 0x7F800000, 0x7FC00000};
-    for (uint32_t &o : x)
-        o = special[n / 186 % 3];
-    x[n % 3] = special[n / 3 % 2] ^ 1u << n / 6 % 31;
+    uint64_t n = 0;
+    for (int i = 0; i < op->lanes.n; i++)
+        if (op->lanes.node[i].kind == TSR_NODE_OPERAND)
+            n = std::max<uint64_t>(n, 1 + op->operand[op->lanes.node[i].index].name[0] - 'a');
+    return n;
+}
+
+// Puts one operand a bit off a zero or an infinity beside zeros, infinities or NaNs: each operand,
+// bit and neighbour of each row, one after the other.
+class beside_special
+{
+  public:
+    const struct tsr_op *next(const std::vector<const struct tsr_op *> &rows, uint32_t (&x)[3])
+    {
+        static const uint32_t special[] = {0, 0x7F800000, 0x7FC00000};
+        uint64_t k;
+        do {
+            row = (row + 1) % rows.size();
+            n += row == 0;
+            k = operands(rows[row]);
+        } while (n % 558 >= (k > 1 ? 186 * k : 62));
+        for (uint32_t &o : x)
+            o = special[n % 558 / 62 % 3];
+        x[n % 558 / 186] = special[n / 31 % 2] ^ 1u << n % 31;
+        return rows[row];
+    }
+
+  private:
+    size_t row = 0;
+    uint64_t n = 0;
+};
+
+static uint32_t float_bits(double x)
+{
+    float f = static_cast<float>(x);
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+// An exponent field, cut off to what there is.
+static uint32_t field(int e)
+{
+    return static_cast<uint32_t>(std::clamp(e, 0, 255)) << 23;
+}
+
+// Each row of an elementary function's table in turn: its first value, its last one, others.
+static void table_row(uint64_t n, uint32_t (&x)[3])
+{
+    uint64_t r = draw();
+    uint32_t low = r % 4 == 0 ? 0 : r % 4 == 1 ? 0xFFFF : static_cast<uint32_t>(r >> 8) & 0xFFFF;
+    x[0] = field(static_cast<int>((n >> 7 & 1) + (r >> 24) % 128 * 2)) |
+           static_cast<uint32_t>(n % 128) << 16 | low;
+}
+
+// For exp2: its rows, or the last multiples of 2^-28, below which it cuts off, and their
+// neighbours.
+static void exp2_row(uint64_t n, uint32_t (&x)[3])
+{
+    table_row(n, x);
+    uint32_t low = x[0] & 0xFFFF, sign = static_cast<uint32_t>(draw()) & 0x80000000;
+    if (n % 2) // 64 rows for each unit
+        x[0] = float_bits((static_cast<int>(n / 2 % 256) - 128 + low / 65536.0) / 64);
+    else
+        x[0] = sign | (float_bits((below(0x800000) >> n / 2 % 16) / 268435456.0) + below(3) - 1);
+}
+
+// Quotients of few bits, or a bit off: ties wherever somebody rounds.
+static void quotient(uint64_t n, uint32_t (&x)[3])
+{
+    uint64_t r = draw();
+    int e = static_cast<int>(r >> 8) & 255, k = static_cast<int>(n / 2);
+    int q = n % 2 ? k % 30 - 20 : k % 160 - 150;
+    x[1] = (static_cast<uint32_t>(r) & 0x80000000) | field(std::max(e, 1));
+    x[0] = field(e + q) | (((static_cast<uint32_t>(r >> 40) | 1) << (11 + below(12))) & 0x7FFFFF);
+    if (r % 4 == 0)
+        x[0] += below(3) - 1;
+    else if (r % 4 == 1)
+        x[1] |= shaped(draw());
+}
+
+// Around the smallest normal number: products, or what a number is times the other one's exponent.
+static void small(uint64_t n, uint32_t (&x)[3])
+{
+    uint64_t r = draw();
+    int e = static_cast<int>(r >> 8) & 255, low = static_cast<int>(n) % 32 - 27;
+    uint32_t sign = static_cast<uint32_t>(r) & 0x80000000;
+    x[0] = sign | field(e) | shaped(draw());
+    x[1] = field(r & 1 ? 127 + low - e : 127 - low + e) | shaped(r >> 16);
+    x[2] = (r & 2 ? sign : 0) | field(static_cast<int>(r >> 4) & 31) | shaped(draw());
+}
+
+// A subnormal of each length beside an integer.
+static void subnormal(uint64_t n, uint32_t (&x)[3])
+{
+    uint32_t bit = 1u << n % 23, sign = static_cast<uint32_t>(draw()) & 0x80000000;
+    x[0] = sign | bit | (static_cast<uint32_t>(draw()) & (bit - 1));
+    x[1] = below(320) - 160;
+}
+
+// Fractions of each length behind integers.
+static void fraction(uint64_t n, uint32_t (&x)[3])
+{
+    uint32_t sign = static_cast<uint32_t>(draw()) & 0x80000000;
+    x[0] = sign | field(126 + static_cast<int>(n) % 33) | shaped(draw());
+}
+
+// Summands whose exponents are 0 to 49 apart.
+static void apart(uint64_t n, uint32_t (&x)[3])
+{
+    int e = static_cast<int>(below(256)), by = static_cast<int>(n % 50);
+    x[n & 1] = (static_cast<uint32_t>(draw()) & 0x807FFFFF) | field(e);
+    x[~n & 1] = (static_cast<uint32_t>(draw()) & 0x807FFFFF) | field(e - by);
+    x[2] = (static_cast<uint32_t>(draw()) & 0x80000000) | field(e - 24) | shaped(draw());
+}
+
+// A product's negative, or what differs from it in a few places: a fused sum's cancellation.
+static void cancel(uint64_t n, uint32_t (&x)[3])
+{
+    x[0] = field(64 + static_cast<int>(below(128))) | shaped(draw());
+    x[1] = field(64 + static_cast<int>(below(128))) | shaped(draw());
+    x[2] = tsr_num_primitive_apply(tsr_num_primitive_find("mul"), x[0], x[1], 0) ^ 0x80000000;
+    x[2] += (below(5) - 2) << n % 25;
+}
+
+struct aim {
+    const char *mnemonics; // each followed by a space
+    void (*operands)(uint64_t n, uint32_t (&x)[3]);
+    std::vector<const struct tsr_op *> rows;
+};
+
+// Rows with operands at the edges of what they compute.
+static std::vector<aim> aims(const std::vector<const struct tsr_op *> &rows)
+{
+    std::vector<aim> all = {
+        {"vlog2 vrcp ", table_row, {}},
+        {"vrsqrt ", table_row, {}},
+        {"vexp2 ", exp2_row, {}},
+        {"vdiv vscale_e4m3 vscale_f16 vscale_bf16 vscale_f32 vscale_q4 ", quotient, {}},
+        {"vmul vdescale vquot vdiv vfma ", small, {}},
+        {"vscale_e8m0 vexponent vlog2 vrcp vrsqrt ", subnormal, {}},
+        {"vceil vfloor vrint vcvt_i ", fraction, {}},
+        {"vadd vsub vadd3 ", apart, {}},
+        {"vfma vexp2_fma ", cancel, {}},
+    };
+    for (aim &a : all)
+        for (const struct tsr_op *op : rows)
+            if (strstr(a.mnemonics, (std::string(op->mnemonic) + " ").c_str()))
+                a.rows.push_back(op);
+    return all;
 }
 
 static int lane(Vbench &v, const struct tsr_isa *isa, uint64_t count)
@@ -135,6 +282,8 @@ static int lane(Vbench &v, const struct tsr_isa *isa, uint64_t count)
         if (isa->ops[i].stream == TSR_STREAM_TVP && isa->ops[i].lanes.n > 0)
             rows.push_back(&isa->ops[i]);
     std::vector<issued> past(256);
+    std::vector<aim> aimed = aims(rows);
+    beside_special special;
     int bad = 0;
     uint32_t x = 0;
     for (uint64_t t = 0; t < count && bad < 5; t++) {
@@ -142,9 +291,13 @@ static int lane(Vbench &v, const struct tsr_isa *isa, uint64_t count)
         now.op = draw() % 8 ? rows[draw() % rows.size()] : nullptr;
         for (uint32_t &o : now.x)
             o = x = operand(x);
-        if (t % 8 == 7) {
-            now.op = rows[t / 8 % rows.size()];
-            beside_special(t / 8 / rows.size(), now.x);
+        if (t % 4 == 3)
+            now.op = special.next(rows, now.x);
+        else if (t % 4 == 1) {
+            uint64_t n = t / 4 / aimed.size();
+            const aim &a = aimed[t / 4 % aimed.size()];
+            now.op = a.rows[n % a.rows.size()];
+            a.operands(n / a.rows.size(), now.x);
         }
         v.op_i = now.op ? now.op->opcode : 0;
         v.a_i = now.x[0];

@@ -129,15 +129,6 @@ void loads(Vtvp_bench &v, const shape &s, uint64_t count)
     }
 }
 
-// A mantissa whose run of ones or zeros ends anywhere, or that has a lone one: ties, carries, what
-// a shift just drops or just keeps.
-uint32_t shaped(uint64_t r)
-{
-    uint32_t bit = 1u << r % 24, low = bit - 1;
-    const uint32_t shapes[] = {bit, low, ~low, bit | 1, static_cast<uint32_t>(r >> 40)};
-    return shapes[(r >> 8) % (sizeof shapes / sizeof *shapes)] & 0x7FFFFF;
-}
-
 // An exponent field from where the format rounds to zero to where it saturates; of a scale from
 // 2^-30 to 2^20.
 uint32_t exponent_of(const shape &s, uint64_t r)

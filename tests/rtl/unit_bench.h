@@ -33,6 +33,15 @@ inline uint32_t below(uint64_t n)
     return static_cast<uint32_t>((draw() >> 32) % n);
 }
 
+// A mantissa whose run of ones or zeros ends anywhere, or that has a lone one: ties, carries, what
+// a shift just drops or just keeps.
+inline uint32_t shaped(uint64_t r)
+{
+    uint32_t bit = 1u << r % 24, low = bit - 1;
+    const uint32_t shapes[] = {bit, low, ~low, bit | 1, static_cast<uint32_t>(r >> 40)};
+    return shapes[(r >> 8) % (sizeof shapes / sizeof *shapes)] & 0x7FFFFF;
+}
+
 // Argument i as a number.
 inline uint64_t argument(int argc, char **argv, int i, uint64_t otherwise)
 {
