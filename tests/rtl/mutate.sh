@@ -78,7 +78,13 @@ mutants() { # PART MODULE PARAMETERS KEPT...
     yosys -q -p "read_rtlil $here/top.il; script $here/mutants.txt; opt_clean -purge;
         write_rtlil $here/all.il"
     awk -f tests/rtl/mutate_outputs.awk "$here/all.il" "$here/all.il" >"$here/made.il"
-    yosys -q -p "read_rtlil $here/made.il; splitnets -driver; write_verilog -noattr $here/top.v"
+    # Tables: of two rows that a mutant chooses at once both.
+    both=''
+    case $part in
+    lane | store) both="techmap -map $root/tests/rtl/mutate_pmux.v t:\$pmux; opt_clean;" ;;
+    esac
+    yosys -q -p "read_rtlil $here/made.il; $both splitnets -driver;
+        write_verilog -noattr $here/top.v"
     sed "s/tsr_top/$module/" "$here/top.v" >"$here/named.v"
     # for mutate_prove.sh
     rm -f "$here/where.ys"
