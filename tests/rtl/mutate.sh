@@ -88,10 +88,10 @@ mutants() { # PART MODULE PARAMETERS KEPT...
     sed "s/tsr_top/$module/" "$here/top.v" >"$here/named.v"
     # for mutate_prove.sh
     rm -f "$here/where.ys"
-    ! grep -q "^module tsr_\(where\|invariant\)_$part " tests/rtl/mutate_where.sv ||
+    ! grep -q "^module tsr_\(where\|invariant\)_$part " tests/rtl/mutate_where*.sv ||
         echo "read_verilog -sv -defer -nosynthesis -I$sv/micro $packages" \
             "$root/rtl/tsr_tile_pkg.sv $root/rtl/tsr_ttu_row.sv" \
-            "$root/tests/rtl/mutate_where.sv" >"$here/where.ys"
+            "$root"/tests/rtl/mutate_where*.sv >"$here/where.ys"
     rm -f "$here/lemma.ys"
     [ ! -e "tests/rtl/mutate_$part.sv" ] ||
         echo "read_verilog -sv -defer -nosynthesis -I$sv/micro $packages $whole" \

@@ -3,7 +3,7 @@
 # mutate_prove.sh OUT PART [NUMBER...]: which of the survivors that mutate.sh left in OUT/PART (or
 # of those mutants) are the unit itself: yosys' sat proves that outputs and next states, of memories
 # too, are the same for all inputs and all states, reachable or not; a part, or a module in it,
-# that mutate_where.sv knows stands in what is always around it. A module in a part of the vector
+# that mutate_where*.sv knows stands in what is always around it. A module in a part of the vector
 # unit is proved one format after the other (which_i). What it cannot prove within TESSERA_SECONDS
 # (20), of a format, may still be equivalent. A line for each mutant.
 # What mutate_where.sv takes for granted of a dot's elements (tsr_lemma_dot) is proved first; so is
@@ -55,7 +55,7 @@ done
 around() { # MODULE
     name=tsr_where_${1#tsr_}
     case $1 in
-    tsr_*) grep -q "^module $name " "$root/tests/rtl/mutate_where.sv" || name=$1 ;;
+    tsr_*) grep -q "^module $name " "$root"/tests/rtl/mutate_where*.sv || name=$1 ;;
     *) name=$1 ;;
     esac
     [ "$where" ] || name=$1
@@ -160,8 +160,10 @@ END
         verdict="$2 unknown: $(grep -m 1 -i 'error\|timeout' "$work/$2.log")"
     fi
 }
-# Whether the cell that a mutant changes gives the same; then so does whatever it goes to.
+# Whether the cell of which a mutant changes an input gives the same; then so does whatever it goes
+# to.
 same_cell() { # NUMBER
+    ! sed -n "$1p" "$here/mutants.txt" | grep -q -e '-port [YQ] ' || return 1
     cell=$(sed -n "$1s/.* -cell \([^ ]*\) .*/\1/p" "$here/mutants.txt")
     for side in gold gate; do
         CELL=$cell awk -f "$root/tests/rtl/mutate_at.awk" "$work/$side.il" "$work/$side.il" \

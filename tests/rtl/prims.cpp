@@ -273,6 +273,8 @@ static std::vector<aim> aims(const std::vector<const struct tsr_op *> &rows)
         for (const struct tsr_op *op : rows)
             if (strstr(a.mnemonics, (std::string(op->mnemonic) + " ").c_str()))
                 a.rows.push_back(op);
+    all.erase(std::remove_if(all.begin(), all.end(), [](const aim &a) { return a.rows.empty(); }),
+              all.end());
     return all;
 }
 
