@@ -289,7 +289,7 @@ module tsr_ttu (
   end
 
   always_comb begin
-    owns_o = start_i && is_mma ? banks : '0;
+    owns_o = starts ? banks : '0;
     for (int i = 0; i < Active; i++) begin
       if (CountW'(i) < count_q) owns_o = owns_o | active_q[i*Entry+31+:Banks];
     end

@@ -319,6 +319,31 @@ void conflicts(edges *e)
     }
 }
 
+// vlda of each bank in every cycle while an mma starts there that faults: it owns nothing.
+void faulting(edges *e)
+{
+    uint64_t d = e->chip->tile.ttu.dim, banks = e->chip->tile.ttu.acc_banks;
+    uint64_t lines = 16 * d * d / e->chip->tile.tvp.lanes;
+    std::string body;
+    for (unsigned i = 0; i < 64; i++)
+        body += "vlda v" + std::to_string(i % 32) + ", a0\n";
+    for (uint64_t i = 0; i < banks * 3; i++) {
+        const char *formats[] = {"af=mxf4, bf=i4", "af=i8, bf=i8"};
+        const uint64_t k = i % 3 ? 1 << 20 : 8; // rows that are too long
+        const uint64_t mma[] = {0, 32, 0, 32, 4 * d, 4 * d, k, i / 3 << 8};
+        for (unsigned r = 0; r < 8; r++)
+            e->set(11 + r, mma[r]);
+        e->set(1, i / 3 * lines + e->below(lines));
+        call(e);
+        for (uint64_t wait = e->below(8) + 16; wait > 0; wait--)
+            e->line("nop");
+        e->line("mma a=x11, as=x12, b=x13, bs=x14, m=x15, n=x16, k=x17, c=x18, %s",
+                formats[i % 3 == 2]);
+        routine(e, body);
+        end(e);
+    }
+}
+
 // Bytes of noise from address `to` on; s1, which the unit waits for, says when they are there.
 void noise(edges *e, uint64_t to, unsigned bytes, const std::string &unit)
 {
@@ -473,5 +498,6 @@ void edge_tvp(edges *e)
     kept(e);
     ties(e);
     accumulators(e);
+    faulting(e);
     e->random(160, 160, TSR_UNIT_TVP);
 }
